@@ -1,0 +1,8 @@
+export * from "./channel/index.ts"
+export * from "./enumeration-seed.ts"
+export * from "./errors.ts"
+export * from "./operations.ts"
+export * from "./request.ts"
+export * from "./roster.ts"
+export * from "./session.ts"
+export * as wire from "./gen/lockkeeper/v1/key_server_pb.ts"

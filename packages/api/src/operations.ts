@@ -1,0 +1,249 @@
+import { hashValue, type Identifier, identifierCodec } from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  bytes,
+  type Codec,
+  constant,
+  fixedBytes,
+  list,
+  nullable,
+  oneOf,
+  safeInteger,
+  struct,
+  text,
+  u8,
+  u16,
+  u32,
+  utf8,
+} from "@lockkeeper/encoding"
+import { MAX_MEMBERS } from "./roster.ts"
+
+/** Longest message one signature may cover, bytes. */
+export const MAX_MESSAGE = 65_536
+
+/** Most commitments one `sign.prepare` hands out. */
+export const MAX_PREPARED = 16
+
+/** Most signing attempts, each with another signer set, under one request. */
+export const MAX_ATTEMPTS = 16
+
+/** Longest account name, bytes of UTF-8. */
+export const MAX_NAME = 256
+
+export const KEY_TYPES = ["ed25519", "bip340"] as const
+export type KeyType = (typeof KEY_TYPES)[number]
+
+export const CUSTODIES = ["custodial"] as const
+export type Custody = (typeof CUSTODIES)[number]
+
+/** NIST SP 800-57 Part 1 key states. */
+export const KEY_STATES = [
+  "pre-active",
+  "active",
+  "suspended",
+  "deactivated",
+  "compromised",
+  "destroyed",
+] as const
+export type KeyState = (typeof KEY_STATES)[number]
+
+export interface CreateKeyBody {
+  /** 32 fresh random bytes. */
+  readonly keyId: Bytes
+  readonly keyType: KeyType
+  readonly custody: Custody
+  /** Name for people, may be empty. */
+  readonly label: string
+  readonly minSigners: number
+  /** The servers that will hold a share, ascending. */
+  readonly holders: readonly Identifier[]
+  readonly attempt: number
+}
+
+export const createKeyBody: Codec<CreateKeyBody> = struct<CreateKeyBody>({
+  keyId: fixedBytes(32),
+  keyType: oneOf(...KEY_TYPES),
+  custody: oneOf(...CUSTODIES),
+  label: text(64),
+  minSigners: u16,
+  holders: list(identifierCodec, MAX_MEMBERS),
+  attempt: u16,
+})
+
+/** Input of one DKG step: the messages the coordinator carries, each as its sender sent it. */
+export interface ProtocolStepInput {
+  readonly messages: readonly Bytes[]
+}
+
+export const protocolStepInput: Codec<ProtocolStepInput> = struct<ProtocolStepInput>({
+  messages: list(bytes(65_536), MAX_MEMBERS),
+})
+
+export interface KeyListing {
+  readonly keyId: Bytes
+  readonly label: string
+  readonly custody: Custody
+  readonly state: KeyState
+  readonly createdAt: number
+  /** Canonical encoding of the KeyCertificate, signed by every holder. */
+  readonly certificate: Bytes
+}
+
+export const keyListing: Codec<KeyListing> = struct<KeyListing>({
+  keyId: fixedBytes(32),
+  label: text(64),
+  custody: oneOf(...CUSTODIES),
+  state: oneOf(...KEY_STATES),
+  createdAt: safeInteger,
+  certificate: bytes(16_384),
+})
+
+export interface ListKeysBody {
+  /** Only keys after this id, or null from the start. */
+  readonly after: Bytes | null
+  readonly limit: number
+}
+
+/** Most keys on one page of a listing. */
+export const MAX_PAGE = 64
+
+export const listKeysBody: Codec<ListKeysBody> = struct<ListKeysBody>({
+  after: nullable(fixedBytes(32)),
+  limit: u8,
+})
+
+export const keyListings: Codec<readonly KeyListing[]> = list(keyListing, MAX_PAGE)
+
+export const showKeyBody: Codec<{ readonly keyId: Bytes }> = struct<{ readonly keyId: Bytes }>({
+  keyId: fixedBytes(32),
+})
+
+export interface PrepareBody {
+  readonly keyId: Bytes
+  /** 1 to 16. */
+  readonly count: number
+}
+
+export const prepareBody: Codec<PrepareBody> = struct<PrepareBody>({
+  keyId: fixedBytes(32),
+  count: u8,
+})
+
+/** Signed commitment messages, one for each future signature. */
+export const commitmentList: Codec<readonly Bytes[]> = list(bytes(1024), MAX_PREPARED)
+
+export interface SignBody {
+  readonly keyId: Bytes
+  /** What is signed, whole: for ed25519 the message, for bip340 the 32-byte sighash. */
+  readonly message: Bytes
+  /** For bip340: null signs for the key itself; empty, for the BIP341 output key without scripts;
+   * 32 bytes, for the output key committing to that Merkle root. Null for ed25519. */
+  readonly merkleRoot: Bytes | null
+}
+
+export const signBody: Codec<SignBody> = struct<SignBody>({
+  keyId: fixedBytes(32),
+  message: bytes(MAX_MESSAGE),
+  merkleRoot: nullable(bytes(32)),
+})
+
+export interface SignStepInput {
+  /** Canonical encoding of the SigningPackage. */
+  readonly signingPackage: Bytes
+  /** How many new commitments to send along, so that the next signature takes one round trip. */
+  readonly prepare: number
+}
+
+export const signStepInput: Codec<SignStepInput> = struct<SignStepInput>({
+  signingPackage: bytes(MAX_MESSAGE + 32_768),
+  prepare: u8,
+})
+
+export interface SignStepOutput {
+  /** The signed signature-share message. */
+  readonly share: Bytes
+  readonly commitments: readonly Bytes[]
+}
+
+export const signStepOutput: Codec<SignStepOutput> = struct<SignStepOutput>({
+  share: bytes(2048),
+  commitments: commitmentList,
+})
+
+/** The dealing's digest is signed by the account; the dealing itself differs from server to server. */
+export interface ChangePasswordBody {
+  readonly opaqueVersion: number
+  readonly registrationDigest: Bytes
+}
+
+export const changePasswordBody: Codec<ChangePasswordBody> = struct<ChangePasswordBody>({
+  opaqueVersion: u32,
+  registrationDigest: fixedBytes(32),
+})
+
+export interface AccountListing {
+  readonly accountId: Bytes
+  readonly name: string
+  readonly opaqueVersion: number
+  readonly createdAt: number
+}
+
+export const accountListing: Codec<AccountListing> = struct<AccountListing>({
+  accountId: fixedBytes(32),
+  name: text(MAX_NAME),
+  opaqueVersion: u32,
+  createdAt: safeInteger,
+})
+
+/** A server's signed word that it saw this account log in: t of them resume a session elsewhere. */
+export interface LoginStatement {
+  readonly server: Identifier
+  readonly rosterEpoch: number
+  readonly accountId: Bytes
+  readonly opaqueVersion: number
+  readonly loginAt: number
+  readonly expiresAt: number
+}
+
+export const loginStatement: Codec<LoginStatement & { readonly label: null }> = struct<
+  LoginStatement & { readonly label: null }
+>({
+  label: constant(utf8("lockkeeper/login-statement/v1")),
+  server: identifierCodec,
+  rosterEpoch: u32,
+  accountId: fixedBytes(32),
+  opaqueVersion: u32,
+  loginAt: safeInteger,
+  expiresAt: safeInteger,
+})
+
+export interface SignedStatement {
+  readonly statement: Bytes
+  readonly signature: Bytes
+}
+
+export const signedStatement: Codec<SignedStatement> = struct<SignedStatement>({
+  statement: bytes(256),
+  signature: fixedBytes(64),
+})
+
+/** What the account key signs to resume a session: the keys of that one hello, and when. */
+export interface Resumption {
+  readonly transcript: Bytes
+  readonly issuedAt: number
+}
+
+export const resumptionInput: Codec<Resumption & { readonly label: null }> = struct<
+  Resumption & { readonly label: null }
+>({
+  label: constant(utf8("lockkeeper/resume/v1")),
+  transcript: fixedBytes(32),
+  issuedAt: safeInteger,
+})
+
+const nameFields = struct<{ readonly name: string }>({ name: text(MAX_NAME) })
+
+/** The index under which servers keep an account name: 32 bytes. */
+export function accountNameDigest(name: string): Bytes {
+  return hashValue("account-name", nameFields, { name })
+}

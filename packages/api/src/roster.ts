@@ -1,0 +1,303 @@
+import {
+  type Identifier,
+  hashValue,
+  identifierCodec,
+  type SigningKey,
+  verifySignature,
+} from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  bool,
+  bytes,
+  type Codec,
+  constant,
+  decode,
+  encode,
+  equalBytes,
+  fixedBytes,
+  list,
+  numberMap,
+  safeInteger,
+  struct,
+  text,
+  u8,
+  u16,
+  u32,
+  utf8,
+} from "@lockkeeper/encoding"
+import { LockKeeperError } from "./errors.ts"
+
+/** Most servers a roster may list. */
+export const MAX_MEMBERS = 32
+
+/** One key server as everybody else knows it. */
+export interface Member {
+  readonly identifier: Identifier
+  /** Name for people, unique in the roster. */
+  readonly name: string
+  /** `https://host:port`, without a path. */
+  readonly url: string
+  /** Ed25519, 32 bytes: signs protocol messages, handshakes, checkpoints. */
+  readonly identityKey: Bytes
+  /** X-Wing, 1216 bytes: opens sessions and nothing else. */
+  readonly channelKey: Bytes
+  /** ristretto255, 32 bytes: the server's long-term key in OPAQUE's 3DH. */
+  readonly opaqueKey: Bytes
+  readonly operator: string
+  readonly cloud: string
+  readonly jurisdiction: string
+}
+
+/** Which signer sets are refused although they are large enough. */
+export interface PlacementRules {
+  readonly distinctOperators: boolean
+  readonly distinctClouds: boolean
+  readonly distinctJurisdictions: boolean
+}
+
+/** The list of servers that keep an owner's keys. Encoded bytes are what is signed and pinned. */
+export interface Roster {
+  readonly rosterEpoch: number
+  /** t: how many servers an operation takes. */
+  readonly minSigners: number
+  readonly members: readonly Member[]
+  readonly placement: PlacementRules
+  /** Digest of the roster before this one; zeros for the first. */
+  readonly previousDigest: Bytes
+  /** Milliseconds since the Unix epoch. */
+  readonly createdAt: number
+}
+
+const memberCodec: Codec<Member> = struct<Member>({
+  identifier: identifierCodec,
+  name: text(64),
+  url: text(256),
+  identityKey: fixedBytes(32),
+  channelKey: fixedBytes(1216),
+  opaqueKey: fixedBytes(32),
+  operator: text(64),
+  cloud: text(64),
+  jurisdiction: text(64),
+})
+
+const rosterFields = struct<Roster & { readonly label: null }>({
+  label: constant(utf8("lockkeeper/roster/v1")),
+  rosterEpoch: u32,
+  minSigners: u16,
+  members: list(memberCodec, MAX_MEMBERS),
+  placement: struct<PlacementRules>({
+    distinctOperators: bool,
+    distinctClouds: bool,
+    distinctJurisdictions: bool,
+  }),
+  previousDigest: fixedBytes(32),
+  createdAt: safeInteger,
+})
+
+/** The bytes of a roster. @throws LockKeeperError `misconfigured` naming the field at fault. */
+export function encodeRoster(roster: Roster): Bytes {
+  checkRoster(roster)
+  return encode(rosterFields, { ...roster, label: null })
+}
+
+/** A roster from its bytes, checked. */
+export function decodeRoster(encoded: Uint8Array): Roster {
+  const { label: _, ...roster } = decode(rosterFields, encoded)
+  checkRoster(roster)
+  return roster
+}
+
+function refuse(field: string, message: string, remedy: string): never {
+  throw new LockKeeperError("misconfigured", message, { field, remedy })
+}
+
+function checkUnique(members: readonly Member[], field: keyof Member, what: string): void {
+  const seen = new Map<string, string>()
+  for (const member of members) {
+    const value = member[field]
+    const key = typeof value === "object" ? value.toString() : String(value)
+    const other = seen.get(key)
+    if (other !== undefined) {
+      refuse(
+        `members.${member.name}.${field}`,
+        `"${other}" and "${member.name}" have the same ${what}.`,
+        "Give every server its own; run `lockkeeper server init` once for each server.",
+      )
+    }
+    seen.set(key, member.name)
+  }
+}
+
+function checkRoster(roster: Roster): void {
+  const { members, minSigners } = roster
+  if (roster.rosterEpoch < 1) refuse("rosterEpoch", "rosterEpoch starts at 1.", "Set it to 1.")
+  if (members.length === 0) refuse("members", "The roster lists no server.", "Add servers.")
+  if (minSigners < 1 || minSigners > members.length) {
+    refuse(
+      "minSigners",
+      `The threshold is ${minSigners} but the roster lists ${members.length} servers.`,
+      `Choose a threshold from 1 to ${members.length}; 2 of 3 is the usual start.`,
+    )
+  }
+  members.forEach((member, i) => {
+    const previous = members[i - 1]
+    if (previous !== undefined && previous.identifier >= member.identifier) {
+      refuse(
+        `members.${member.name}.identifier`,
+        "Identifiers are not distinct and ascending.",
+        "Number the servers 1, 2, 3 and so on, and list them in that order.",
+      )
+    }
+    if (member.name === "") refuse(`members.${i}.name`, "A server has no name.", "Name it.")
+    if (!/^https:\/\/[^/?#@]+$/.test(member.url)) {
+      refuse(
+        `members.${member.name}.url`,
+        "The URL is not https://host:port without a path.",
+        "Write for example https://keys.example.org:7443.",
+      )
+    }
+  })
+  checkUnique(members, "name", "name")
+  checkUnique(members, "url", "URL")
+  checkUnique(members, "identityKey", "identity key")
+  checkUnique(members, "channelKey", "channel key")
+  checkUnique(members, "opaqueKey", "OPAQUE key")
+}
+
+/** A roster with its members' signatures, as servers publish it. */
+export interface SignedRoster {
+  readonly roster: Bytes
+  readonly signatures: ReadonlyMap<Identifier, Bytes>
+}
+
+export const signedRosterCodec: Codec<SignedRoster> = struct<SignedRoster>({
+  roster: bytes(65_536),
+  signatures: numberMap(u16, fixedBytes(64), MAX_MEMBERS * 2),
+})
+
+/** What clients pin: SHA-256 over the labelled roster bytes, 32 bytes. */
+export function rosterDigest(encoded: Bytes): Bytes {
+  return hashValue("roster", bytes(65_536), encoded)
+}
+
+const signatureInput = struct<{ label: null; version: number; digest: Bytes }>({
+  label: constant(utf8("lockkeeper/roster-signature")),
+  version: u8,
+  digest: fixedBytes(32),
+})
+
+function signedBytes(encoded: Bytes): Bytes {
+  return encode(signatureInput, { label: null, version: 1, digest: rosterDigest(encoded) })
+}
+
+/** A member's signature over a roster. */
+export function signRoster(encoded: Bytes, identity: SigningKey): Bytes {
+  return identity.sign(signedBytes(encoded))
+}
+
+function signersAmong(signed: SignedRoster, members: readonly Member[]): Identifier[] {
+  const message = signedBytes(signed.roster)
+  return members
+    .filter(({ identifier, identityKey }) => {
+      const signature = signed.signatures.get(identifier)
+      return signature !== undefined && verifySignature(identityKey, message, signature)
+    })
+    .map(({ identifier }) => identifier)
+}
+
+/**
+ * The roster of a signed roster that every member has signed.
+ *
+ * @throws LockKeeperError `untrusted-roster` naming the member whose signature is missing or wrong.
+ */
+export function openRoster(signed: SignedRoster): Roster {
+  const roster = decodeRoster(signed.roster)
+  const signers = signersAmong(signed, roster.members)
+  for (const member of roster.members) {
+    if (!signers.includes(member.identifier)) {
+      throw new LockKeeperError(
+        "untrusted-roster",
+        `The roster lacks a valid signature by its member "${member.name}".`,
+        { field: `signatures.${member.identifier}`, remedy: "Collect every member's signature." },
+      )
+    }
+  }
+  return roster
+}
+
+/** The roster of a signed roster whose digest is the pinned one. */
+export function openPinnedRoster(signed: SignedRoster, pin: Uint8Array): Roster {
+  if (!equalBytes(rosterDigest(signed.roster), pin)) {
+    throw new LockKeeperError(
+      "untrusted-roster",
+      "The roster is not the one that was pinned.",
+      {
+        field: "roster",
+        remedy: "Ask the operators for the current roster over a channel you trust.",
+      },
+    )
+  }
+  return openRoster(signed)
+}
+
+/**
+ * Accepts the roster after `current`: the next rosterEpoch, naming `current`'s digest, signed by at
+ * least `current.minSigners` of its members and by every new member.
+ */
+export function acceptNextRoster(current: Bytes, next: SignedRoster): Roster {
+  const before = decodeRoster(current)
+  const roster = openRoster(next)
+  const fail = (field: string, message: string): never => {
+    throw new LockKeeperError("untrusted-roster", message, {
+      field,
+      remedy: "Fetch the chain of rosters from the pinned one, in order.",
+    })
+  }
+  if (roster.rosterEpoch !== before.rosterEpoch + 1) {
+    fail("rosterEpoch", `The roster is number ${roster.rosterEpoch}, not the next one.`)
+  }
+  if (!equalBytes(roster.previousDigest, rosterDigest(current))) {
+    fail("previousDigest", "The roster does not follow the one that is trusted.")
+  }
+  if (signersAmong(next, before.members).length < before.minSigners) {
+    fail("signatures", "Too few members of the roster before have signed this one.")
+  }
+  return roster
+}
+
+/** The member with that identifier. @throws LockKeeperError `not-found`. */
+export function memberOf(roster: Roster, identifier: Identifier): Member {
+  const member = roster.members.find((m) => m.identifier === identifier)
+  if (member !== undefined) return member
+  throw new LockKeeperError("not-found", `The roster has no server ${identifier}.`, {
+    field: "server",
+  })
+}
+
+/** Identity keys by identifier, as the protocols' verifiers take them. */
+export function identityKeys(roster: Roster): ReadonlyMap<Identifier, Bytes> {
+  return new Map(roster.members.map((m) => [m.identifier, m.identityKey]))
+}
+
+/** The first placement rule that a signer set breaks, in words, or null. */
+export function placementViolation(
+  roster: Roster,
+  signerSet: readonly Identifier[],
+): string | null {
+  const { placement } = roster
+  const members = signerSet.map((identifier) => memberOf(roster, identifier))
+  const rules = [
+    ["operator", placement.distinctOperators],
+    ["cloud", placement.distinctClouds],
+    ["jurisdiction", placement.distinctJurisdictions],
+  ] as const
+  for (const [field, demanded] of rules) {
+    if (!demanded) continue
+    const seen = new Set<string>()
+    for (const member of members) {
+      if (seen.has(member[field])) return `two servers share the ${field} "${member[field]}"`
+      seen.add(member[field])
+    }
+  }
+  return null
+}

@@ -1,0 +1,143 @@
+import {
+  type Bytes,
+  bytes,
+  type Codec,
+  fixedBytes,
+  list,
+  safeInteger,
+  struct,
+  text,
+  u8,
+  u16,
+  u32,
+  union,
+} from "@lockkeeper/encoding"
+import { type ErrorBody, errorBody } from "./errors.ts"
+import { MAX_NAME, type SignedStatement, signedStatement } from "./operations.ts"
+import { signedRequestCodec, type SignedRequest } from "./request.ts"
+import { MAX_MEMBERS } from "./roster.ts"
+
+/** First payload of a session, inside the hello. */
+export type OpenPayload =
+  | {
+      readonly kind: "register"
+      readonly issuedAt: number
+      readonly name: string
+    }
+  | {
+      readonly kind: "login"
+      readonly issuedAt: number
+      readonly name: string
+      /** 0 asks for the active version; another only after a server showed that one is newer. */
+      readonly opaqueVersion: number
+      readonly ke1: Bytes
+    }
+  | {
+      readonly kind: "resume"
+      readonly issuedAt: number
+      readonly accountId: Bytes
+      readonly statements: readonly SignedStatement[]
+      /** Account key's signature over the resumption input. */
+      readonly signature: Bytes
+    }
+
+export const openPayload: Codec<OpenPayload> = union<OpenPayload>({
+  register: struct({ issuedAt: safeInteger, name: text(MAX_NAME) }),
+  login: struct({ issuedAt: safeInteger, name: text(MAX_NAME), opaqueVersion: u32, ke1: bytes(1024) }),
+  resume: struct({
+    issuedAt: safeInteger,
+    accountId: fixedBytes(32),
+    statements: list(signedStatement, MAX_MEMBERS),
+    signature: fixedBytes(64),
+  }),
+})
+
+export type OpenAnswer =
+  | { readonly kind: "refused"; readonly error: ErrorBody }
+  | { readonly kind: "register" }
+  | {
+      readonly kind: "login"
+      readonly ke2: Bytes
+      /** Threshold frame: vector, proof, version, signature. */
+      readonly frame: Bytes
+      readonly guessesRemaining: number
+    }
+  | { readonly kind: "resume"; readonly expiresAt: number }
+
+const refused = struct<{ readonly error: ErrorBody }>({ error: errorBody })
+
+export const openAnswer: Codec<OpenAnswer> = union<OpenAnswer>({
+  refused,
+  register: struct({}),
+  login: struct({ ke2: bytes(2048), frame: bytes(8192), guessesRemaining: u8 }),
+  resume: struct({ expiresAt: safeInteger }),
+})
+
+/** One frame towards the server. */
+export type CallPayload =
+  /** The dealing travels here, not in the hello, so that it is forward secret. */
+  | { readonly kind: "register-deal"; readonly dealing: Bytes }
+  | { readonly kind: "register-activate"; readonly certificate: Bytes }
+  | { readonly kind: "login-finish"; readonly ke3: Bytes }
+  | {
+      readonly kind: "act"
+      readonly request: SignedRequest
+      /** 1-based step of a protocol; 1 for operations of one step. */
+      readonly step: number
+      readonly input: Bytes
+    }
+  | { readonly kind: "close" }
+
+export const callPayload: Codec<CallPayload> = union<CallPayload>({
+  "register-deal": struct({ dealing: bytes(16_384) }),
+  "register-activate": struct({ certificate: bytes(8192) }),
+  "login-finish": struct({ ke3: bytes(256) }),
+  act: struct({ request: signedRequestCodec, step: u16, input: bytes(200_000) }),
+  close: struct({}),
+})
+
+/** Where the answer's log entry stands: committed before the answer left. */
+export interface LogPosition {
+  readonly index: number
+  /** Head of the server's log after that entry, 32 bytes. */
+  readonly head: Bytes
+}
+
+const logPosition: Codec<LogPosition> = struct<LogPosition>({
+  index: safeInteger,
+  head: fixedBytes(32),
+})
+
+export type CallAnswer =
+  | { readonly kind: "refused"; readonly error: ErrorBody }
+  /** This server's signature over the registration digest. */
+  | { readonly kind: "register-deal"; readonly signature: Bytes }
+  | { readonly kind: "register-activate"; readonly log: LogPosition }
+  | {
+      readonly kind: "login-finish"
+      readonly accountId: Bytes
+      readonly opaqueVersion: number
+      readonly statement: SignedStatement
+      /** Wrapped master, storage and account keys, as the client stored them. */
+      readonly wraps: Bytes
+      readonly expiresAt: number
+      readonly log: LogPosition
+    }
+  | { readonly kind: "act"; readonly output: Bytes; readonly log: LogPosition }
+  | { readonly kind: "close" }
+
+export const callAnswer: Codec<CallAnswer> = union<CallAnswer>({
+  refused,
+  "register-deal": struct({ signature: fixedBytes(64) }),
+  "register-activate": struct({ log: logPosition }),
+  "login-finish": struct({
+    accountId: fixedBytes(32),
+    opaqueVersion: u32,
+    statement: signedStatement,
+    wraps: bytes(2048),
+    expiresAt: safeInteger,
+    log: logPosition,
+  }),
+  act: struct({ output: bytes(200_000), log: logPosition }),
+  close: struct({}),
+})
