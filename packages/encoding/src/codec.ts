@@ -167,7 +167,8 @@ export function constant(value: Uint8Array): Codec<null> {
     write: (writer) => writer.bytes(value),
     read(reader) {
       const start = reader.offset
-      if (compareBytes(reader.bytes(value.length), value) !== 0) reader.fail("wrong constant", start)
+      if (compareBytes(reader.bytes(value.length), value) !== 0)
+        reader.fail("wrong constant", start)
       return null
     },
   }
@@ -240,7 +241,9 @@ export function nullable<T>(item: Codec<T>): Codec<T | null> {
 }
 
 /** Fields in the order given, each named in errors. */
-export function struct<T extends object>(fields: { readonly [K in keyof T]: Codec<T[K]> }): Codec<T> {
+export function struct<T extends object>(
+  fields: { readonly [K in keyof T]: Codec<T[K]> },
+): Codec<T> {
   const entries = Object.entries(fields) as [keyof T & string, Codec<T[keyof T]>][]
   return {
     write(writer, value) {
@@ -257,9 +260,11 @@ export function struct<T extends object>(fields: { readonly [K in keyof T]: Code
 }
 
 /** A tagged union over `kind`; the tag is the position in `variants`: append only. */
-export function union<T extends { readonly kind: string }>(variants: {
-  readonly [K in T["kind"]]: Codec<Omit<Extract<T, { kind: K }>, "kind">>
-}): Codec<T> {
+export function union<T extends { readonly kind: string }>(
+  variants: {
+    readonly [K in T["kind"]]: Codec<Omit<Extract<T, { kind: K }>, "kind">>
+  },
+): Codec<T> {
   const kinds = Object.keys(variants) as T["kind"][]
   return {
     write(writer, value) {

@@ -45,7 +45,8 @@ export function toBase64url(bytes: Uint8Array): string {
 
 /** Bytes of unpadded base64url; padding, other alphabets and non-zero spare bits are refused. */
 export function fromBase64url(text: string): Bytes {
-  if (text.length % 4 === 1) throw new DecodeError("base64url has an impossible length", text.length)
+  if (text.length % 4 === 1)
+    throw new DecodeError("base64url has an impossible length", text.length)
   const bytes = new Uint8Array(Math.floor((text.length * 6) / 8))
   let accumulator = 0
   let bits = 0
