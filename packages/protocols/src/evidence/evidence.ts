@@ -1,0 +1,68 @@
+import {
+  type Bytes,
+  type Codec,
+  DecodeError,
+  decode,
+  encode,
+  struct,
+  u8,
+  union,
+} from "@lockkeeper/encoding"
+import { LIMITS } from "../messages/limits.ts"
+import { type EquivocationEvidence, equivocationCodec, verifyEquivocation } from "./equivocation.ts"
+import { type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
+
+/** Everything that can prove a culprit. Append only: the position of a kind is what is stored. */
+export type Evidence = EquivocationEvidence
+
+const bodyCodec: Codec<Evidence> = union<Evidence>({
+  equivocation: equivocationCodec,
+})
+
+const VERSION = 1
+
+const versioned = struct<{ readonly version: number; readonly body: Evidence }>({
+  version: u8,
+  body: bodyCodec,
+})
+
+/** The bytes of an evidence file. @throws RangeError above `LIMITS.evidence` bytes. */
+export function encodeEvidence(evidence: Evidence): Bytes {
+  const encoded = encode(versioned, { version: VERSION, body: evidence })
+  if (encoded.length > LIMITS.evidence) throw new RangeError("evidence above its size limit")
+  return encoded
+}
+
+/** @throws DecodeError on anything but one piece of evidence of a known version and kind. */
+export function decodeEvidence(encoded: Uint8Array): Evidence {
+  if (encoded.length > LIMITS.evidence) {
+    throw new DecodeError("evidence above its size limit", LIMITS.evidence)
+  }
+  const { version, body } = decode(versioned, encoded)
+  if (version !== VERSION) throw new DecodeError("unknown version of evidence", 0)
+  return body
+}
+
+/**
+ * Re-checks evidence from its signed bytes with nothing but identity keys: who is at fault and why,
+ * or why the evidence is worth nothing. Never throws on any input.
+ *
+ * @param verifyKeys - of the roster in whose epoch the run took place.
+ */
+export function verifyEvidence(encoded: Uint8Array, verifyKeys: VerifyKeys): Verdict {
+  let evidence: Evidence
+  try {
+    evidence = decodeEvidence(encoded)
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    return worthless(error.message)
+  }
+  return judge(evidence, verifyKeys)
+}
+
+function judge(evidence: Evidence, verifyKeys: VerifyKeys): Verdict {
+  switch (evidence.kind) {
+    case "equivocation":
+      return verifyEquivocation(evidence, verifyKeys)
+  }
+}

@@ -1,0 +1,35 @@
+export { type EquivocationEvidence, equivocationOf } from "./evidence/equivocation.ts"
+export {
+  decodeEvidence,
+  type Evidence,
+  encodeEvidence,
+  verifyEvidence,
+} from "./evidence/evidence.ts"
+export type { Verdict, VerifyKeys } from "./evidence/verdict.ts"
+export {
+  confirmKey,
+  groupOf,
+  holdersOf,
+  KEY_TYPES,
+  type KeyCertificate,
+  type KeyPackage,
+  type KeyType,
+  keyCertificateCodec,
+  keyPackageCodec,
+  keyTypeCodec,
+  type PublicKeyPackage,
+  publicKeyPackageCodec,
+  secretCodec,
+  verifyConfirmation,
+  verifyKeyCertificate,
+} from "./keys.ts"
+export * from "./messages/index.ts"
+export {
+  ABORT_REASONS,
+  type Abort,
+  type AbortReason,
+  abort,
+  type Blame,
+  done,
+  type Outcome,
+} from "./outcome.ts"

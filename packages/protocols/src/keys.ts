@@ -1,0 +1,205 @@
+import {
+  type Element,
+  type GroupName,
+  groupByName,
+  type Identifier,
+  identifierCodec,
+  Secret,
+} from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  type Codec,
+  fixedBytes,
+  mapped,
+  numberMap,
+  oneOf,
+  struct,
+  u8,
+  u16,
+  u32,
+} from "@lockkeeper/encoding"
+import { LIMITS } from "./messages/limits.ts"
+import { signatureCodec, signLabelled, verifyLabelled } from "./messages/signature.ts"
+import { abort, done, type Outcome } from "./outcome.ts"
+
+/**
+ * What a key can do. `bip340` keys live on secp256k1; their verifyingKey keeps its y parity here, and
+ * FROST negates at signing time where BIP340 wants an even y. The two `frost-` types are RFC 9591's
+ * own ciphersuites.
+ */
+export const KEY_TYPES = ["ed25519", "bip340", "frost-ristretto255", "frost-secp256k1"] as const
+export type KeyType = (typeof KEY_TYPES)[number]
+export const keyTypeCodec: Codec<KeyType> = oneOf(...KEY_TYPES)
+
+const GROUP_OF: Readonly<Record<KeyType, GroupName>> = {
+  ed25519: "edwards25519",
+  bip340: "secp256k1",
+  "frost-ristretto255": "ristretto255",
+  "frost-secp256k1": "secp256k1",
+}
+
+export function groupOf(keyType: KeyType): GroupName {
+  return GROUP_OF[keyType]
+}
+
+/** What everyone may know of a key: the outcome of a key generation, refresh or reshare. */
+export interface PublicKeyPackage {
+  /** 32 bytes, chosen by whoever asked for the key. */
+  readonly keyId: Bytes
+  readonly keyType: KeyType
+  /** Always `groupOf(keyType)`. */
+  readonly group: GroupName
+  /** Generation of the shares: 1 after key generation. */
+  readonly keyEpoch: number
+  /** The roster whose identity keys confirmed this. */
+  readonly rosterEpoch: number
+  readonly minSigners: number
+  readonly verifyingKey: Element
+  /** The public share of every holder of the t-of-n sharing. */
+  readonly verifyingShares: ReadonlyMap<Identifier, Element>
+  /**
+   * Participants whose share is needed in every signature and counts with weight one (an owner's or
+   * a delegate's). Never also in `verifyingShares`.
+   */
+  readonly additive: ReadonlyMap<Identifier, Element>
+}
+
+/** One holder's share. A share that exists was checked against the public package. */
+export interface KeyPackage {
+  readonly identifier: Identifier
+  /** 32 bytes, a `Scalar` of the group. */
+  readonly signingShare: Secret
+  readonly public: PublicKeyPackage
+}
+
+/** A public package that every holder and additive participant has signed. */
+export interface KeyCertificate {
+  readonly public: PublicKeyPackage
+  /** Identity signatures over the digest of `public`. */
+  readonly confirmations: ReadonlyMap<Identifier, Bytes>
+}
+
+/** Everyone who holds a share, in ascending order. */
+export function holdersOf(pkg: PublicKeyPackage): readonly Identifier[] {
+  return [...pkg.verifyingShares.keys(), ...pkg.additive.keys()].sort((a, b) => a - b)
+}
+
+function elementsOf(group: GroupName): Codec<ReadonlyMap<Identifier, Element>> {
+  return numberMap(identifierCodec, groupByName(group).element, LIMITS.participants)
+}
+
+const VERSION = 1
+
+function fieldsFor(group: GroupName) {
+  return struct<Omit<PublicKeyPackage, "keyType" | "group">>({
+    keyId: fixedBytes(32),
+    keyEpoch: u32,
+    rosterEpoch: u32,
+    minSigners: u16,
+    verifyingKey: groupByName(group).element,
+    verifyingShares: elementsOf(group),
+    additive: elementsOf(group),
+  })
+}
+
+/** Refuses thresholds the holders cannot meet and holders that are also additive. */
+export const publicKeyPackageCodec: Codec<PublicKeyPackage> = {
+  write(writer, value) {
+    u8.write(writer, VERSION)
+    keyTypeCodec.write(writer, value.keyType)
+    fieldsFor(groupOf(value.keyType)).write(writer, value)
+  },
+  read(reader) {
+    const start = reader.offset
+    if (u8.read(reader) !== VERSION) reader.fail("unknown version of a public key package", start)
+    const keyType = keyTypeCodec.read(reader)
+    const group = groupOf(keyType)
+    const value = fieldsFor(group).read(reader)
+    const { minSigners, verifyingShares, additive } = value
+    if (minSigners < 1 || minSigners > verifyingShares.size) {
+      reader.fail("minSigners outside 1 to the number of holders", start)
+    }
+    for (const identifier of additive.keys()) {
+      if (verifyingShares.has(identifier)) reader.fail("additive participant is a holder", start)
+    }
+    return { ...value, keyType, group }
+  },
+}
+
+/** Secret bytes of a fixed length. The encoding itself is a secret: seal it before it is stored. */
+export function secretCodec(length: number): Codec<Secret> {
+  return mapped(
+    fixedBytes(length),
+    (secret: Secret) => secret.expose(),
+    (raw) => new Secret(raw),
+  )
+}
+
+const keyPackageFields = struct<KeyPackage>({
+  public: publicKeyPackageCodec,
+  identifier: identifierCodec,
+  signingShare: secretCodec(32),
+})
+
+/** Refuses a share that is not a reduced scalar or whose holder the public package does not list. */
+export const keyPackageCodec: Codec<KeyPackage> = {
+  write: (writer, value) => keyPackageFields.write(writer, value),
+  read(reader) {
+    const start = reader.offset
+    const value = keyPackageFields.read(reader)
+    const { verifyingShares, additive, group } = value.public
+    if (!verifyingShares.has(value.identifier) && !additive.has(value.identifier)) {
+      reader.fail("not a holder of this key", start)
+    }
+    groupByName(group).decodeScalar(value.signingShare.expose())
+    return value
+  },
+}
+
+export const keyCertificateCodec: Codec<KeyCertificate> = struct<KeyCertificate>({
+  public: publicKeyPackageCodec,
+  confirmations: numberMap(identifierCodec, signatureCodec, LIMITS.participants * 2),
+})
+
+/** A holder's signature that it holds its share of exactly this public package. */
+export function confirmKey(
+  signingKey: { sign(message: Uint8Array): Bytes },
+  pkg: PublicKeyPackage,
+): Bytes {
+  return signLabelled(signingKey, "key-confirmation", publicKeyPackageCodec, pkg)
+}
+
+export function verifyConfirmation(
+  verifyKey: Uint8Array,
+  pkg: PublicKeyPackage,
+  signature: Uint8Array,
+): boolean {
+  return verifyLabelled(verifyKey, "key-confirmation", publicKeyPackageCodec, pkg, signature)
+}
+
+/**
+ * Accepts a key only when everyone who holds a share of it has signed the same public package: one
+ * honest signature among them means the shares, the threshold and the verifying key belong together.
+ * Names nobody: whoever passes a certificate on can have altered it.
+ *
+ * @param verifyKeys - identity keys of the roster `rosterEpoch` and of additive participants.
+ */
+export function verifyKeyCertificate(
+  certificate: KeyCertificate,
+  verifyKeys: ReadonlyMap<Identifier, Uint8Array>,
+): Outcome<PublicKeyPackage> {
+  const { public: pkg, confirmations } = certificate
+  const holders = holdersOf(pkg)
+  const silent = holders.filter((identifier) => !confirmations.has(identifier))
+  if (silent.length > 0) return abort("missing-confirmation", { silent })
+  if (confirmations.size !== holders.length) return abort("unexpected-confirmation")
+  for (const identifier of holders) {
+    const verifyKey = verifyKeys.get(identifier)
+    if (!verifyKey) return abort("unknown-sender", { field: `confirmations.${identifier}` })
+    const signature = confirmations.get(identifier) as Bytes
+    if (!verifyConfirmation(verifyKey, pkg, signature)) {
+      return abort("wrong-confirmation", { field: `confirmations.${identifier}` })
+    }
+  }
+  return done(pkg)
+}
