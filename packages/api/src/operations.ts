@@ -14,6 +14,7 @@ import {
   u8,
   u16,
   u32,
+  union,
   utf8,
 } from "@lockkeeper/encoding"
 import { MAX_MEMBERS } from "./roster.ts"
@@ -70,13 +71,49 @@ export const createKeyBody: Codec<CreateKeyBody> = struct<CreateKeyBody>({
   attempt: u16,
 })
 
-/** Input of one DKG step: the messages the coordinator carries, each as its sender sent it. */
+/**
+ * Input of one step of `keys.create`: the other participants' and its own messages of the step
+ * before, each as `deliver` cuts it for this server; none for step 1. The step number is the
+ * protocol's own.
+ */
 export interface ProtocolStepInput {
   readonly messages: readonly Bytes[]
 }
 
 export const protocolStepInput: Codec<ProtocolStepInput> = struct<ProtocolStepInput>({
   messages: list(bytes(65_536), MAX_MEMBERS),
+})
+
+/** Why a server stopped a run. The coordinator believes a name only with evidence it verified. */
+export interface AbortReport {
+  /** One of the protocols' `ABORT_REASONS`. */
+  readonly reason: string
+  readonly culprits: readonly Identifier[]
+  /** Empty, or the two of whom one is at fault. */
+  readonly pair: readonly Identifier[]
+  readonly silent: readonly Identifier[]
+  /** Encoded evidence, one culprit each. */
+  readonly evidence: readonly Bytes[]
+}
+
+/** What one step of `keys.create` gave: a stopped run is an answer, not an error. */
+export type ProtocolStepOutput =
+  /** This server's message, with every recipient's part. */
+  | { readonly kind: "message"; readonly message: Bytes }
+  /** The key is active at this server; the canonical KeyCertificate. */
+  | { readonly kind: "active"; readonly certificate: Bytes }
+  | ({ readonly kind: "aborted" } & AbortReport)
+
+export const protocolStepOutput: Codec<ProtocolStepOutput> = union<ProtocolStepOutput>({
+  message: struct({ message: bytes(131_072) }),
+  active: struct({ certificate: bytes(16_384) }),
+  aborted: struct({
+    reason: text(64),
+    culprits: list(identifierCodec, MAX_MEMBERS),
+    pair: list(identifierCodec, 2),
+    silent: list(identifierCodec, MAX_MEMBERS),
+    evidence: list(bytes(65_536), 2),
+  }),
 })
 
 export interface KeyListing {
@@ -147,6 +184,12 @@ export const signBody: Codec<SignBody> = struct<SignBody>({
   merkleRoot: nullable(bytes(32)),
 })
 
+/**
+ * Input of `sign`: one request covers all its attempts, and is addressed to every holder. The step is
+ * the signing package's attempt + 1, so that each attempt has an answer of its own and a repeated
+ * call gets the same one. A server that no longer has its nonces of the package answers `conflict`
+ * with field `signingPackage.signers`: the client then prepares fresh ones.
+ */
 export interface SignStepInput {
   /** Canonical encoding of the SigningPackage. */
   readonly signingPackage: Bytes
@@ -170,7 +213,12 @@ export const signStepOutput: Codec<SignStepOutput> = struct<SignStepOutput>({
   commitments: commitmentList,
 })
 
-/** The dealing's digest is signed by the account; the dealing itself differs from server to server. */
+/**
+ * The dealing's digest is signed by the account; the dealing itself differs from server to server.
+ * Step 1: the input is this server's dealing, the output its signature over the registration digest.
+ * Step 2, in the same request: the input is the registration certificate, the output is empty, and
+ * the account's other sessions end.
+ */
 export interface ChangePasswordBody {
   readonly opaqueVersion: number
   readonly registrationDigest: Bytes

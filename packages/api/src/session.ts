@@ -73,7 +73,12 @@ export const openAnswer: Codec<OpenAnswer> = union<OpenAnswer>({
   resume: struct({ expiresAt: safeInteger }),
 })
 
-/** One frame towards the server. */
+/**
+ * One frame towards the server. The answer carries the frame's counter and phase. After a
+ * `login-finish` that was not refused both sides advance the channel to phase 1 with the OPAQUE
+ * session key (its own answer is still phase 0), and the counter goes on. A resumed session stays in
+ * phase 0: the hello's signature by the account key authenticates it, and it has no password in it.
+ */
 export type CallPayload =
   /** The dealing travels here, not in the hello, so that it is forward secret. */
   | { readonly kind: "register-deal"; readonly dealing: Bytes }

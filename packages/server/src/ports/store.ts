@@ -75,6 +75,8 @@ export interface Store {
    * holds; then nothing was applied, and the caller discards whatever it computed from what it read.
    */
   commit(batch: readonly Change[]): Promise<readonly LogPosition[]>
+  /** The position of the last committed entry, or null while the log is empty. */
+  logPosition(): Promise<LogPosition | null>
   close(): Promise<void>
 }
 

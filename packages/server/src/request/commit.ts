@@ -1,0 +1,72 @@
+import { type Event, eventCodec, LockKeeperError, type LogPosition } from "@lockkeeper/api"
+import { type Bytes, encode } from "@lockkeeper/encoding"
+import type { Dependencies } from "../ports/dependencies.ts"
+import { type Change, StoreConflict } from "../ports/store.ts"
+import { keepAnswer, readAnswer } from "./answers.ts"
+
+/** What an operation's step wants to happen; nothing of it has happened yet. */
+export interface StepOutcome {
+  /** Answer to the principal; leaves only after the commit. */
+  readonly output: Bytes
+  readonly changes: readonly Change[]
+  readonly event: Event
+}
+
+/** Appends one event and nothing else: refusals, aborts. */
+export async function commitEvent(deps: Dependencies, event: Event): Promise<LogPosition> {
+  return commitChanges(deps, [], event)
+}
+
+/** Applies changes and their log entry together. @throws LockKeeperError `conflict`. */
+export async function commitChanges(
+  deps: Dependencies,
+  changes: readonly Change[],
+  event: Event,
+): Promise<LogPosition> {
+  const entry = { time: deps.clock.now(), event: encode(eventCodec, event) }
+  try {
+    const positions = await deps.store.commit([...changes, { kind: "append", entry }])
+    return positions[0] as LogPosition
+  } catch (error) {
+    if (!(error instanceof StoreConflict)) throw error
+    throw new LockKeeperError(
+      "conflict",
+      "Another request changed the same record first; nothing was done.",
+      { remedy: "Send the request again.", cause: error },
+    )
+  }
+}
+
+/**
+ * The one place where a step's effects become real: one-time state taken, next state put, the answer
+ * kept under `id`, the event logged, all or nothing. When another copy of the same step won, its
+ * answer is returned and ours is thrown away.
+ */
+export async function commitStep(
+  deps: Dependencies,
+  id: string,
+  { output, changes, event }: StepOutcome,
+): Promise<{ output: Bytes; log: LogPosition }> {
+  try {
+    const log = await commitChanges(deps, [...changes, keepAnswer(id, output)], event)
+    return { output, log }
+  } catch (error) {
+    if (!(error instanceof LockKeeperError) || error.code !== "conflict") throw error
+    const repeated = await repeatAnswer(deps, id)
+    if (repeated === null) throw error
+    return repeated
+  }
+}
+
+/** The answer that was committed for this step before, or null. */
+export async function repeatAnswer(
+  deps: Dependencies,
+  id: string,
+): Promise<{ output: Bytes; log: LogPosition } | null> {
+  const output = await readAnswer(deps.store, id)
+  if (output === null) return null
+  // The entry stands at or before the head as it is now, which covers it too.
+  const log = await deps.store.logPosition()
+  if (log === null) throw new Error("an answer was kept without a log entry")
+  return { output, log }
+}
