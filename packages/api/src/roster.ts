@@ -2,6 +2,7 @@ import {
   type Identifier,
   hashValue,
   identifierCodec,
+  isXwingPublicKey,
   type SigningKey,
   verifySignature,
 } from "@lockkeeper/crypto"
@@ -27,8 +28,8 @@ import {
 } from "@lockkeeper/encoding"
 import { LockKeeperError } from "./errors.ts"
 
-/** Most servers a roster may list. */
-export const MAX_MEMBERS = 32
+/** Most servers a roster may list: as many as one run of a protocol takes. */
+export const MAX_MEMBERS = 24
 
 /** One key server as everybody else knows it. */
 export interface Member {
@@ -154,6 +155,13 @@ function checkRoster(roster: Roster): void {
         `members.${member.name}.url`,
         "The URL is not https://host:port without a path.",
         "Write for example https://keys.example.org:7443.",
+      )
+    }
+    if (!isXwingPublicKey(member.channelKey)) {
+      refuse(
+        `members.${member.name}.channelKey`,
+        "The channel key is not an X-Wing public key.",
+        "Take it from what `lockkeeper server init` printed at that server.",
       )
     }
   })

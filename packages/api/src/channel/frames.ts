@@ -98,7 +98,11 @@ export function sealFrame(
   return chacha20Poly1305.seal(key, nonceOf(counter), context, pad(content))
 }
 
-/** The content of a frame, or null when it was not sealed for this place. */
+/**
+ * The content of a frame, or null when it was not sealed for this place.
+ *
+ * @throws DecodeError when whoever holds the keys padded it wrongly.
+ */
 export function openFrame(
   channel: Channel,
   direction: Direction,

@@ -205,9 +205,19 @@ export function acceptHello(channelSecret: Secret, hello: Bytes): AcceptedHello 
   }
 }
 
+/** The client's key is a stranger's input, and a check of its own would cost as much again. */
+function encapsulateToClient(clientKey: Bytes, randomness: Bytes) {
+  try {
+    return xwingEncapsulate(clientKey, randomness)
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
 /**
  * Answers a hello: forward secrecy by an encapsulation to the client's one-session key, and the
- * server's signature over both messages' keys.
+ * server's signature over both messages' keys. Null when the client's key is not an X-Wing key.
  *
  * @param randomness - 80 fresh bytes: 16 session id, 64 encapsulation.
  */
@@ -215,11 +225,10 @@ export function answerHello(
   accepted: AcceptedHello,
   identity: SigningKey,
   randomness: Bytes,
-): { channel: Channel; seal: (payload: Bytes) => Bytes } {
-  const { sharedSecret, ciphertext } = xwingEncapsulate(
-    accepted.clientKey,
-    randomness.slice(16, 80),
-  )
+): { channel: Channel; seal: (payload: Bytes) => Bytes } | null {
+  const toClient = encapsulateToClient(accepted.clientKey, randomness.slice(16, 80))
+  if (toClient === null) return null
+  const { sharedSecret, ciphertext } = toClient
   const core = { sessionId: randomness.slice(0, 16), encapsulated: ciphertext }
   const transcript = hashValue("channel/answer", answerTranscript, {
     hello: accepted.helloDigest,
@@ -264,4 +273,3 @@ export function finishHello(
   const payload = openFrame(channel, "to-client", 0, sealed)
   return payload === null ? null : { channel, payload }
 }
-

@@ -10,6 +10,8 @@ export interface StepOutcome {
   readonly output: Bytes
   readonly changes: readonly Change[]
   readonly event: Event
+  /** Changes to this process's memory that follow from the commit, such as ended sessions. */
+  readonly afterCommit?: () => void
 }
 
 /** Appends one event and nothing else: refusals, aborts. */

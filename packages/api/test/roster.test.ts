@@ -1,0 +1,234 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import {
+  acceptNextRoster,
+  decodeRoster,
+  encodeRoster,
+  identityKeys,
+  LockKeeperError,
+  type Member,
+  memberOf,
+  openPinnedRoster,
+  openRoster,
+  placementViolation,
+  type Roster,
+  rosterDigest,
+  signedRosterCodec,
+} from "@lockkeeper/api"
+import { decode, encode } from "@lockkeeper/encoding"
+import { flipped, signedBy, testRoster, testServer } from "./fixtures.ts"
+
+const servers = [testServer(1), testServer(2), testServer(3)]
+const roster = testRoster(servers)
+
+function refusal(act: () => unknown): LockKeeperError {
+  let caught: unknown
+  try {
+    act()
+  } catch (error) {
+    caught = error
+  }
+  assert.ok(caught instanceof LockKeeperError, `expected a refusal, got ${caught}`)
+  return caught
+}
+
+function withMember(index: number, changes: Partial<Member>): Roster {
+  const members = roster.members.map((member, i) =>
+    i === index ? { ...member, ...changes } : member,
+  )
+  return { ...roster, members }
+}
+
+describe("a roster's bytes", () => {
+  it("decode to what was encoded, and encode again to the same bytes", () => {
+    const encoded = encodeRoster(roster)
+    assert.deepEqual(decodeRoster(encoded), roster)
+    assert.deepEqual(encodeRoster(decodeRoster(encoded)), encoded)
+  })
+
+  const [first] = roster.members as [Member]
+  const cases: readonly [what: string, field: string, bad: Roster][] = [
+    ["a rosterEpoch of zero", "rosterEpoch", { ...roster, rosterEpoch: 0 }],
+    ["no members", "members", { ...roster, members: [] }],
+    ["a threshold of zero", "minSigners", { ...roster, minSigners: 0 }],
+    ["a threshold above the number of servers", "minSigners", { ...roster, minSigners: 4 }],
+    ["identifiers out of order", "members.server-2.identifier", withMember(1, { identifier: 9 })],
+    ["one identifier twice", "members.server-2.identifier", withMember(1, { identifier: 1 })],
+    ["a server without a name", "members.1.name", withMember(1, { name: "" })],
+    ["one name twice", "members.server-1.name", withMember(1, { name: "server-1" })],
+    ["a URL without TLS", "members.server-2.url", withMember(1, { url: "http://s2.example:1" })],
+    ["a URL with a path", "members.server-2.url", withMember(1, { url: "https://s2.example/x" })],
+    ["a URL with a user", "members.server-2.url", withMember(1, { url: "https://u@s2.example" })],
+    ["one URL twice", "members.server-2.url", withMember(1, { url: first.url })],
+    [
+      "one identity key twice",
+      "members.server-2.identityKey",
+      withMember(1, { identityKey: first.identityKey }),
+    ],
+    [
+      "one channel key twice",
+      "members.server-2.channelKey",
+      withMember(1, { channelKey: first.channelKey }),
+    ],
+    [
+      "a channel key that is none",
+      "members.server-2.channelKey",
+      withMember(1, { channelKey: new Uint8Array(1216).fill(255) }),
+    ],
+    [
+      "one OPAQUE key twice",
+      "members.server-2.opaqueKey",
+      withMember(1, { opaqueKey: first.opaqueKey }),
+    ],
+  ]
+  for (const [what, field, bad] of cases) {
+    it(`are refused with ${what}, naming ${field} and a remedy`, () => {
+      const error = refusal(() => encodeRoster(bad))
+      assert.equal(error.code, "misconfigured")
+      // "members.server-3" when the third entry shows the fault of the second.
+      assert.equal(error.field.replace("server-3", "server-2"), field)
+      assert.notEqual(error.remedy, "")
+    })
+  }
+
+  it("are refused by a reader too, who did not build them", () => {
+    const encoded = encodeRoster({ ...roster, minSigners: 3 })
+    const at = encoded.findIndex((_, i) => i > 20 && encoded[i] === 3 && encoded[i - 1] === 0)
+    const bad = encoded.slice()
+    bad[at] = 4
+    const error = refusal(() => decodeRoster(bad))
+    assert.equal(error.code, "misconfigured")
+    assert.equal(error.field, "minSigners")
+  })
+})
+
+describe("a signed roster", () => {
+  it("opens when every member has signed it, and against its pin", () => {
+    const signed = signedBy(roster, servers)
+    assert.deepEqual(openRoster(signed), roster)
+    assert.deepEqual(openPinnedRoster(signed, rosterDigest(signed.roster)), roster)
+    assert.deepEqual(decode(signedRosterCodec, encode(signedRosterCodec, signed)), signed)
+  })
+
+  it("is refused without one member's signature, naming the member", () => {
+    const error = refusal(() => openRoster(signedBy(roster, servers.slice(0, 2))))
+    assert.equal(error.code, "untrusted-roster")
+    assert.equal(error.field, "signatures.3")
+    assert.match(error.message, /server-3/)
+  })
+
+  it("is refused when a signature is another member's", () => {
+    const signed = signedBy(roster, servers)
+    const signatures = new Map(signed.signatures)
+    signatures.set(2, signatures.get(1) as Uint8Array<ArrayBuffer>)
+    const error = refusal(() => openRoster({ ...signed, signatures }))
+    assert.equal(error.field, "signatures.2")
+  })
+
+  it("is refused when a signature is of another roster", () => {
+    const signed = signedBy(roster, servers)
+    const other = encodeRoster({ ...roster, createdAt: roster.createdAt + 1 })
+    const error = refusal(() => openRoster({ ...signed, roster: other }))
+    assert.equal(error.code, "untrusted-roster")
+    assert.equal(error.field, "signatures.1")
+  })
+
+  it("is refused against another pin, before anything of it is read", () => {
+    const signed = signedBy(roster, servers)
+    const pin = flipped(rosterDigest(signed.roster), 0)
+    assert.equal(refusal(() => openPinnedRoster(signed, pin)).field, "roster")
+    const garbage = { roster: new Uint8Array(3), signatures: new Map() }
+    assert.equal(refusal(() => openPinnedRoster(garbage, pin)).code, "untrusted-roster")
+    assert.equal(refusal(() => openPinnedRoster(signed, pin.slice(0, 31))).field, "roster")
+  })
+})
+
+describe("the next roster", () => {
+  const current = encodeRoster(roster)
+  const joined = [...servers.slice(0, 2), testServer(4)]
+  const follows = { rosterEpoch: 2, previousDigest: rosterDigest(current) }
+
+  it("is accepted with all its members' signatures and minSigners of those before", () => {
+    const next = testRoster(joined, follows)
+    assert.deepEqual(acceptNextRoster(current, signedBy(next, joined)), next)
+  })
+
+  it("is accepted with signatures of leaving members", () => {
+    const replaced = [servers[0] as (typeof servers)[0], testServer(5)]
+    const next = testRoster(replaced, follows)
+    const signed = signedBy(next, [...replaced, servers[2] as (typeof servers)[0]])
+    assert.deepEqual(acceptNextRoster(current, signed), next)
+  })
+
+  const cases: readonly [string, string, () => unknown][] = [
+    [
+      "of the same number",
+      "rosterEpoch",
+      () => acceptNextRoster(current, signedBy(testRoster(joined, { ...follows, rosterEpoch: 1 }), joined)),
+    ],
+    [
+      "that skips a number",
+      "rosterEpoch",
+      () => acceptNextRoster(current, signedBy(testRoster(joined, { ...follows, rosterEpoch: 3 }), joined)),
+    ],
+    [
+      "that follows another roster",
+      "previousDigest",
+      () =>
+        acceptNextRoster(
+          current,
+          signedBy(testRoster(joined, { ...follows, previousDigest: new Uint8Array(32) }), joined),
+        ),
+    ],
+    [
+      "signed by fewer than minSigners of those before",
+      "signatures",
+      () => {
+        const strangers = [servers[0] as (typeof servers)[0], testServer(8), testServer(9)]
+        return acceptNextRoster(current, signedBy(testRoster(strangers, follows), strangers))
+      },
+    ],
+    [
+      "in which members before keep their identifier but not their key",
+      "signatures",
+      () => {
+        const impostors = [testServer(1, " new"), testServer(2, " new"), testServer(3)]
+        return acceptNextRoster(current, signedBy(testRoster(impostors, follows), impostors))
+      },
+    ],
+    [
+      "that a new member has not signed",
+      "signatures.4",
+      () => acceptNextRoster(current, signedBy(testRoster(joined, follows), servers)),
+    ],
+  ]
+  for (const [what, field, act] of cases) {
+    it(`is refused when it is one ${what}`, () => {
+      const error = refusal(act)
+      assert.equal(error.code, "untrusted-roster")
+      assert.equal(error.field, field)
+    })
+  }
+})
+
+describe("members and placement", () => {
+  it("finds members and their keys, and refuses strangers", () => {
+    assert.equal(memberOf(roster, 2).name, "server-2")
+    assert.equal(identityKeys(roster).size, 3)
+    assert.equal(refusal(() => memberOf(roster, 7)).code, "not-found")
+  })
+
+  for (const [rule, field] of [
+    ["distinctOperators", "operator"],
+    ["distinctClouds", "cloud"],
+    ["distinctJurisdictions", "jurisdiction"],
+  ] as const) {
+    it(`reports a signer set that breaks ${rule}, and only where the roster demands it`, () => {
+      const shared = withMember(1, { [field]: (roster.members[0] as Member)[field] })
+      const placement = { ...roster.placement, [rule]: true }
+      assert.equal(placementViolation(shared, [1, 2]), null)
+      assert.match(placementViolation({ ...shared, placement }, [1, 2]) ?? "", new RegExp(field))
+      assert.equal(placementViolation({ ...shared, placement }, [1, 3]), null)
+    })
+  }
+})

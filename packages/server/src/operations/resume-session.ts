@@ -1,0 +1,91 @@
+import {
+  type Event,
+  LockKeeperError,
+  loginStatement,
+  memberOf,
+  type OpenPayload,
+  resumptionInput,
+  type SignedStatement,
+} from "@lockkeeper/api"
+import { type Identifier, verifySignature } from "@lockkeeper/crypto"
+import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
+import { type AccountRow, readAccount } from "../accounts.ts"
+import type { Dependencies } from "../ports/dependencies.ts"
+import { commitEvent } from "../request/commit.ts"
+import { decodeAs } from "../request/decode.ts"
+import type { Opening } from "../request/open-session.ts"
+import { LOGIN_LIFETIME_MS } from "../request/sessions.ts"
+import type { ServerSelf } from "../self.ts"
+
+/**
+ * Opens an authenticated session for an owner who has logged in at t servers: their statements say
+ * so, and the account's key signs this very handshake.
+ */
+export async function resumeSession(
+  self: ServerSelf,
+  deps: Dependencies,
+  transcript: Bytes,
+  payload: Extract<OpenPayload, { kind: "resume" }>,
+): Promise<Opening> {
+  const { accountId, issuedAt, statements, signature } = payload
+  const account = (await readAccount(deps.store, accountId))?.value ?? null
+  const signed = encode(resumptionInput, { label: null, transcript, issuedAt })
+  if (account === null || !verifySignature(account.accountKey, signed, signature)) {
+    throw new LockKeeperError(
+      "unauthenticated",
+      "The account's key did not sign this handshake.",
+      { field: "payload.signature", remedy: "Log in again." },
+    )
+  }
+  const expiresAt = checkStatements(self, deps.clock.now(), account, statements)
+  await commitEvent(deps, resumed(accountId))
+  return {
+    answer: { kind: "resume", expiresAt },
+    stage: { kind: "authenticated", accountId, opaqueVersion: account.opaqueVersion },
+    expiresAt,
+  }
+}
+
+/** When the earliest of t valid statements by distinct servers ends. */
+function checkStatements(
+  self: ServerSelf,
+  now: number,
+  account: AccountRow,
+  statements: readonly SignedStatement[],
+): number {
+  const expiries = new Map<Identifier, number>()
+  for (const [i, { statement, signature }] of statements.entries()) {
+    const said = decodeAs(`payload.statements.${i}`, loginStatement, statement)
+    const { identityKey } = memberOf(self.roster, said.server)
+    const holds =
+      verifySignature(identityKey, statement, signature) &&
+      equalBytes(said.accountId, account.accountId) &&
+      said.rosterEpoch === self.roster.rosterEpoch &&
+      said.opaqueVersion === account.opaqueVersion &&
+      said.expiresAt > now &&
+      said.expiresAt - said.loginAt <= LOGIN_LIFETIME_MS
+    if (holds) expiries.set(said.server, said.expiresAt)
+  }
+  if (expiries.size < self.roster.minSigners) {
+    throw new LockKeeperError(
+      "session-ended",
+      `A session resumes with login statements of ${self.roster.minSigners} servers; ${expiries.size} hold now.`,
+      { field: "payload.statements", remedy: "Log in again." },
+    )
+  }
+  return Math.min(...expiries.values())
+}
+
+function resumed(accountId: Bytes): Event {
+  return {
+    version: 1,
+    operation: "session.resume",
+    step: 1,
+    outcome: "done",
+    reason: "",
+    culprits: [],
+    accountId,
+    requestDigest: null,
+    keyId: null,
+  }
+}

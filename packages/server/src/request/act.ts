@@ -1,0 +1,84 @@
+import {
+  type CallAnswer,
+  type CallPayload,
+  type Event,
+  LockKeeperError,
+  type Operation,
+  type Request,
+} from "@lockkeeper/api"
+import type { Bytes } from "@lockkeeper/encoding"
+import { changePassword } from "../operations/change-password.ts"
+import { createKey } from "../operations/create-key.ts"
+import { listKeys } from "../operations/list-keys.ts"
+import { prepareSigning } from "../operations/prepare-signing.ts"
+import { showAccount } from "../operations/show-account.ts"
+import { showKey } from "../operations/show-key.ts"
+import { sign } from "../operations/sign.ts"
+import { answerId } from "./answers.ts"
+import { type AuthorisedRequest, authorise } from "./authorise.ts"
+import { commitEvent, commitStep, repeatAnswer, type StepOutcome } from "./commit.ts"
+import type { CallContext } from "./handle-call.ts"
+
+/** What an operation's step acts on. */
+export interface Step extends AuthorisedRequest, CallContext {
+  readonly step: number
+  readonly input: Bytes
+  /** An event about this step, to be completed by what the operation found. */
+  event(details?: Partial<Event>): Event
+}
+
+/** One step of one operation. Writes nothing; throws LockKeeperError to refuse. */
+export type OperationStep = (step: Step) => Promise<StepOutcome>
+
+const OPERATION_STEPS: Readonly<Record<Operation, OperationStep>> = {
+  "account.show": showAccount,
+  "account.change-password": changePassword,
+  "keys.create": createKey,
+  "keys.list": listKeys,
+  "keys.show": showKey,
+  "sign.prepare": prepareSigning,
+  sign,
+}
+
+/** Steps 2 to 5 of the life of a request. */
+export async function act(
+  context: CallContext,
+  payload: Extract<CallPayload, { kind: "act" }>,
+): Promise<CallAnswer> {
+  const { self, deps, session } = context
+  const authorised = await authorise(self, deps, session, payload.request)
+  const id = answerId(authorised.request, payload.step)
+  const repeated = await repeatAnswer(deps, id)
+  if (repeated !== null) return { kind: "act", ...repeated }
+
+  const event = eventAbout(authorised.request, authorised.digest, payload.step)
+  try {
+    const run = OPERATION_STEPS[authorised.request.operation]
+    const { step, input } = payload
+    const outcome = await run({ ...context, ...authorised, step, input, event })
+    const { output, log } = await commitStep(deps, id, outcome)
+    outcome.afterCommit?.()
+    return { kind: "act", output, log }
+  } catch (error) {
+    if (!(error instanceof LockKeeperError)) throw error
+    if (error.code !== "conflict") {
+      await commitEvent(deps, event({ outcome: "refused", reason: error.code }))
+    }
+    throw error
+  }
+}
+
+function eventAbout(request: Request, digest: Bytes, step: number): Step["event"] {
+  return (details = {}) => ({
+    version: 1,
+    operation: request.operation,
+    step,
+    outcome: "done",
+    reason: "",
+    culprits: [],
+    accountId: request.accountId,
+    requestDigest: digest,
+    keyId: null,
+    ...details,
+  })
+}

@@ -1,0 +1,125 @@
+import {
+  type CallAnswer,
+  type CallPayload,
+  callAnswer,
+  callPayload,
+  type Channel,
+  LockKeeperError,
+  MAX_COUNTER,
+  MAX_FRAME,
+  openFrame,
+  sealFrame,
+} from "@lockkeeper/api"
+import { type Bytes, encode } from "@lockkeeper/encoding"
+import { finishLogin } from "../operations/login.ts"
+import { activateRegistration, dealRegistration } from "../operations/register-account.ts"
+import type { Dependencies } from "../ports/dependencies.ts"
+import type { ServerSelf } from "../self.ts"
+import { act } from "./act.ts"
+import { decodeAs } from "./decode.ts"
+import type { Session, Sessions } from "./sessions.ts"
+
+/** What the sessions' frames are answered from. */
+export interface CallContext {
+  readonly self: ServerSelf
+  readonly deps: Dependencies
+  readonly sessions: Sessions
+  readonly session: Session
+}
+
+/** Opens one frame, does what it asks, seals the answer under the frame's counter. */
+export async function handleCall(
+  self: ServerSelf,
+  deps: Dependencies,
+  sessions: Sessions,
+  frame: { sessionId: Bytes; counter: number; sealed: Bytes },
+): Promise<Bytes> {
+  if (frame.sealed.length > MAX_FRAME) {
+    throw new LockKeeperError("too-large", `A frame takes up to ${MAX_FRAME} bytes.`, {
+      field: "sealed",
+    })
+  }
+  const session = sessions.find(frame.sessionId, deps.clock.now())
+  if (session === null) {
+    throw new LockKeeperError("session-ended", "The session is unknown here or has ended.", {
+      field: "sessionId",
+      remedy: "Open a new session.",
+    })
+  }
+  const { channel } = session
+  const content = openCounted(session, frame.counter, frame.sealed)
+  const seal = (under: Channel, answer: CallAnswer): Bytes =>
+    sealFrame(under, "to-client", frame.counter, encode(callAnswer, answer))
+  try {
+    const payload = decodeAs("payload", callPayload, content)
+    const answer = await answerCall({ self, deps, sessions, session }, payload)
+    if (payload.kind === "close") {
+      const sealed = seal(channel, answer)
+      sessions.end(session)
+      return sealed
+    }
+    return seal(session.channel, answer)
+  } catch (error) {
+    if (!(error instanceof LockKeeperError)) throw error
+    const refusal = seal(channel, { kind: "refused", error: error.toBody(self.identifier) })
+    if (session.stage.kind === "ended") sessions.end(session)
+    return refusal
+  } finally {
+    content.fill(0)
+  }
+}
+
+/** Authenticity first, so that a forged frame cannot use up a counter. */
+function openCounted(session: Session, counter: number, sealed: Bytes): Bytes {
+  if (!Number.isSafeInteger(counter) || counter < 1 || counter > MAX_COUNTER) {
+    throw new LockKeeperError("invalid-request", "The counter is out of range.", {
+      field: "counter",
+    })
+  }
+  let content: Bytes | null = null
+  try {
+    content = openFrame(session.channel, "to-server", counter, sealed)
+  } catch {
+    content = null
+  }
+  if (content === null) {
+    throw new LockKeeperError("unauthenticated", "The frame was not sealed for this session.", {
+      field: "sealed",
+    })
+  }
+  if (!session.window.accept(counter)) {
+    content.fill(0)
+    throw new LockKeeperError("replayed", "This frame was received before.", { field: "counter" })
+  }
+  return content
+}
+
+async function answerCall(context: CallContext, payload: CallPayload): Promise<CallAnswer> {
+  switch (payload.kind) {
+    case "act":
+      return act(context, payload)
+    case "register-deal":
+      return alone(context, () => dealRegistration(context, payload.dealing))
+    case "register-activate":
+      return alone(context, () => activateRegistration(context, payload.certificate))
+    case "login-finish":
+      return alone(context, () => finishLogin(context, payload.ke3))
+    case "close":
+      return { kind: "close" }
+  }
+}
+
+/** Frames that change the session's stage run one at a time; a second one is refused. */
+async function alone<T>({ session }: CallContext, run: () => Promise<T>): Promise<T> {
+  if (session.busy) {
+    throw new LockKeeperError("out-of-order", "Another frame of this session is being handled.", {
+      remedy: "Wait for its answer.",
+    })
+  }
+  session.busy = true
+  try {
+    return await run()
+  } finally {
+    session.busy = false
+  }
+}

@@ -1,0 +1,128 @@
+import {
+  acceptHello,
+  answerHello,
+  CHANNEL_VERSION,
+  LockKeeperError,
+  MAX_CLOCK_SKEW_MS,
+  MAX_HELLO,
+  type OpenAnswer,
+  type OpenPayload,
+  openAnswer,
+  openPayload,
+} from "@lockkeeper/api"
+import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
+import { startLogin } from "../operations/login.ts"
+import { startRegistration } from "../operations/register-account.ts"
+import { resumeSession } from "../operations/resume-session.ts"
+import type { Dependencies } from "../ports/dependencies.ts"
+import type { ServerSelf } from "../self.ts"
+import { decodeAs, decodeField } from "./decode.ts"
+import type { SessionStage, Sessions } from "./sessions.ts"
+
+/** What an opening operation decides: its answer, and the session's stage when there is to be one. */
+export interface Opening {
+  readonly answer: OpenAnswer
+  readonly stage: SessionStage
+  readonly expiresAt: number
+}
+
+/** Helloes seen within the clock skew, so that a recorded one does nothing when it is repeated. */
+export class SeenHellos {
+  readonly #seen = new Map<string, number>()
+
+  /** False when the digest was seen before. Bounded: the oldest makes room. */
+  accept(digest: Bytes, now: number): boolean {
+    const key = toHex(digest)
+    if (this.#seen.has(key)) return false
+    for (const [old, at] of this.#seen) {
+      if (this.#seen.size < 100_000 && now - at <= 2 * MAX_CLOCK_SKEW_MS) break
+      this.#seen.delete(old)
+    }
+    this.#seen.set(key, now)
+    return true
+  }
+}
+
+/**
+ * Opens a session: decrypts the hello, runs its operation, answers. Refusals that concern the
+ * payload travel sealed; those before it could be read are thrown.
+ */
+export async function openSession(
+  self: ServerSelf,
+  deps: Dependencies,
+  sessions: Sessions,
+  seen: SeenHellos,
+  hello: Bytes,
+): Promise<Bytes> {
+  if (hello.length > MAX_HELLO) {
+    throw new LockKeeperError("too-large", `A hello takes up to ${MAX_HELLO} bytes.`, {
+      field: "hello",
+    })
+  }
+  const accepted = decodeField("hello", () => acceptHello(self.channelSecret, hello))
+  if (accepted === null || accepted.server !== self.identifier) {
+    throw new LockKeeperError("wrong-server", "The hello was not made for this server's key.", {
+      field: "hello",
+      remedy: "Check that the roster's URL leads to the server it names.",
+    })
+  }
+  if (accepted.version !== CHANNEL_VERSION) {
+    throw new LockKeeperError("invalid-request", "This channel version is not spoken here.", {
+      field: "hello.version",
+      remedy: "Update the client or the server.",
+    })
+  }
+  if (accepted.rosterEpoch !== self.roster.rosterEpoch) {
+    throw new LockKeeperError(
+      "wrong-roster",
+      `The client follows roster ${accepted.rosterEpoch}, this server roster ${self.roster.rosterEpoch}.`,
+      { field: "hello.rosterEpoch", remedy: "Fetch the current roster." },
+    )
+  }
+  const now = deps.clock.now()
+  if (!seen.accept(accepted.helloDigest, now)) {
+    throw new LockKeeperError("replayed", "This hello was received before.", { field: "hello" })
+  }
+  const opening = await refuseOr(self, async () => {
+    const payload = decodeAs("payload", openPayload, accepted.payload)
+    if (Math.abs(payload.issuedAt - now) > MAX_CLOCK_SKEW_MS) {
+      throw new LockKeeperError(
+        "clock-skew",
+        "The clocks of client and server differ by more than two minutes.",
+        { field: "payload.issuedAt", remedy: "Set the client's clock." },
+      )
+    }
+    return openFor(self, deps, accepted.binding.transcript, payload)
+  })
+  const { channel, seal } = answerHello(accepted, self.identity, deps.randomness.bytes(80))
+  if (opening.answer.kind !== "refused") {
+    sessions.open(channel, opening.stage, now, opening.expiresAt)
+  }
+  return seal(encode(openAnswer, opening.answer))
+}
+
+function openFor(
+  self: ServerSelf,
+  deps: Dependencies,
+  transcript: Bytes,
+  payload: OpenPayload,
+): Promise<Opening> {
+  switch (payload.kind) {
+    case "register":
+      return startRegistration(deps, payload.name)
+    case "login":
+      return startLogin(self, deps, payload)
+    case "resume":
+      return resumeSession(self, deps, transcript, payload)
+  }
+}
+
+async function refuseOr(self: ServerSelf, open: () => Promise<Opening>): Promise<Opening> {
+  try {
+    return await open()
+  } catch (error) {
+    if (!(error instanceof LockKeeperError)) throw error
+    const answer: OpenAnswer = { kind: "refused", error: error.toBody(self.identifier) }
+    return { answer, stage: { kind: "ended" }, expiresAt: 0 }
+  }
+}
