@@ -1,4 +1,4 @@
-import { hashValue, type Identifier, identifierCodec } from "@lockkeeper/crypto"
+import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
 import {
   type Bytes,
   bytes,
@@ -20,7 +20,7 @@ import {
 import { MAX_MEMBERS } from "./roster.ts"
 
 /** Longest message one signature may cover, bytes. */
-export const MAX_MESSAGE = 65_536
+export const MAX_MESSAGE = 16_384
 
 /** Most commitments one `sign.prepare` hands out. */
 export const MAX_PREPARED = 16
@@ -288,10 +288,3 @@ export const resumptionInput: Codec<Resumption & { readonly label: null }> = str
   transcript: fixedBytes(32),
   issuedAt: safeInteger,
 })
-
-const nameFields = struct<{ readonly name: string }>({ name: text(MAX_NAME) })
-
-/** The index under which servers keep an account name: 32 bytes. */
-export function accountNameDigest(name: string): Bytes {
-  return hashValue("account-name", nameFields, { name })
-}

@@ -29,7 +29,7 @@ export type OpenPayload =
       readonly issuedAt: number
       readonly name: string
       /** 0 asks for the active version; another only after a server showed that one is newer. */
-      readonly opaqueVersion: number
+      readonly shownVersion: number
       readonly ke1: Bytes
     }
   | {
@@ -43,7 +43,7 @@ export type OpenPayload =
 
 export const openPayload: Codec<OpenPayload> = union<OpenPayload>({
   register: struct({ issuedAt: safeInteger, name: text(MAX_NAME) }),
-  login: struct({ issuedAt: safeInteger, name: text(MAX_NAME), opaqueVersion: u32, ke1: bytes(1024) }),
+  login: struct({ issuedAt: safeInteger, name: text(MAX_NAME), shownVersion: u32, ke1: bytes(256) }),
   resume: struct({
     issuedAt: safeInteger,
     accountId: fixedBytes(32),
@@ -57,9 +57,9 @@ export type OpenAnswer =
   | { readonly kind: "register" }
   | {
       readonly kind: "login"
-      readonly ke2: Bytes
-      /** Threshold frame: vector, proof, version, signature. */
-      readonly frame: Bytes
+      /** Canonical encoding of a LoginResponse: KE2 and the signed evaluation frame. */
+      readonly response: Bytes
+      /** Guesses left at this server after this one. */
       readonly guessesRemaining: number
     }
   | { readonly kind: "resume"; readonly expiresAt: number }
@@ -69,7 +69,7 @@ const refused = struct<{ readonly error: ErrorBody }>({ error: errorBody })
 export const openAnswer: Codec<OpenAnswer> = union<OpenAnswer>({
   refused,
   register: struct({}),
-  login: struct({ ke2: bytes(2048), frame: bytes(8192), guessesRemaining: u8 }),
+  login: struct({ response: bytes(8192), guessesRemaining: u8 }),
   resume: struct({ expiresAt: safeInteger }),
 })
 
@@ -80,9 +80,10 @@ export const openAnswer: Codec<OpenAnswer> = union<OpenAnswer>({
  * phase 0: the hello's signature by the account key authenticates it, and it has no password in it.
  */
 export type CallPayload =
-  /** The dealing travels here, not in the hello, so that it is forward secret. */
+  /** An AccountDealing. It travels here, not in the hello, so that it is forward secret. */
   | { readonly kind: "register-deal"; readonly dealing: Bytes }
-  | { readonly kind: "register-activate"; readonly certificate: Bytes }
+  /** Canonical Confirmations: every server's signature over the registration. */
+  | { readonly kind: "register-activate"; readonly confirmations: Bytes }
   | { readonly kind: "login-finish"; readonly ke3: Bytes }
   | {
       readonly kind: "act"
@@ -95,7 +96,7 @@ export type CallPayload =
 
 export const callPayload: Codec<CallPayload> = union<CallPayload>({
   "register-deal": struct({ dealing: bytes(16_384) }),
-  "register-activate": struct({ certificate: bytes(8192) }),
+  "register-activate": struct({ confirmations: bytes(8192) }),
   "login-finish": struct({ ke3: bytes(256) }),
   act: struct({ request: signedRequestCodec, step: u16, input: bytes(200_000) }),
   close: struct({}),
@@ -123,8 +124,10 @@ export type CallAnswer =
       readonly accountId: Bytes
       readonly opaqueVersion: number
       readonly statement: SignedStatement
-      /** Wrapped master, storage and account keys, as the client stored them. */
-      readonly wraps: Bytes
+      /** Canonical encoding of the AccountKeys that the client registered. */
+      readonly accountKeys: Bytes
+      /** Canonical Confirmations of this version: activates servers that missed them. */
+      readonly confirmations: Bytes
       readonly expiresAt: number
       readonly log: LogPosition
     }
@@ -139,7 +142,8 @@ export const callAnswer: Codec<CallAnswer> = union<CallAnswer>({
     accountId: fixedBytes(32),
     opaqueVersion: u32,
     statement: signedStatement,
-    wraps: bytes(2048),
+    accountKeys: bytes(8192),
+    confirmations: bytes(8192),
     expiresAt: safeInteger,
     log: logPosition,
   }),

@@ -52,7 +52,7 @@ describe("a roster's bytes", () => {
     ["no members", "members", { ...roster, members: [] }],
     ["a threshold of zero", "minSigners", { ...roster, minSigners: 0 }],
     ["a threshold above the number of servers", "minSigners", { ...roster, minSigners: 4 }],
-    ["identifiers out of order", "members.server-2.identifier", withMember(1, { identifier: 9 })],
+    ["identifiers out of order", "members.server-3.identifier", withMember(1, { identifier: 9 })],
     ["one identifier twice", "members.server-2.identifier", withMember(1, { identifier: 1 })],
     ["a server without a name", "members.1.name", withMember(1, { name: "" })],
     ["one name twice", "members.server-1.name", withMember(1, { name: "server-1" })],
@@ -85,8 +85,7 @@ describe("a roster's bytes", () => {
     it(`are refused with ${what}, naming ${field} and a remedy`, () => {
       const error = refusal(() => encodeRoster(bad))
       assert.equal(error.code, "misconfigured")
-      // "members.server-3" when the third entry shows the fault of the second.
-      assert.equal(error.field.replace("server-3", "server-2"), field)
+      assert.equal(error.field, field)
       assert.notEqual(error.remedy, "")
     })
   }

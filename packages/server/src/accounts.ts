@@ -1,7 +1,6 @@
-import { accountNameDigest, MAX_NAME } from "@lockkeeper/api"
+import { MAX_NAME } from "@lockkeeper/api"
 import {
   type Bytes,
-  bytes,
   type Codec,
   decode,
   encode,
@@ -11,49 +10,38 @@ import {
   struct,
   text,
   toHex,
-  u32,
 } from "@lockkeeper/encoding"
+import { type AccountRecord, accountRecordCodec } from "@lockkeeper/protocols"
 import type { Change, Store, Versioned } from "./ports/store.ts"
 
-/** One dealing of an account's OPRF key, with the OPAQUE record that goes with it. */
-export interface PasswordRow {
-  readonly opaqueVersion: number
-  /** Canonical encoding of this server's AccountRecord. */
-  readonly record: Bytes
-  /** What every server signs before the version becomes active, 32 bytes. */
-  readonly registrationDigest: Bytes
-}
+/** Longest a registration that was never activated keeps its name, milliseconds. */
+export const PENDING_REGISTRATION_MS = 10 * 60_000
 
+/** One account at one server. Either `active` is set, or the account is still being registered. */
 export interface AccountRow {
+  /** Derived from the name: `accountIdOf`. */
   readonly accountId: Bytes
   readonly name: string
-  /** Ed25519, verifies the account's requests. */
-  readonly accountKey: Bytes
-  /** The active version. */
-  readonly opaqueVersion: number
-  readonly active: PasswordRow
-  /** A later version that not every server has signed yet. */
-  readonly pending: PasswordRow | null
-  /** All n signatures over the active version's digest. */
-  readonly certificate: Bytes
   readonly createdAt: number
+  /** What logins are answered from. */
+  readonly active: AccountRecord | null
+  /** A registration or password change that not every server has confirmed. */
+  readonly pending: AccountRecord | null
+  readonly pendingSince: number
 }
 
-const passwordRow: Codec<PasswordRow> = struct<PasswordRow>({
-  opaqueVersion: u32,
-  record: bytes(16_384),
-  registrationDigest: fixedBytes(32),
-})
+/** An account that can log in. */
+export interface ActiveAccount extends AccountRow {
+  readonly active: AccountRecord
+}
 
 const accountRow: Codec<AccountRow> = struct<AccountRow>({
   accountId: fixedBytes(32),
   name: text(MAX_NAME),
-  accountKey: fixedBytes(32),
-  opaqueVersion: u32,
-  active: passwordRow,
-  pending: nullable(passwordRow),
-  certificate: bytes(8192),
   createdAt: safeInteger,
+  active: nullable(accountRecordCodec),
+  pending: nullable(accountRecordCodec),
+  pendingSince: safeInteger,
 })
 
 export async function readAccount(
@@ -64,52 +52,27 @@ export async function readAccount(
   return row === null ? null : { version: row.version, value: decode(accountRow, row.value) }
 }
 
+/** The account when it can log in, else null. */
+export async function readActiveAccount(
+  store: Store,
+  accountId: Bytes,
+): Promise<Versioned<ActiveAccount> | null> {
+  const row = await readAccount(store, accountId)
+  if (row === null || row.value.active === null) return null
+  return { version: row.version, value: { ...row.value, active: row.value.active } }
+}
+
 export function putAccount(account: AccountRow, ifVersion: number | "absent"): Change {
   const id = toHex(account.accountId)
   return { kind: "put", table: "accounts", id, ifVersion, value: encode(accountRow, account) }
 }
 
-/** Names that are taken, or being registered: the index from a name to its account. */
-export interface NameRow {
-  readonly accountId: Bytes
-  readonly accountKey: Bytes
-  /** Set while the registration is not active: the dealing and when it may be replaced. */
-  readonly pending: (PasswordRow & { readonly replaceableAt: number }) | null
+/** The version whose password logs in. */
+export function activeVersion(account: ActiveAccount): number {
+  return account.active.registration.keys.opaqueVersion
 }
 
-const nameRow: Codec<NameRow> = struct<NameRow>({
-  accountId: fixedBytes(32),
-  accountKey: fixedBytes(32),
-  pending: nullable(
-    struct<PasswordRow & { readonly replaceableAt: number }>({
-      opaqueVersion: u32,
-      record: bytes(16_384),
-      registrationDigest: fixedBytes(32),
-      replaceableAt: safeInteger,
-    }),
-  ),
-})
-
-function nameId(name: string): string {
-  return toHex(accountNameDigest(name))
-}
-
-export async function readName(store: Store, name: string): Promise<Versioned<NameRow> | null> {
-  const row = await store.read("account-names", nameId(name))
-  return row === null ? null : { version: row.version, value: decode(nameRow, row.value) }
-}
-
-export function putName(name: string, row: NameRow, ifVersion: number | "absent"): Change {
-  const value = encode(nameRow, row)
-  return { kind: "put", table: "account-names", id: nameId(name), ifVersion, value }
-}
-
-/** The account of a name, or null while there is none that is active. */
-export async function findAccount(
-  store: Store,
-  name: string,
-): Promise<Versioned<AccountRow> | null> {
-  const row = await readName(store, name)
-  if (row === null || row.value.pending !== null) return null
-  return readAccount(store, row.value.accountId)
+/** Ed25519 key that the account's requests are signed with. */
+export function accountKey(account: ActiveAccount): Bytes {
+  return account.active.registration.keys.signingPublicKey
 }

@@ -9,7 +9,7 @@ import {
 } from "@lockkeeper/api"
 import { type Identifier, verifySignature } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
-import { type AccountRow, readAccount } from "../accounts.ts"
+import { type ActiveAccount, accountKey, activeVersion, readActiveAccount } from "../accounts.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import { commitEvent } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
@@ -28,9 +28,9 @@ export async function resumeSession(
   payload: Extract<OpenPayload, { kind: "resume" }>,
 ): Promise<Opening> {
   const { accountId, issuedAt, statements, signature } = payload
-  const account = (await readAccount(deps.store, accountId))?.value ?? null
+  const account = (await readActiveAccount(deps.store, accountId))?.value ?? null
   const signed = encode(resumptionInput, { label: null, transcript, issuedAt })
-  if (account === null || !verifySignature(account.accountKey, signed, signature)) {
+  if (account === null || !verifySignature(accountKey(account), signed, signature)) {
     throw new LockKeeperError(
       "unauthenticated",
       "The account's key did not sign this handshake.",
@@ -41,7 +41,7 @@ export async function resumeSession(
   await commitEvent(deps, resumed(accountId))
   return {
     answer: { kind: "resume", expiresAt },
-    stage: { kind: "authenticated", accountId, opaqueVersion: account.opaqueVersion },
+    stage: { kind: "authenticated", accountId, opaqueVersion: activeVersion(account) },
     expiresAt,
   }
 }
@@ -50,7 +50,7 @@ export async function resumeSession(
 function checkStatements(
   self: ServerSelf,
   now: number,
-  account: AccountRow,
+  account: ActiveAccount,
   statements: readonly SignedStatement[],
 ): number {
   const expiries = new Map<Identifier, number>()
@@ -61,7 +61,7 @@ function checkStatements(
       verifySignature(identityKey, statement, signature) &&
       equalBytes(said.accountId, account.accountId) &&
       said.rosterEpoch === self.roster.rosterEpoch &&
-      said.opaqueVersion === account.opaqueVersion &&
+      said.opaqueVersion === activeVersion(account) &&
       said.expiresAt > now &&
       said.expiresAt - said.loginAt <= LOGIN_LIFETIME_MS
     if (holds) expiries.set(said.server, said.expiresAt)

@@ -1,12 +1,14 @@
 import { accountListing } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
+import { activeVersion } from "../accounts.ts"
 import type { OperationStep } from "../request/act.ts"
 import { onlyStep } from "./steps.ts"
 
 /** What this server knows of the account that asks. */
 export const showAccount: OperationStep = async (step) => {
   onlyStep(step)
-  const { accountId, name, opaqueVersion, createdAt } = step.account.value
+  const { accountId, name, createdAt } = step.account.value
+  const opaqueVersion = activeVersion(step.account.value)
   const output = encode(accountListing, { accountId, name, opaqueVersion, createdAt })
   return { output, changes: [], event: step.event() }
 }

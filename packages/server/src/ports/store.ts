@@ -3,7 +3,6 @@ import type { Bytes } from "@lockkeeper/encoding"
 /** Everything a server keeps. Closed: a new table is a new migration. */
 export const TABLES = [
   "meta",
-  "account-names",
   "accounts",
   "guesses",
   "protocol-sessions",

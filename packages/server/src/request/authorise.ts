@@ -9,7 +9,7 @@ import {
   verifyRequest,
 } from "@lockkeeper/api"
 import { type Bytes, equalBytes } from "@lockkeeper/encoding"
-import { type AccountRow, readAccount } from "../accounts.ts"
+import { type ActiveAccount, accountKey, activeVersion, readActiveAccount } from "../accounts.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { Versioned } from "../ports/store.ts"
 import type { ServerSelf } from "../self.ts"
@@ -21,7 +21,7 @@ export interface AuthorisedRequest {
   readonly request: Request
   /** 32 bytes; names the request in protocol messages and logs. */
   readonly digest: Bytes
-  readonly account: Versioned<AccountRow>
+  readonly account: Versioned<ActiveAccount>
 }
 
 /** Step 2 of the life of a request. @throws LockKeeperError naming the field that fails. */
@@ -41,7 +41,7 @@ export async function authorise(
   checkAddress(self, request)
   checkFreshness(request, deps.clock.now())
   const account = equalBytes(request.accountId, stage.accountId)
-    ? await readAccount(deps.store, stage.accountId)
+    ? await readActiveAccount(deps.store, stage.accountId)
     : null
   if (account === null) {
     throw new LockKeeperError(
@@ -50,12 +50,12 @@ export async function authorise(
       { field: "request.accountId", remedy: "Send it in that account's own session." },
     )
   }
-  if (account.value.opaqueVersion !== stage.opaqueVersion) {
+  if (activeVersion(account.value) !== stage.opaqueVersion) {
     throw new LockKeeperError("session-ended", "The password was changed since this login.", {
       remedy: "Log in with the new password.",
     })
   }
-  if (!verifyRequest(signed, account.value.accountKey)) {
+  if (!verifyRequest(signed, accountKey(account.value))) {
     throw new LockKeeperError(
       "unauthenticated",
       "The request is not signed by the account's key.",

@@ -101,7 +101,7 @@ async function answerCall(context: CallContext, payload: CallPayload): Promise<C
     case "register-deal":
       return alone(context, () => dealRegistration(context, payload.dealing))
     case "register-activate":
-      return alone(context, () => activateRegistration(context, payload.certificate))
+      return alone(context, () => activateRegistration(context, payload.confirmations))
     case "login-finish":
       return alone(context, () => finishLogin(context, payload.ke3))
     case "close":
