@@ -1,0 +1,82 @@
+import { chmodSync, closeSync, existsSync, openSync, statSync } from "node:fs"
+import Database from "better-sqlite3"
+import { StoreUnavailable } from "../../ports/row-store.ts"
+
+/** "LKey": what `file` and other tools see in the header. */
+const APPLICATION_ID = 0x4c4b6579
+
+const SCHEMA_VERSION = 1
+
+/** How long a writer waits for another process's transaction, milliseconds. */
+const BUSY_TIMEOUT_MS = 5_000
+
+// WITHOUT ROWID keeps a row beside its key; ids compare by their bytes.
+const SCHEMA = `
+  CREATE TABLE records (
+    "table" TEXT NOT NULL,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
+    value BLOB NOT NULL,
+    PRIMARY KEY ("table", id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE log (
+    "index" INTEGER PRIMARY KEY,
+    commitment BLOB NOT NULL CHECK (length(commitment) = 32),
+    head BLOB NOT NULL CHECK (length(head) = 32),
+    body BLOB NOT NULL
+  ) STRICT;
+`
+
+function createOwnerOnly(path: string): void {
+  closeSync(openSync(path, "a", 0o600))
+  // The mode of open() is narrowed by the umask but never widened; an older file may be wider.
+  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
+}
+
+function integerPragma(database: Database.Database, name: string): number {
+  return database.pragma(name, { simple: true }) as number
+}
+
+/** Opens the database file, creating it owner-only. @throws StoreUnavailable saying why not. */
+export function openDatabase(path: string): Database.Database {
+  const fresh = !existsSync(path)
+  try {
+    if (fresh) createOwnerOnly(path)
+    const database = new Database(path, { timeout: BUSY_TIMEOUT_MS })
+    prepareDatabase(database)
+    return database
+  } catch (error) {
+    if (error instanceof StoreUnavailable) throw error
+    throw new StoreUnavailable(`cannot open the database ${path}`, { cause: error })
+  }
+}
+
+function prepareDatabase(database: Database.Database): void {
+  database.pragma("journal_mode = WAL")
+  // A commit returns only after the write-ahead log is on disk.
+  database.pragma("synchronous = FULL")
+  database.pragma("fullfsync = ON")
+  // Freed pages are overwritten: a taken nonce does not linger in the file.
+  database.pragma("secure_delete = ON")
+  database.pragma("trusted_schema = OFF")
+  database.pragma("wal_autocheckpoint = 1000")
+  database.pragma("journal_size_limit = 67108864")
+  const migrate = database.transaction(() => {
+    const version = integerPragma(database, "user_version")
+    if (version === SCHEMA_VERSION) return
+    if (version > SCHEMA_VERSION) {
+      throw new StoreUnavailable("the database was written by a newer version of the server")
+    }
+    const tables = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as {
+      n: number
+    }
+    if (tables.n > 0) throw new StoreUnavailable("the file is another program's database")
+    database.exec(SCHEMA)
+    database.pragma(`application_id = ${APPLICATION_ID}`)
+    database.pragma(`user_version = ${SCHEMA_VERSION}`)
+  })
+  migrate.immediate()
+  if (integerPragma(database, "application_id") !== APPLICATION_ID) {
+    throw new StoreUnavailable("the file is another program's database")
+  }
+}
