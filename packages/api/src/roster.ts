@@ -1,6 +1,6 @@
 import {
-  type Identifier,
   hashValue,
+  type Identifier,
   identifierCodec,
   isXwingPublicKey,
   type SigningKey,
@@ -236,14 +236,10 @@ export function openRoster(signed: SignedRoster): Roster {
 /** The roster of a signed roster whose digest is the pinned one. */
 export function openPinnedRoster(signed: SignedRoster, pin: Uint8Array): Roster {
   if (!equalBytes(rosterDigest(signed.roster), pin)) {
-    throw new LockKeeperError(
-      "untrusted-roster",
-      "The roster is not the one that was pinned.",
-      {
-        field: "roster",
-        remedy: "Ask the operators for the current roster over a channel you trust.",
-      },
-    )
+    throw new LockKeeperError("untrusted-roster", "The roster is not the one that was pinned.", {
+      field: "roster",
+      remedy: "Ask the operators for the current roster over a channel you trust.",
+    })
   }
   return openRoster(signed)
 }

@@ -14,7 +14,7 @@ import {
 } from "@lockkeeper/encoding"
 import { type ErrorBody, errorBody } from "./errors.ts"
 import { MAX_NAME, type SignedStatement, signedStatement } from "./operations.ts"
-import { signedRequestCodec, type SignedRequest } from "./request.ts"
+import { type SignedRequest, signedRequestCodec } from "./request.ts"
 import { MAX_MEMBERS } from "./roster.ts"
 
 /** First payload of a session, inside the hello. */
@@ -43,7 +43,12 @@ export type OpenPayload =
 
 export const openPayload: Codec<OpenPayload> = union<OpenPayload>({
   register: struct({ issuedAt: safeInteger, name: text(MAX_NAME) }),
-  login: struct({ issuedAt: safeInteger, name: text(MAX_NAME), shownVersion: u32, ke1: bytes(256) }),
+  login: struct({
+    issuedAt: safeInteger,
+    name: text(MAX_NAME),
+    shownVersion: u32,
+    ke1: bytes(256),
+  }),
   resume: struct({
     issuedAt: safeInteger,
     accountId: fixedBytes(32),

@@ -74,7 +74,10 @@ describe("the session handshake", () => {
     const first = answer(bytes, "first")
     const second = answer(bytes, "second")
     const frame = sealFrame(first.channel, "to-client", 1, utf8("hi"))
-    assert.equal(openFrame({ ...second.channel, sessionId: first.channel.sessionId }, "to-client", 1, frame), null)
+    assert.equal(
+      openFrame({ ...second.channel, sessionId: first.channel.sessionId }, "to-client", 1, frame),
+      null,
+    )
   })
 
   it("does not open at a server with another channel key", () => {
@@ -107,7 +110,10 @@ describe("the session handshake", () => {
     assert.equal(opens(bytes.slice(0, -1)), false)
     assert.equal(opens(new Uint8Array([...bytes, 0])), false)
     assert.equal(opens(new Uint8Array(0)), false)
-    assert.throws(() => startHello(target, seeded("x", 96), () => new Uint8Array(13_000)), RangeError)
+    assert.throws(
+      () => startHello(target, seeded("x", 96), () => new Uint8Array(13_000)),
+      RangeError,
+    )
     const largest = startHello(target, seeded("x", 96), () => new Uint8Array(12_284))
     assert.ok(largest.hello.length <= MAX_HELLO)
     assert.ok(opens(largest.hello))

@@ -163,12 +163,20 @@ describe("the next roster", () => {
     [
       "of the same number",
       "rosterEpoch",
-      () => acceptNextRoster(current, signedBy(testRoster(joined, { ...follows, rosterEpoch: 1 }), joined)),
+      () =>
+        acceptNextRoster(
+          current,
+          signedBy(testRoster(joined, { ...follows, rosterEpoch: 1 }), joined),
+        ),
     ],
     [
       "that skips a number",
       "rosterEpoch",
-      () => acceptNextRoster(current, signedBy(testRoster(joined, { ...follows, rosterEpoch: 3 }), joined)),
+      () =>
+        acceptNextRoster(
+          current,
+          signedBy(testRoster(joined, { ...follows, rosterEpoch: 3 }), joined),
+        ),
     ],
     [
       "that follows another roster",

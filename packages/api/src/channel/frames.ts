@@ -1,9 +1,4 @@
-import {
-  chacha20Poly1305,
-  hkdfSha256Expand,
-  hkdfSha256Extract,
-  Secret,
-} from "@lockkeeper/crypto"
+import { chacha20Poly1305, hkdfSha256Expand, hkdfSha256Extract, Secret } from "@lockkeeper/crypto"
 import {
   type Bytes,
   encode,

@@ -141,10 +141,7 @@ export function startHello(
   payload: (binding: HelloBinding) => Bytes,
 ): { state: HelloState; hello: Bytes } {
   const pair = xwingKeyPair(randomness.slice(0, 32))
-  const { sharedSecret, ciphertext } = xwingEncapsulate(
-    target.channelKey,
-    randomness.slice(32, 96),
-  )
+  const { sharedSecret, ciphertext } = xwingEncapsulate(target.channelKey, randomness.slice(32, 96))
   const core: HelloCore = {
     version: CHANNEL_VERSION,
     server: target.server,

@@ -1,0 +1,231 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import {
+  type AbortReport,
+  accountListing,
+  accountNameDigest,
+  callAnswer,
+  callPayload,
+  changePasswordBody,
+  commitmentList,
+  createKeyBody,
+  errorBody,
+  eventCodec,
+  keyListings,
+  listKeysBody,
+  loginStatement,
+  openAnswer,
+  openPayload,
+  prepareBody,
+  protocolStepInput,
+  protocolStepOutput,
+  resumptionInput,
+  showKeyBody,
+  signBody,
+  signedStatement,
+  signStepInput,
+  signStepOutput,
+} from "@lockkeeper/api"
+import { type Codec, DecodeError, decode, encode, toHex } from "@lockkeeper/encoding"
+import fc from "fast-check"
+import { flipped, seeded } from "./fixtures.ts"
+
+const b = seeded
+const id = b("id", 32)
+const error = {
+  code: "wrong-password",
+  message: "The password is wrong.",
+  field: "",
+  remedy: "Try again.",
+  server: 0,
+  guessesRemaining: 9,
+} as const
+const request = { request: b("request", 90), signature: b("signature", 64) }
+const statement = { statement: b("statement", 90), signature: b("signature", 64) }
+const log = { index: 5, head: b("head", 32) }
+const report: AbortReport = {
+  reason: "bad-dealing",
+  culprits: [3],
+  pair: [1, 2],
+  silent: [],
+  evidence: [b("evidence", 300)],
+}
+
+interface Sample<T> {
+  readonly name: string
+  readonly codec: Codec<T>
+  readonly values: readonly T[]
+}
+
+function sample<T>(name: string, codec: Codec<T>, ...values: readonly T[]): Sample<unknown> {
+  return { name, codec, values } as unknown as Sample<unknown>
+}
+
+const SAMPLES: readonly Sample<unknown>[] = [
+  sample("errorBody", errorBody, error, { ...error, guessesRemaining: null }),
+  sample(
+    "openPayload",
+    openPayload,
+    { kind: "register", issuedAt: 1, name: "ann" },
+    { kind: "login", issuedAt: 1, name: "ann", opaqueVersion: 0, ke1: b("ke1", 96) },
+    { kind: "resume", issuedAt: 1, accountId: id, statements: [statement], signature: b("s", 64) },
+  ),
+  sample(
+    "openAnswer",
+    openAnswer,
+    { kind: "refused", error },
+    { kind: "register" },
+    { kind: "login", ke2: b("ke2", 320), frame: b("frame", 300), guessesRemaining: 9 },
+    { kind: "resume", expiresAt: 9 },
+  ),
+  sample(
+    "callPayload",
+    callPayload,
+    { kind: "register-deal", dealing: b("dealing", 500) },
+    { kind: "register-activate", certificate: b("certificate", 300) },
+    { kind: "login-finish", ke3: b("ke3", 64) },
+    { kind: "act", request, step: 2, input: b("input", 40) },
+    { kind: "close" },
+  ),
+  sample(
+    "callAnswer",
+    callAnswer,
+    { kind: "refused", error },
+    { kind: "register-deal", signature: b("s", 64) },
+    { kind: "register-activate", log },
+    {
+      kind: "login-finish",
+      accountId: id,
+      opaqueVersion: 1,
+      statement,
+      wraps: b("wraps", 200),
+      expiresAt: 9,
+      log,
+    },
+    { kind: "act", output: b("output", 100), log },
+    { kind: "close" },
+  ),
+  sample("createKeyBody", createKeyBody, {
+    keyId: id,
+    keyType: "bip340",
+    custody: "custodial",
+    label: "savings",
+    minSigners: 2,
+    holders: [1, 2, 3],
+    attempt: 0,
+  }),
+  sample("protocolStepInput", protocolStepInput, { messages: [] }, { messages: [b("m", 50)] }),
+  sample(
+    "protocolStepOutput",
+    protocolStepOutput,
+    { kind: "message", message: b("message", 100) },
+    { kind: "active", certificate: b("certificate", 100) },
+    { kind: "aborted", ...report },
+  ),
+  sample("keyListings", keyListings, [
+    {
+      keyId: id,
+      label: "",
+      custody: "custodial",
+      state: "active",
+      createdAt: 4,
+      certificate: b("certificate", 100),
+    },
+  ]),
+  sample("listKeysBody", listKeysBody, { after: null, limit: 64 }, { after: id, limit: 1 }),
+  sample("showKeyBody", showKeyBody, { keyId: id }),
+  sample("prepareBody", prepareBody, { keyId: id, count: 16 }),
+  sample("commitmentList", commitmentList, [b("c", 200), b("d", 200)]),
+  sample(
+    "signBody",
+    signBody,
+    { keyId: id, message: b("message", 40), merkleRoot: null },
+    { keyId: id, message: b("sighash", 32), merkleRoot: new Uint8Array(0) },
+  ),
+  sample("signStepInput", signStepInput, { signingPackage: b("package", 400), prepare: 1 }),
+  sample("signStepOutput", signStepOutput, { share: b("share", 200), commitments: [b("c", 200)] }),
+  sample("changePasswordBody", changePasswordBody, { opaqueVersion: 2, registrationDigest: id }),
+  sample("accountListing", accountListing, {
+    accountId: id,
+    name: "ann",
+    opaqueVersion: 1,
+    createdAt: 3,
+  }),
+  sample("loginStatement", loginStatement, {
+    label: null,
+    server: 1,
+    rosterEpoch: 1,
+    accountId: id,
+    opaqueVersion: 1,
+    loginAt: 3,
+    expiresAt: 9,
+  }),
+  sample("signedStatement", signedStatement, statement),
+  sample("resumptionInput", resumptionInput, { label: null, transcript: id, issuedAt: 3 }),
+  sample("event", eventCodec, {
+    version: 1,
+    operation: "sign",
+    step: 1,
+    outcome: "aborted",
+    reason: "bad-share",
+    culprits: [2],
+    accountId: null,
+    requestDigest: id,
+    keyId: id,
+  }),
+]
+
+/** Decodes; a refusal must be a DecodeError, and an acceptance must be the one encoding. */
+function checkCanonical(codec: Codec<unknown>, bytes: Uint8Array): boolean {
+  let value: unknown
+  try {
+    value = decode(codec, bytes)
+  } catch (caught) {
+    assert.ok(caught instanceof DecodeError, `${caught}`)
+    return false
+  }
+  assert.equal(toHex(encode(codec, value)), toHex(bytes))
+  return true
+}
+
+for (const { name, codec, values } of SAMPLES) {
+  describe(`the codec ${name}`, () => {
+    it("reads what it wrote", () => {
+      for (const value of values) assert.deepEqual(decode(codec, encode(codec, value)), value)
+    })
+
+    it("refuses every cut and every addition", () => {
+      for (const value of values) {
+        const encoded = encode(codec, value)
+        for (let cut = 0; cut < encoded.length; cut++) {
+          assert.equal(checkCanonical(codec, encoded.slice(0, cut)), false, `cut at ${cut}`)
+        }
+        assert.equal(checkCanonical(codec, new Uint8Array([...encoded, 0])), false)
+      }
+    })
+
+    it("reads changed and arbitrary bytes as their one encoding or not at all", () => {
+      for (const value of values) {
+        const encoded = encode(codec, value)
+        for (let i = 0; i < encoded.length; i++) checkCanonical(codec, flipped(encoded, i, i % 8))
+      }
+      fc.assert(
+        fc.property(fc.uint8Array({ maxLength: 300 }), (x) => void checkCanonical(codec, x)),
+      )
+    })
+  })
+}
+
+describe("bounds", () => {
+  it("refuse a length prefix that promises more than the field may hold", () => {
+    const huge = new Uint8Array([3, ...new Uint8Array(4).fill(255)])
+    assert.throws(() => decode(callPayload, huge), DecodeError)
+  })
+
+  it("cover 22 codecs in this file", () => assert.equal(SAMPLES.length, 22))
+
+  it("name an account by a digest that no other name has", () => {
+    assert.notDeepEqual(accountNameDigest("ann"), accountNameDigest("ann\0"))
+    assert.deepEqual(accountNameDigest("ann"), accountNameDigest("ann"))
+  })
+})
