@@ -73,8 +73,10 @@ export const createKeyBody: Codec<CreateKeyBody> = struct<CreateKeyBody>({
 
 /**
  * Input of one step of `keys.create`: the other participants' and its own messages of the step
- * before, each as `deliver` cuts it for this server; none for step 1. The step number is the
- * protocol's own.
+ * before, each as `deliver` cuts it for this server; none for step 1. Steps 1 to 3 are the
+ * protocol's open, reveal and verdict. Step 4 takes all verdicts: it ends in `active` when everyone
+ * confirmed, and otherwise in a `message` with the accused dealer's answer or in `aborted`. Step 5
+ * takes the answers and ends in `aborted`, naming who was wrong.
  */
 export interface ProtocolStepInput {
   readonly messages: readonly Bytes[]
@@ -186,8 +188,8 @@ export const signBody: Codec<SignBody> = struct<SignBody>({
 
 /**
  * Input of `sign`: one request covers all its attempts, and is addressed to every holder. The step is
- * the signing package's attempt + 1, so that each attempt has an answer of its own and a repeated
- * call gets the same one. A server that no longer has its nonces of the package answers `conflict`
+ * the signing package's attempt (from 1), so that each attempt has an answer of its own and a
+ * repeated call gets the same one. A server that no longer has its nonces of the package answers `conflict`
  * with field `signingPackage.signers`: the client then prepares fresh ones.
  */
 export interface SignStepInput {
@@ -216,7 +218,7 @@ export const signStepOutput: Codec<SignStepOutput> = struct<SignStepOutput>({
 /**
  * The dealing's digest is signed by the account; the dealing itself differs from server to server.
  * Step 1: the input is this server's dealing, the output its signature over the registration digest.
- * Step 2, in the same request: the input is the registration certificate, the output is empty, and
+ * Step 2, in the same request: the input is the canonical Confirmations, the output is empty, and
  * the account's other sessions end.
  */
 export interface ChangePasswordBody {

@@ -79,10 +79,11 @@ export const openAnswer: Codec<OpenAnswer> = union<OpenAnswer>({
 })
 
 /**
- * One frame towards the server. The answer carries the frame's counter and phase. After a
- * `login-finish` that was not refused both sides advance the channel to phase 1 with the OPAQUE
- * session key (its own answer is still phase 0), and the counter goes on. A resumed session stays in
- * phase 0: the hello's signature by the account key authenticates it, and it has no password in it.
+ * One frame towards the server. The answer carries the frame's counter. With a `login-finish` that
+ * is not refused both sides advance the channel to phase 1 by mixing in the OPAQUE session key; the
+ * answer that says so is sealed in phase 1 already, while a refusal comes in phase 0. The counter
+ * goes on. A resumed session stays in phase 0: the account key's signature over the hello
+ * authenticates it, and there is no password in it.
  */
 export type CallPayload =
   /** An AccountDealing. It travels here, not in the hello, so that it is forward secret. */

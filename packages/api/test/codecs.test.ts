@@ -3,7 +3,6 @@ import { describe, it } from "node:test"
 import {
   type AbortReport,
   accountListing,
-  accountNameDigest,
   callAnswer,
   callPayload,
   changePasswordBody,
@@ -67,7 +66,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
     "openPayload",
     openPayload,
     { kind: "register", issuedAt: 1, name: "ann" },
-    { kind: "login", issuedAt: 1, name: "ann", opaqueVersion: 0, ke1: b("ke1", 96) },
+    { kind: "login", issuedAt: 1, name: "ann", shownVersion: 0, ke1: b("ke1", 96) },
     { kind: "resume", issuedAt: 1, accountId: id, statements: [statement], signature: b("s", 64) },
   ),
   sample(
@@ -75,14 +74,14 @@ const SAMPLES: readonly Sample<unknown>[] = [
     openAnswer,
     { kind: "refused", error },
     { kind: "register" },
-    { kind: "login", ke2: b("ke2", 320), frame: b("frame", 300), guessesRemaining: 9 },
+    { kind: "login", response: b("response", 800), guessesRemaining: 9 },
     { kind: "resume", expiresAt: 9 },
   ),
   sample(
     "callPayload",
     callPayload,
     { kind: "register-deal", dealing: b("dealing", 500) },
-    { kind: "register-activate", certificate: b("certificate", 300) },
+    { kind: "register-activate", confirmations: b("confirmations", 300) },
     { kind: "login-finish", ke3: b("ke3", 64) },
     { kind: "act", request, step: 2, input: b("input", 40) },
     { kind: "close" },
@@ -98,7 +97,8 @@ const SAMPLES: readonly Sample<unknown>[] = [
       accountId: id,
       opaqueVersion: 1,
       statement,
-      wraps: b("wraps", 200),
+      accountKeys: b("keys", 200),
+      confirmations: b("confirmations", 300),
       expiresAt: 9,
       log,
     },
@@ -112,7 +112,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
     label: "savings",
     minSigners: 2,
     holders: [1, 2, 3],
-    attempt: 0,
+    attempt: 1,
   }),
   sample("protocolStepInput", protocolStepInput, { messages: [] }, { messages: [b("m", 50)] }),
   sample(
@@ -223,9 +223,4 @@ describe("bounds", () => {
   })
 
   it("cover 22 codecs in this file", () => assert.equal(SAMPLES.length, 22))
-
-  it("name an account by a digest that no other name has", () => {
-    assert.notDeepEqual(accountNameDigest("ann"), accountNameDigest("ann\0"))
-    assert.deepEqual(accountNameDigest("ann"), accountNameDigest("ann"))
-  })
 })

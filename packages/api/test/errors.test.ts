@@ -61,7 +61,7 @@ describe("a refusal outside a session", () => {
   it("is not seen in a failure of the network, nor in a detail that is none", () => {
     assert.equal(refusalFromConnect(new ConnectError("down", Code.Unavailable)), null)
     const failure = refusalToConnect(new LockKeeperError("internal", "x"), 1)
-    const [detail] = failure.details as { value: { value: Uint8Array } }[]
+    const [detail] = failure.details as unknown as { value: { value: Uint8Array } }[]
     assert.ok(detail)
     detail.value.value = new Uint8Array([255])
     assert.equal(refusalFromConnect(failure), null)

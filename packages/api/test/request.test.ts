@@ -80,7 +80,7 @@ describe("a signed request", () => {
     const cut = { ...signed, request: signed.request.slice(0, 60) }
     assert.throws(
       () => decodeRequest(cut),
-      (error: unknown) => error instanceof DecodeError && error.path === "accountId",
+      (error: unknown) => error instanceof DecodeError && error.path === "requestId",
     )
     const version = { ...signed, request: flipped(signed.request, 21) }
     assert.throws(
