@@ -102,7 +102,10 @@ for (const [file, suite] of Object.entries(SUITE_OF_FILE)) {
       assert.equal(toHex(commitment.binding), output["binding_nonce_commitment"])
       const factor = binding.bindingFactors.get(identifier) as Scalar
       assert.equal(toHex(factor), output["binding_factor"])
-      assert.equal(toHex(suite.h1(fromHex(output["binding_factor_input"] as string))), toHex(factor))
+      assert.equal(
+        toHex(suite.h1(fromHex(output["binding_factor_input"] as string))),
+        toHex(factor),
+      )
     }
   })
 

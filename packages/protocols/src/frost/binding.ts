@@ -56,8 +56,7 @@ export function challengeOf(
 }
 
 /**
- * Binding factors, group commitment and challenge, RFC 9591 Sections 4.4 to 4.6; null when the group
- * commitment is the identity.
+ * Binding factors, group commitment and challenge, RFC 9591 Sections 4.4 to 4.6.
  *
  * @param nonceImage - a signer's own D_i + rho_i*E_i, which it can compute as (d_i + rho_i*e_i)*G in
  *   a fraction of the time, given its rho_i.
@@ -67,27 +66,24 @@ export function bind(
   commitments: readonly SigningCommitment[],
   message: Bytes,
   own?: { readonly identifier: Identifier; nonceImage(bindingFactor: Scalar): Element },
-): Binding | null {
+): Binding {
   const { group, xOnly } = target.suite
   const factors = bindingFactors(target, commitments, message)
   // R = sum of D_i + rho_i*E_i
-  let sum: Element | null = null
+  let sum = group.identity
   const elements: Element[] = []
   const scalars: Scalar[] = []
   for (const { identifier, hiding, binding } of commitments) {
     const factor = factors.get(identifier) as Scalar
-    let known: Element
-    if (own?.identifier === identifier) known = own.nonceImage(factor)
-    else {
-      known = hiding
-      elements.push(binding)
-      scalars.push(factor)
-    }
-    sum = sum === null ? known : group.add(sum, known)
+    const isOwn = own?.identifier === identifier
+    sum = group.add(sum, isOwn ? own.nonceImage(factor) : hiding)
+    if (isOwn) continue
+    elements.push(binding)
+    scalars.push(factor)
   }
-  if (sum === null) return null
-  const raw = elements.length === 0 ? sum : group.add(sum, group.linearCombination(elements, scalars))
-  if (group.isIdentity(raw)) return null
+  const raw = group.add(sum, group.linearCombination(elements, scalars))
+  // No choice of commitments leads here: each factor is a hash of all of them.
+  if (group.isIdentity(raw)) throw new Error("group commitment is the identity")
   const negateNonces = xOnly && !hasEvenY(raw)
   const groupCommitment = negateNonces ? group.negate(raw) : raw
   const challenge = challengeOf(target, groupCommitment, message)

@@ -91,7 +91,8 @@ export function roastStart(
   mandatory: readonly Identifier[] = [],
 ): RoastState {
   const everyone = [...servers, ...mandatory]
-  if (minSigners < 1 || servers.length < minSigners) throw new RangeError("fewer servers than signers")
+  if (minSigners < 1 || servers.length < minSigners)
+    throw new RangeError("fewer servers than signers")
   if (new Set(everyone).size !== everyone.length) throw new RangeError("participant listed twice")
   const standing = new Map<Identifier, Standing>(everyone.map((id) => [id, { kind: "unknown" }]))
   return { minSigners, servers, mandatory, standing, attempts: [] }
@@ -155,7 +156,9 @@ export function roastObserve(state: RoastState, event: RoastEvent): RoastState {
   switch (event.kind) {
     case "commitment": {
       const now = state.standing.get(event.identifier)
-      return now?.kind === "unknown" ? withStanding(state, event.identifier, { kind: "ready" }) : state
+      return now?.kind === "unknown"
+        ? withStanding(state, event.identifier, { kind: "ready" })
+        : state
     }
     case "share":
       return onShare(state, event)
@@ -184,7 +187,10 @@ function isPromising(state: RoastState, attempt: Attempt): boolean {
 }
 
 /** What to do now, and the state in which it is being done. */
-export function roastNext(state: RoastState): { readonly state: RoastState; readonly step: RoastStep } {
+export function roastNext(state: RoastState): {
+  readonly state: RoastState
+  readonly step: RoastStep
+} {
   const complete = state.attempts.findIndex((attempt) => attempt.state === "complete")
   if (complete >= 0) return { state, step: { kind: "aggregate", attempt: complete } }
   if (state.attempts.some((attempt) => isPromising(state, attempt))) {
@@ -204,15 +210,17 @@ export function roastNext(state: RoastState): { readonly state: RoastState; read
   const lost = usable.length < state.minSigners || state.mandatory.some((id) => is(id, "excluded"))
   if (lost) return { state, step: { kind: "give-up", excluded } }
   const ready = usable.filter((id) => is(id, "ready"))
-  const enough =
-    ready.length >= state.minSigners && state.mandatory.every((id) => is(id, "ready"))
+  const enough = ready.length >= state.minSigners && state.mandatory.every((id) => is(id, "ready"))
   if (!enough) return { state, step: { kind: "wait" } }
   const attempt = state.attempts.length
   if (attempt >= maxAttempts(state)) return { state, step: { kind: "give-up", excluded } }
   const signers = [...ready.slice(0, state.minSigners), ...state.mandatory].sort((a, b) => a - b)
   const standing = new Map(state.standing)
   for (const id of signers) standing.set(id, { kind: "busy", attempt, slow: false })
-  const attempts = [...state.attempts, { signers, answered: [], checked: 0, state: "open" as const }]
+  const attempts = [
+    ...state.attempts,
+    { signers, answered: [], checked: 0, state: "open" as const },
+  ]
   return {
     state: { ...state, standing, attempts },
     step: { kind: "ask", attempt, signers },

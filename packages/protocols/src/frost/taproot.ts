@@ -1,5 +1,15 @@
 import { type Element, type Scalar, secp256k1, sha256 } from "@lockkeeper/crypto"
-import { type Bytes, type Codec, concat, fixedBytes, struct, union, utf8 } from "@lockkeeper/encoding"
+import {
+  type Bytes,
+  type Codec,
+  concat,
+  encode,
+  equalBytes,
+  fixedBytes,
+  struct,
+  union,
+  utf8,
+} from "@lockkeeper/encoding"
 
 /**
  * How the key that signs differs from the key that was generated, BIP341: not at all; tweaked for
@@ -17,6 +27,11 @@ export const tweakCodec: Codec<Tweak> = union<Tweak>({
   "key-path": struct({}),
   "merkle-root": struct({ root: fixedBytes(32) }),
 })
+
+/** Whether two tweaks are the same. */
+export function equalTweaks(a: Tweak, b: Tweak): boolean {
+  return equalBytes(encode(tweakCodec, a), encode(tweakCodec, b))
+}
 
 /** SHA-256(SHA-256(tag) || SHA-256(tag) || parts), BIP340. */
 export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Bytes {

@@ -1,0 +1,160 @@
+import type { Identifier, Scalar } from "@lockkeeper/crypto"
+import { type Bytes, DecodeError, decode, equalBytes } from "@lockkeeper/encoding"
+import type { FrostShareEvidence } from "../evidence/frost-share.ts"
+import type { KeyCertificate, PublicKeyPackage } from "../keys.ts"
+import { slotMismatch } from "../messages/header.ts"
+import { type Message, openMessage } from "../messages/message.ts"
+import { type AbortReason, abort, done, type Outcome } from "../outcome.ts"
+import { type Binding, bind } from "./binding.ts"
+import { type OpenedPackage, openPackage, type SigningPackage } from "./package.ts"
+import { verifySignatureShare } from "./shares.ts"
+import { shareBodyCodec, shareSlot } from "./sign.ts"
+import { encodeSignature, verifyForTarget } from "./signature.ts"
+import { suiteOf } from "./suites.ts"
+import { NO_TWEAK, type Tweak, xOnly } from "./taproot.ts"
+import { signingTarget } from "./target.ts"
+
+export interface AggregateInput {
+  readonly package: SigningPackage
+  /** One signature share message of each signer, by whom it was received from. */
+  readonly shares: ReadonlyMap<Identifier, Message>
+  readonly certificate: KeyCertificate
+  /** Identity keys of the roster in force and of additive participants. */
+  readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
+}
+
+/**
+ * The signature, RFC 9591 Section 5.3. It is verified before anything else: when it holds, no
+ * message around it matters. Only when it does not are single shares judged, and then everyone who
+ * signed a wrong one is a culprit, with evidence; whose answer merely cannot be used is in `silent`.
+ */
+export function aggregate(input: AggregateInput): Outcome<Bytes> {
+  const { package: pkg, shares, certificate, verifyKeys } = input
+  const key = certificate.public
+  const opened = openPackage(pkg, { public: key, verifyKeys })
+  if (!opened.ok) return opened
+  const { target, commitments } = opened.value
+  const silent = commitments.map((c) => c.identifier).filter((id) => !shares.has(id))
+  if (silent.length > 0) return abort("missing-messages", { silent })
+  const binding = bind(target, commitments, pkg.message)
+  const { group } = target.suite
+  let z: Scalar | null = group.zero
+  for (const { identifier } of commitments) {
+    const share = readShare(key, shares.get(identifier) as Message)
+    z = z && share && group.addScalars(z, share)
+  }
+  if (z) {
+    const signature = encodeSignature(target, binding.groupCommitment, z)
+    if (verifyForTarget(target, pkg.message, signature)) return done(signature)
+  }
+  return judge(input, opened.value, binding)
+}
+
+function readShare(key: PublicKeyPackage, message: Message): Scalar | null {
+  try {
+    return decode(shareBodyCodec(key.keyType), message.broadcast).signatureShare
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    return null
+  }
+}
+
+/** Why the shares do not add up to a signature. */
+function judge(input: AggregateInput, opened: OpenedPackage, binding: Binding): Outcome<never> {
+  const culprits: Identifier[] = []
+  const silent: Identifier[] = []
+  const evidence: FrostShareEvidence[] = []
+  let unusable: AbortReason | null = null
+  for (const { identifier } of opened.commitments) {
+    const share = input.shares.get(identifier) as Message
+    const verdict = judgeShare(input, opened, binding, identifier, share)
+    if (verdict === null) continue
+    if (verdict === "invalid-signature-share") {
+      culprits.push(identifier)
+      const { certificate, package: pkg } = input
+      evidence.push({ kind: "frost-share", certificate, package: pkg, share })
+    } else {
+      silent.push(identifier)
+      unusable ??= verdict
+    }
+  }
+  if (culprits.length > 0) {
+    return abort("invalid-signature-share", { culprits, evidence, silent })
+  }
+  // Good shares that make a bad signature mean that the public shares do not belong to the key.
+  return abort(unusable ?? "inconsistent-key", { silent })
+}
+
+/**
+ * Judges the share one signer sent: null when it is good, `invalid-signature-share` when the signer
+ * signed a wrong one for this very package, and otherwise why it is no answer to this package, which
+ * a relay may have caused.
+ */
+function judgeShare(
+  { package: pkg, certificate, verifyKeys }: Omit<AggregateInput, "shares">,
+  opened: OpenedPackage,
+  binding: Binding,
+  identifier: Identifier,
+  share: Message,
+): AbortReason | null {
+  const message = openMessage(share, verifyKeys, "all-parts")
+  if (!message.ok) return message.abort.reason
+  const { header } = message.value
+  const misplaced = slotMismatch(header, shareSlot(pkg))
+  if (misplaced) return misplaced
+  if (header.sender !== identifier) return "unknown-sender"
+  if (!equalBytes(header.previousDigest, opened.previousDigest)) return "echo-mismatch"
+  const value = readShare(certificate.public, share)
+  if (value === null) return "invalid-signature-share"
+  const { verifyingShares, additive } = certificate.public
+  const verifyingShare = verifyingShares.get(identifier) ?? additive.get(identifier)
+  const commitment = opened.commitments.find((c) => c.identifier === identifier)
+  if (!verifyingShare || !commitment) return "unknown-sender"
+  const { target, servers } = opened
+  return verifySignatureShare(target, binding, commitment, servers, verifyingShare, value)
+    ? null
+    : "invalid-signature-share"
+}
+
+/**
+ * Judges one share alone, before the others have arrived: for a coordinator that must know whether
+ * to ask its sender again. Aborts name the sender only with evidence.
+ */
+export function verifyShare(
+  input: Omit<AggregateInput, "shares">,
+  identifier: Identifier,
+  share: Message,
+): Outcome<null> {
+  const { package: pkg, certificate, verifyKeys } = input
+  const opened = openPackage(pkg, { public: certificate.public, verifyKeys })
+  if (!opened.ok) return opened
+  const { target, commitments } = opened.value
+  const binding = bind(target, commitments, pkg.message)
+  const verdict = judgeShare(input, opened.value, binding, identifier, share)
+  if (verdict === null) return done(null)
+  if (verdict !== "invalid-signature-share") return abort(verdict, { silent: [identifier] })
+  const evidence = [{ kind: "frost-share", certificate, package: pkg, share } as const]
+  return abort(verdict, { culprits: [identifier], evidence })
+}
+
+/** Whether a signature by this key over the message is valid, tweaked as the signer was asked to. */
+export function verify(
+  key: PublicKeyPackage,
+  message: Bytes,
+  signature: Bytes,
+  tweak: Tweak = NO_TWEAK,
+): boolean {
+  const target = signingTarget(suiteOf(key.keyType), key.verifyingKey, tweak)
+  return target !== null && verifyForTarget(target, message, signature)
+}
+
+/**
+ * The public key as other software knows it: 32 bytes for Ed25519; for BIP340 the x-coordinate, of
+ * the internal key without a tweak and of the Taproot output key with one. Null where the key type
+ * has no such tweak.
+ */
+export function publicKeyOf(key: PublicKeyPackage, tweak: Tweak = NO_TWEAK): Bytes | null {
+  const target = signingTarget(suiteOf(key.keyType), key.verifyingKey, tweak)
+  if (target === null) return null
+  return target.suite.xOnly ? xOnly(target.verifyingKey) : target.verifyingKey
+}

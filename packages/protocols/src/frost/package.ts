@@ -1,0 +1,214 @@
+import { hashValue, type Identifier } from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  bytes,
+  type Codec,
+  DecodeError,
+  decode,
+  equalBytes,
+  fixedBytes,
+  list,
+  struct,
+  u32,
+} from "@lockkeeper/encoding"
+import type { PublicKeyPackage } from "../keys.ts"
+import { echoDigest } from "../messages/echo.ts"
+import { headerCodec, headerDigest, slotMismatch } from "../messages/header.ts"
+import { LIMITS } from "../messages/limits.ts"
+import { type Message, messageCodec, openMessage } from "../messages/message.ts"
+import { abort, done, type Outcome } from "../outcome.ts"
+import type { SigningCommitment } from "./binding.ts"
+import { COMMITMENT_SLOT, decodeCommitment } from "./commitment.ts"
+import { suiteOf } from "./suites.ts"
+import { type Tweak, tweakCodec } from "./taproot.ts"
+import { type SigningTarget, signingTarget } from "./target.ts"
+
+/** Bytes of the longest message that can be signed, so that evidence about it keeps its own bound. */
+export const MAX_MESSAGE_LENGTH = 16 * 1024
+
+/**
+ * What one signer set is asked to sign, RFC 9591 Section 5.2. Signers sign its digest with their
+ * share, so each is judged only against the package it was shown.
+ */
+export interface SigningPackage {
+  readonly keyId: Bytes
+  readonly keyEpoch: number
+  readonly rosterEpoch: number
+  /** Digest of the authorised request that this answers. */
+  readonly requestDigest: Bytes
+  /** Which try of the request this is, from 1. */
+  readonly attempt: number
+  readonly message: Bytes
+  readonly tweak: Tweak
+  /** One commitment message of each signer, in strictly ascending order of sender. */
+  readonly commitments: readonly Message[]
+}
+
+export const signingPackageCodec: Codec<SigningPackage> = struct<SigningPackage>({
+  keyId: fixedBytes(32),
+  keyEpoch: u32,
+  rosterEpoch: u32,
+  requestDigest: fixedBytes(32),
+  attempt: u32,
+  message: bytes(MAX_MESSAGE_LENGTH),
+  tweak: tweakCodec,
+  commitments: list(messageCodec, LIMITS.participants),
+})
+
+/** Names a package: the session of its signature shares. */
+export function signingPackageDigest(pkg: SigningPackage): Bytes {
+  return hashValue("frost-signing-package", signingPackageCodec, pkg)
+}
+
+/**
+ * The session of a participant's own commitment in a package, under which its nonces are stored;
+ * null when the package has none. Nothing is verified yet: `sign` does that.
+ */
+export function commitmentIdIn(pkg: SigningPackage, identifier: Identifier): Bytes | null {
+  for (const { header } of pkg.commitments) {
+    try {
+      const { sender, sessionId } = decode(headerCodec, header.bytes)
+      if (sender === identifier) return sessionId
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+    }
+  }
+  return null
+}
+
+/** A package that was checked against the key it is for. */
+export interface OpenedPackage {
+  readonly target: SigningTarget
+  readonly commitments: readonly SigningCommitment[]
+  /** The signers that are not additive. */
+  readonly servers: readonly Identifier[]
+  /** Echo of all commitment messages. */
+  readonly previousDigest: Bytes
+}
+
+/** One valid commitment and the digest of the header that carried it. */
+export interface OpenedCommitment {
+  readonly commitment: SigningCommitment
+  readonly digest: Bytes
+}
+
+/** What a package is checked against. */
+export interface PackageContext {
+  readonly public: PublicKeyPackage
+  /** Identity keys of the roster and of additive participants. */
+  readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
+}
+
+/** A signer's own commitment, which needs no check but equality with what it sent. */
+export interface OwnCommitment {
+  readonly commitment: SigningCommitment
+  readonly message: Message
+}
+
+/**
+ * Checks everything in a package that does not need a secret. Blames nobody but the author of a
+ * signed commitment that is none, since the coordinator puts packages together.
+ *
+ * @param own - spares a signer the validation of what it made itself.
+ */
+export function openPackage(
+  pkg: SigningPackage,
+  context: PackageContext,
+  own?: OwnCommitment,
+): Outcome<OpenedPackage> {
+  const key = context.public
+  if (!equalBytes(pkg.keyId, key.keyId)) return abort("wrong-key", { field: "keyId" })
+  if (pkg.keyEpoch !== key.keyEpoch) return abort("wrong-key-epoch", { field: "keyEpoch" })
+  const target = signingTarget(suiteOf(key.keyType), key.verifyingKey, pkg.tweak)
+  if (target === null) return abort("unsupported-tweak", { field: "tweak" })
+  const commitments: SigningCommitment[] = []
+  const digests = new Map<Identifier, Bytes>()
+  let last = 0
+  for (const [i, message] of pkg.commitments.entries()) {
+    const field = `commitments.${i}`
+    const opened = openCommitmentIn(pkg, message, context, field, own)
+    if (!opened.ok) return opened
+    const { commitment, digest } = opened.value
+    const { identifier } = commitment
+    if (identifier === last) return abort("duplicate-signer", { field })
+    if (identifier < last) return abort("unsorted-signers", { field })
+    last = identifier
+    commitments.push(commitment)
+    digests.set(identifier, digest)
+  }
+  const servers = [...digests.keys()].filter((id) => key.verifyingShares.has(id))
+  if (servers.length < key.minSigners) return abort("too-few-signers", { field: "commitments" })
+  const missing = [...key.additive.keys()].filter((id) => !digests.has(id))
+  if (missing.length > 0) return abort("missing-additive-signer", { field: "commitments" })
+  return done({ target, commitments, servers, previousDigest: echoDigest(digests) })
+}
+
+function openCommitmentIn(
+  pkg: SigningPackage,
+  message: Message,
+  context: PackageContext,
+  field: string,
+  own: OwnCommitment | undefined,
+): Outcome<OpenedCommitment> {
+  const { rosterEpoch } = pkg
+  if (!own || !sameMessage(message, own.message)) {
+    return openCommitment(message, { ...context, rosterEpoch }, field)
+  }
+  const { header } = message
+  if (decode(headerCodec, header.bytes).rosterEpoch !== rosterEpoch) {
+    return abort("wrong-roster-epoch", { field })
+  }
+  return done({ commitment: own.commitment, digest: headerDigest(header) })
+}
+
+/** Whether two messages without sealed parts are the same to the byte. */
+export function sameMessage(a: Message, b: Message): boolean {
+  return (
+    equalBytes(a.header.bytes, b.header.bytes) &&
+    equalBytes(a.header.signature, b.header.signature) &&
+    equalBytes(a.broadcast, b.broadcast) &&
+    a.sealed.size === 0 &&
+    b.sealed.size === 0
+  )
+}
+
+/**
+ * A commitment message from a holder of this key, in this roster, valid as RFC 9591 asks. The
+ * coordinator calls it once for each message it fetches.
+ *
+ * Names the sender, with evidence, only when it signed something that is no commitment at all.
+ */
+export function openCommitment(
+  message: Message,
+  context: PackageContext & { readonly rosterEpoch: number },
+  field = "",
+): Outcome<OpenedCommitment> {
+  const opened = openMessage(message, context.verifyKeys, "all-parts")
+  if (!opened.ok) return abort(opened.abort.reason, { field })
+  const { header, broadcast } = opened.value
+  const { rosterEpoch } = context
+  const misplaced = slotMismatch(header, {
+    ...COMMITMENT_SLOT,
+    rosterEpoch,
+    sessionId: header.sessionId,
+  })
+  if (misplaced) return abort(misplaced, { field })
+  const identifier = header.sender
+  const { keyId, keyEpoch, keyType, verifyingShares, additive } = context.public
+  if (!verifyingShares.has(identifier) && !additive.has(identifier)) {
+    return abort("unknown-sender", { field })
+  }
+  try {
+    const body = decodeCommitment(broadcast)
+    if (!equalBytes(body.keyId, keyId) || body.keyType !== keyType) {
+      return abort("wrong-key", { field })
+    }
+    if (body.keyEpoch !== keyEpoch) return abort("wrong-key-epoch", { field })
+    const commitment = { identifier, hiding: body.hiding, binding: body.binding }
+    return done({ commitment, digest: opened.value.digest })
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    const evidence = [{ kind: "frost-commitment", commitment: message } as const]
+    return abort("invalid-commitment", { culprits: [identifier], evidence, field })
+  }
+}

@@ -1,0 +1,205 @@
+import assert from "node:assert/strict"
+import { createPublicKey, verify as nodeVerify } from "node:crypto"
+import { test } from "node:test"
+import { interpolate, type Scalar } from "@lockkeeper/crypto"
+import { concat, decode, encode, fromHex, toHex, utf8 } from "@lockkeeper/encoding"
+import { schnorr } from "@noble/curves/secp256k1.js"
+import fc from "fast-check"
+import { aggregate, publicKeyOf, verify } from "../src/frost/aggregate.ts"
+import { nonceStateCodec } from "../src/frost/commitment.ts"
+import { signingPackageCodec, signingPackageDigest } from "../src/frost/package.ts"
+import { sign } from "../src/frost/sign.ts"
+import { suiteOf } from "../src/frost/suites.ts"
+import type { Tweak } from "../src/frost/taproot.ts"
+import { KEY_TYPES } from "../src/keys.ts"
+import {
+  allShares,
+  type Cluster,
+  makeCluster,
+  makeSession,
+  participant,
+  ROSTER_EPOCH,
+  type Session,
+  seeded,
+  signAs,
+  value,
+} from "./frost-fixture.ts"
+
+const TWEAKS: readonly Tweak[] = [
+  { kind: "none" },
+  { kind: "key-path" },
+  { kind: "merkle-root", root: seeded("root") },
+]
+
+function finish(session: Session, shares = allShares(session)) {
+  const { cluster, package: pkg } = session
+  const { certificate, verifyKeys } = cluster
+  return aggregate({ package: pkg, shares, certificate, verifyKeys })
+}
+
+/** Ed25519 verification by OpenSSL. */
+function opensslVerifies(
+  publicKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  const der = concat(fromHex("302a300506032b6570032100"), publicKey)
+  const key = createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" })
+  return nodeVerify(null, message, key, signature)
+}
+
+test("every signer set of every size signs for every key type", () => {
+  const signerSets = [
+    [1, 2],
+    [1, 3],
+    [2, 3],
+    [1, 2, 3],
+  ]
+  for (const keyType of KEY_TYPES) {
+    const cluster = makeCluster({ keyType })
+    for (const signers of signerSets) {
+      const session = makeSession(cluster, signers, { seed: signers.join() })
+      const signature = value(finish(session))
+      assert.ok(verify(cluster.public, session.package.message, signature))
+      assert.ok(!verify(cluster.public, utf8("another message"), signature))
+    }
+  }
+})
+
+test("OpenSSL accepts threshold signatures of random messages as Ed25519", () => {
+  const cluster = makeCluster({ minSigners: 3, maxSigners: 5 })
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.shuffledSubarray([1, 2, 3, 4, 5], { minLength: 3, maxLength: 5 }),
+      (bytes, set) => {
+        const message = new Uint8Array(bytes)
+        const signers = [...set].sort((a, b) => a - b)
+        const session = makeSession(cluster, signers, {
+          message,
+          seed: `${toHex(message)}${signers}`,
+        })
+        const signature = value(finish(session))
+        const publicKey = publicKeyOf(cluster.public)
+        assert.ok(publicKey)
+        assert.ok(opensslVerifies(publicKey, message, signature))
+        assert.ok(!opensslVerifies(publicKey, concat(message, Uint8Array.of(0)), signature))
+      },
+    ),
+    { numRuns: 25 },
+  )
+})
+
+test("another library's BIP340 accepts signatures for every parity, tweak and signer set", () => {
+  const parities = new Set<string>()
+  let cases = 0
+  for (let i = 0; i < 12; i++) {
+    const cluster = makeCluster({ keyType: "bip340", seed: `parity/${i}` })
+    for (const tweak of TWEAKS) {
+      const message = seeded(`sighash/${i}`)
+      const session = makeSession(cluster, [1, 3], { message, tweak, seed: `${i}` })
+      const signature = value(finish(session))
+      const publicKey = publicKeyOf(cluster.public, tweak)
+      assert.ok(publicKey)
+      assert.ok(schnorr.verify(signature, message, publicKey))
+      assert.ok(verify(cluster.public, message, signature, tweak))
+      parities.add(`${cluster.public.verifyingKey[0]} ${tweak.kind}`)
+      for (const other of TWEAKS) {
+        if (other !== tweak) assert.ok(!verify(cluster.public, message, signature, other))
+      }
+      cases++
+    }
+  }
+  assert.equal(cases, 36)
+  assert.equal(parities.size, 6, "both parities of the group key with every tweak")
+})
+
+function clusterOf(keyType: "ed25519" | "bip340", additive: readonly number[]): Cluster {
+  return makeCluster({ keyType, additive, seed: `additive/${keyType}/${additive}` })
+}
+
+test("additive participants count once, with and without a tweak", () => {
+  for (const additive of [[100], [100, 200]]) {
+    const ed25519 = clusterOf("ed25519", additive)
+    const session = makeSession(ed25519, [1, 3, ...additive])
+    const signature = value(finish(session))
+    const publicKey = publicKeyOf(ed25519.public)
+    assert.ok(publicKey && opensslVerifies(publicKey, session.package.message, signature))
+    const bip340 = clusterOf("bip340", additive)
+    for (const tweak of TWEAKS) {
+      const message = seeded("sighash")
+      const taproot = makeSession(bip340, [2, 3, ...additive], { message, tweak })
+      const output = publicKeyOf(bip340.public, tweak)
+      assert.ok(output && schnorr.verify(value(finish(taproot)), message, output))
+    }
+  }
+})
+
+test("a 1-of-1 key signs like a single key", () => {
+  for (const keyType of KEY_TYPES) {
+    const cluster = makeCluster({ keyType, minSigners: 1, maxSigners: 1 })
+    const session = makeSession(cluster, [1])
+    assert.ok(verify(cluster.public, session.package.message, value(finish(session))))
+  }
+})
+
+test("the shares of any signer set interpolate to the secret key the fixture dealt", () => {
+  const cluster = makeCluster()
+  const shares = new Map(
+    [1, 3].map((id) => [id, participant(cluster, id).key.signingShare.expose() as Scalar]),
+  )
+  assert.deepEqual(interpolate(suiteOf("ed25519").group, shares), cluster.secretKey)
+})
+
+test("nonce state and signing package survive their codecs to the byte", () => {
+  const cluster = makeCluster({ keyType: "bip340", additive: [100] })
+  const session = makeSession(cluster, [1, 2, 100], { tweak: TWEAKS[2] as Tweak })
+  const encoded = encode(signingPackageCodec, session.package)
+  const decoded = decode(signingPackageCodec, encoded)
+  assert.deepEqual(encode(signingPackageCodec, decoded), encoded)
+  assert.deepEqual(signingPackageDigest(decoded), signingPackageDigest(session.package))
+  for (const [identifier, state] of session.states) {
+    const stored = encode(nonceStateCodec, state)
+    const restored = decode(nonceStateCodec, stored)
+    assert.deepEqual(encode(nonceStateCodec, restored), stored)
+    session.states.set(identifier, restored)
+  }
+  assert.ok(verify(cluster.public, decoded.message, value(finish(session)), decoded.tweak))
+})
+
+test("nonces are wiped by the first use, so that a second one throws", () => {
+  const session = makeSession(makeCluster(), [1, 2])
+  assert.ok(signAs(session, 1).ok)
+  assert.throws(() => signAs(session, 1), /wiped/)
+})
+
+test("nonces depend on the share and on the randomness", () => {
+  const first = makeSession(makeCluster({ seed: "a" }), [1, 2])
+  const otherShare = makeSession(makeCluster({ seed: "b" }), [1, 2])
+  const otherRandomness = makeSession(makeCluster({ seed: "a" }), [1, 2], { seed: "other" })
+  const nonces = [first, otherShare, otherRandomness].flatMap(({ states }) => {
+    const state = states.get(1)
+    assert.ok(state)
+    return [toHex(state.hiding.expose()), toHex(state.binding.expose())]
+  })
+  assert.equal(new Set(nonces).size, 6)
+})
+
+test("secrets of a nonce state print as redacted", () => {
+  const state = makeSession(makeCluster(), [1, 2]).states.get(1)
+  assert.ok(state)
+  const printed = JSON.stringify(state)
+  assert.ok(!printed.includes(toHex(state.hiding.expose())))
+  assert.match(printed, /"hiding":"\[redacted\]","binding":"\[redacted\]"/)
+})
+
+test("signing does not depend on who else the roster knows", () => {
+  const session = makeSession(makeCluster(), [1, 2])
+  const { key, identity } = participant(session.cluster, 1)
+  const state = session.states.get(1)
+  assert.ok(state)
+  const verifyKeys = new Map([...session.cluster.verifyKeys].filter(([id]) => id !== 3))
+  const { package: pkg, approved } = session
+  const input = { state, key, package: pkg, approved, verifyKeys, identity }
+  assert.ok(sign({ ...input, rosterEpoch: ROSTER_EPOCH }).ok)
+})
