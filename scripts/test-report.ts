@@ -103,12 +103,10 @@ export function createReport(
         output.set(file, `${output.get(file) ?? ""}${data.message}`)
       }
       if (event.type === "test:diagnostic" && data.message) out.write(`note   ${data.message}\n`)
-      // The end of a file's process is a "test" of the file's own name, and only ever "complete".
-      const ended = event.type === "test:complete" && data.name === data.file
-      if (ended) return endOfFile(file, data, data.details?.passed === true)
-      if (event.type !== "test:pass" && event.type !== "test:fail") return
-      if (data.details?.type === "suite" || data.name === data.file) return
-      const passed = event.type === "test:pass"
+      // Unlike "pass" and "fail", "complete" comes at once and for the file itself after its tests.
+      if (event.type !== "test:complete" || data.details?.type === "suite") return
+      const passed = data.details?.passed === true
+      if (data.name === data.file) return endOfFile(file, data, passed)
       const result = resultOf(file)
       if (data.skip || data.todo) result.skipped.push(`${data.name}: ${data.skip || data.todo}`)
       else if (passed) result.passed += 1

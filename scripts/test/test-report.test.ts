@@ -12,16 +12,26 @@ function run(events: { type: string; data: object }[]) {
 }
 
 const passed = {
-  type: "test:pass",
-  data: { name: "holds", file, entryFile: file, details: { type: "test", duration_ms: 1 } },
+  type: "test:complete",
+  data: {
+    name: "holds",
+    file,
+    entryFile: file,
+    details: { type: "test", duration_ms: 1, passed: true },
+  },
 }
 const failed = {
-  type: "test:fail",
+  type: "test:complete",
   data: {
     name: "breaks",
     file,
     entryFile: file,
-    details: { type: "test", duration_ms: 1, error: new Error("x", { cause: new Error("1 != 2") }) },
+    details: {
+      type: "test",
+      passed: false,
+      duration_ms: 1,
+      error: new Error("x", { cause: new Error("1 != 2") }),
+    },
   },
 }
 const end = (passed: boolean) => ({
