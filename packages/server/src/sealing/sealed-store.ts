@@ -1,0 +1,132 @@
+import type { Secret } from "@lockkeeper/crypto"
+import { type Bytes, encode, fixedBytes, safeInteger, struct, text } from "@lockkeeper/encoding"
+import { commitToLogBody, decodeLogBody, encodeLogBody } from "@lockkeeper/transparency"
+import type { Randomness } from "../ports/dependencies.ts"
+import type { Log, LoggedEntry } from "../ports/log.ts"
+import { nextVersion, type RowChange, type RowStore } from "../ports/row-store.ts"
+import type { Change, LogEntry, LogPosition, Store, Table, Versioned } from "../ports/store.ts"
+import { Freshness } from "./freshness.ts"
+import { openBytes, SEAL_RANDOMNESS, sealBytes } from "./sealed-bytes.ts"
+
+export type SealBreach = "not-authentic" | "rolled-back"
+
+/** A stored record is not the one this server sealed for that place. Somebody wrote to the database. */
+export class SealBroken extends Error {
+  override readonly name = "SealBroken"
+  readonly reason: SealBreach
+  readonly table: Table | "log"
+
+  constructor(reason: SealBreach, table: Table | "log") {
+    super(
+      reason === "rolled-back"
+        ? `a record in ${table} is older than this server has seen it`
+        : `a record in ${table} was not sealed by this server for that place`,
+    )
+    this.reason = reason
+    this.table = table
+  }
+}
+
+interface RowPlace {
+  readonly table: string
+  readonly id: string
+  readonly version: number
+}
+
+const rowPlace = struct<RowPlace>({ table: text(32), id: text(256), version: safeInteger })
+
+const logPlace = struct<{ readonly table: string; readonly commitment: Bytes }>({
+  table: text(32),
+  commitment: fixedBytes(32),
+})
+
+/**
+ * A store over rows that the database cannot read, move, swap or alter; one that gives back a row
+ * older than this process has seen is found out. Log bodies are sealed to their commitments.
+ */
+export class SealedStore implements Store, Log {
+  readonly #rows: RowStore
+  readonly #key: Secret
+  readonly #randomness: Randomness
+  readonly #freshness = new Freshness()
+
+  /** Takes ownership of `keyEncryptionKey`: `close` wipes it. */
+  constructor(rows: RowStore, keyEncryptionKey: Secret, randomness: Randomness) {
+    this.#rows = rows
+    this.#key = keyEncryptionKey
+    this.#randomness = randomness
+  }
+
+  async read(table: Table, id: string): Promise<Versioned<Bytes> | null> {
+    const row = await this.#rows.read(table, id)
+    return row === null ? null : { version: row.version, value: this.#open(table, id, row) }
+  }
+
+  async scan(
+    table: Table,
+    prefix: string,
+    after: string,
+    limit: number,
+  ): Promise<readonly (Versioned<Bytes> & { readonly id: string })[]> {
+    const rows = await this.#rows.scan(table, prefix, after, limit)
+    return rows.map(({ id, version, value }) => ({
+      id,
+      version,
+      value: this.#open(table, id, { version, value }),
+    }))
+  }
+
+  async commit(batch: readonly Change[]): Promise<readonly LogPosition[]> {
+    const positions = await this.#rows.commit(batch.map((change) => this.#seal(change)))
+    for (const change of batch) {
+      if (change.kind === "take") this.#freshness.taken(change.table, change.id)
+      if (change.kind === "put") {
+        this.#freshness.written(change.table, change.id, nextVersion(change.ifVersion))
+      }
+    }
+    return positions
+  }
+
+  logPosition(): Promise<LogPosition | null> {
+    return this.#rows.logPosition()
+  }
+
+  async entries(from: number, limit: number): Promise<readonly LoggedEntry[]> {
+    const entries = await this.#rows.entries(from, limit)
+    return entries.map(({ index, head, commitment, body }) => {
+      const place = encode(logPlace, { table: "log", commitment })
+      const opened = openBytes(this.#key, place, body)
+      if (opened === null) throw new SealBroken("not-authentic", "log")
+      return { index, head, commitment, ...decodeLogBody(opened) }
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#rows.close()
+    this.#key.wipe()
+  }
+
+  #open(table: Table, id: string, { version, value }: Versioned<Bytes>): Bytes {
+    const opened = openBytes(this.#key, encode(rowPlace, { table, id, version }), value)
+    if (opened === null) throw new SealBroken("not-authentic", table)
+    if (!this.#freshness.accept(table, id, version)) throw new SealBroken("rolled-back", table)
+    return opened
+  }
+
+  #seal(change: Change): RowChange {
+    if (change.kind === "append") return { kind: "append", entry: this.#sealEntry(change.entry) }
+    if (change.kind !== "put") return change
+    const { table, id, ifVersion } = change
+    const place = encode(rowPlace, { table, id, version: nextVersion(ifVersion) })
+    const randomness = this.#randomness.bytes(SEAL_RANDOMNESS)
+    return { ...change, value: sealBytes(this.#key, place, change.value, randomness) }
+  }
+
+  #sealEntry({ time, event }: LogEntry): { commitment: Bytes; body: Bytes } {
+    const body = encodeLogBody({ salt: this.#randomness.bytes(32), time, event })
+    const commitment = commitToLogBody(body)
+    const place = encode(logPlace, { table: "log", commitment })
+    const randomness = this.#randomness.bytes(SEAL_RANDOMNESS)
+    return { commitment, body: sealBytes(this.#key, place, body, randomness) }
+  }
+}
