@@ -1,5 +1,6 @@
 import { type Bytes, fromHex, toHex } from "@lockkeeper/encoding"
 import { symmetric } from "#symmetric"
+import type { SymmetricBackend } from "./backends/symmetric.ts"
 import { EDWARDS_ORDER } from "./groups/curve25519-scalars.ts"
 import { integerToBytes, isBelow } from "./groups/scalar-bytes.ts"
 import type { Secret } from "./secret.ts"
@@ -46,9 +47,19 @@ export function verifySignature(
   message: Uint8Array,
   signature: Uint8Array,
 ): boolean {
+  return verifyStrictly(symmetric, publicKey, message, signature)
+}
+
+/** `verifySignature` on a given platform's backend. */
+export function verifyStrictly(
+  backend: SymmetricBackend,
+  publicKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
   if (publicKey.length !== 32 || signature.length !== 64) return false
   if (!isCanonicalLargePoint(publicKey)) return false
   if (!isCanonicalLargePoint(signature.subarray(0, 32))) return false
   if (!isBelow(signature.subarray(32), ORDER, "little")) return false
-  return symmetric.ed25519Verify(publicKey, message, signature)
+  return backend.ed25519Verify(publicKey, message, signature)
 }

@@ -13,6 +13,7 @@ export const XWING_RANDOMNESS_LENGTH = 64
 
 const ML_KEM_PUBLIC_LENGTH = 1184
 const ML_KEM_CIPHERTEXT_LENGTH = 1088
+const ML_KEM_Q = 3329
 const LABEL = utf8("\\.//^\\")
 
 /** x25519, or null for a point of small order, where the shared secret would be zero. */
@@ -69,25 +70,13 @@ export function xwingEncapsulate(
   if (randomness.length !== XWING_RANDOMNESS_LENGTH) {
     throw new RangeError("X-Wing randomness is not 64 bytes")
   }
-  const result = encapsulate(publicKey, randomness)
-  if (result === null) throw new RangeError("invalid X-Wing public key")
-  return result
-}
-
-function encapsulate(publicKey: Uint8Array, randomness: Uint8Array) {
-  if (publicKey.length !== XWING_PUBLIC_KEY_LENGTH) return null
+  const mlKemPublic = publicKey.subarray(0, ML_KEM_PUBLIC_LENGTH)
   const x25519Public = publicKey.subarray(ML_KEM_PUBLIC_LENGTH)
   const scalar = randomness.subarray(32)
-  const x25519Secret = x25519(scalar, x25519Public)
-  if (x25519Secret === null) return null
-  let mlKem: { cipherText: Uint8Array; sharedSecret: Uint8Array }
-  try {
-    const mlKemPublic = publicKey.subarray(0, ML_KEM_PUBLIC_LENGTH)
-    mlKem = ml_kem768.encapsulate(mlKemPublic, randomness.subarray(0, 32))
-  } catch {
-    // The modulus check of FIPS 203 Section 7.2.
-    return null
-  }
+  const wellFormed = publicKey.length === XWING_PUBLIC_KEY_LENGTH && isReduced(mlKemPublic)
+  const x25519Secret = wellFormed ? x25519(scalar, x25519Public) : null
+  if (x25519Secret === null) throw new RangeError("invalid X-Wing public key")
+  const mlKem = ml_kem768.encapsulate(mlKemPublic, randomness.subarray(0, 32))
   const x25519Ciphertext = sodium.crypto_scalarmult_base(scalar)
   return {
     ciphertext: concat(mlKem.cipherText, x25519Ciphertext),
@@ -95,12 +84,25 @@ function encapsulate(publicKey: Uint8Array, randomness: Uint8Array) {
   }
 }
 
+/** Whether every 12-bit coefficient is below q: the modulus check of FIPS 203 Section 7.2. */
+function isReduced(mlKemPublic: Uint8Array): boolean {
+  // The last 32 bytes are a seed, not coefficients.
+  for (let i = 0; i + 2 < mlKemPublic.length - 32; i += 3) {
+    const [a, b, c] = mlKemPublic.subarray(i, i + 3) as unknown as [number, number, number]
+    if ((a | ((b & 15) << 8)) >= ML_KEM_Q || ((b >> 4) | (c << 4)) >= ML_KEM_Q) return false
+  }
+  return true
+}
+
 /**
  * Whether one can encapsulate to these bytes: right length, ML-KEM coefficients reduced, X25519
  * part not of small order (stricter than the draft). A peer's key is checked when it arrives.
  */
 export function isXwingPublicKey(publicKey: Uint8Array): boolean {
-  return encapsulate(publicKey, new Uint8Array(XWING_RANDOMNESS_LENGTH)) !== null
+  if (publicKey.length !== XWING_PUBLIC_KEY_LENGTH) return false
+  if (!isReduced(publicKey.subarray(0, ML_KEM_PUBLIC_LENGTH))) return false
+  // Clamping makes any scalar a multiple of the cofactor, so small order shows as zero.
+  return x25519(new Uint8Array(32), publicKey.subarray(ML_KEM_PUBLIC_LENGTH)) !== null
 }
 
 /**
