@@ -82,7 +82,7 @@ describe("a signed request", () => {
       () => decodeRequest(cut),
       (error: unknown) => error instanceof DecodeError && error.path === "requestId",
     )
-    const version = { ...signed, request: flipped(signed.request, 21) }
+    const version = { ...signed, request: flipped(signed.request, 20) }
     assert.throws(
       () => decodeRequest(version),
       (error: unknown) => error instanceof DecodeError && error.path === "label",
