@@ -11,8 +11,9 @@ import {
   signingKeyFromSeed,
 } from "@lockkeeper/crypto"
 import { type Bytes, utf8 } from "@lockkeeper/encoding"
+import { aggregate } from "../src/frost/aggregate.ts"
 import { commit, type NonceState } from "../src/frost/commitment.ts"
-import type { SigningPackage } from "../src/frost/package.ts"
+import { openPackage, type SigningPackage } from "../src/frost/package.ts"
 import { type Approved, sign } from "../src/frost/sign.ts"
 import { NO_TWEAK, type Tweak } from "../src/frost/taproot.ts"
 import {
@@ -170,6 +171,16 @@ export function signAs(
 /** The shares of all signers of a session. */
 export function allShares(session: Session): Map<Identifier, Message> {
   return new Map([...session.states.keys()].map((id) => [id, value(signAs(session, id))]))
+}
+
+/** What the coordinator makes of the shares. */
+export function aggregateSession(
+  session: Session,
+  shares: ReadonlyMap<Identifier, Message> = allShares(session),
+): Outcome<Bytes> {
+  const { certificate, verifyKeys } = session.cluster
+  const opened = openPackage(session.package, { public: session.cluster.public, verifyKeys })
+  return opened.ok ? aggregate({ opened: opened.value, shares, certificate, verifyKeys }) : opened
 }
 
 export function value<T>(outcome: Outcome<T>): T {

@@ -5,7 +5,7 @@ import { interpolate, type Scalar } from "@lockkeeper/crypto"
 import { concat, decode, encode, fromHex, toHex, utf8 } from "@lockkeeper/encoding"
 import { schnorr } from "@noble/curves/secp256k1.js"
 import fc from "fast-check"
-import { aggregate, publicKeyOf, verify } from "../src/frost/aggregate.ts"
+import { publicKeyOf, verify } from "../src/frost/aggregate.ts"
 import { nonceStateCodec } from "../src/frost/commitment.ts"
 import { signingPackageCodec, signingPackageDigest } from "../src/frost/package.ts"
 import { sign } from "../src/frost/sign.ts"
@@ -13,13 +13,12 @@ import { suiteOf } from "../src/frost/suites.ts"
 import type { Tweak } from "../src/frost/taproot.ts"
 import { KEY_TYPES } from "../src/keys.ts"
 import {
-  allShares,
+  aggregateSession,
   type Cluster,
   makeCluster,
   makeSession,
   participant,
   ROSTER_EPOCH,
-  type Session,
   seeded,
   signAs,
   value,
@@ -30,12 +29,6 @@ const TWEAKS: readonly Tweak[] = [
   { kind: "key-path" },
   { kind: "merkle-root", root: seeded("root") },
 ]
-
-function finish(session: Session, shares = allShares(session)) {
-  const { cluster, package: pkg } = session
-  const { certificate, verifyKeys } = cluster
-  return aggregate({ package: pkg, shares, certificate, verifyKeys })
-}
 
 /** Ed25519 verification by OpenSSL. */
 function opensslVerifies(
@@ -59,7 +52,7 @@ test("every signer set of every size signs for every key type", () => {
     const cluster = makeCluster({ keyType })
     for (const signers of signerSets) {
       const session = makeSession(cluster, signers, { seed: signers.join() })
-      const signature = value(finish(session))
+      const signature = value(aggregateSession(session))
       assert.ok(verify(cluster.public, session.package.message, signature))
       assert.ok(!verify(cluster.public, utf8("another message"), signature))
     }
@@ -79,7 +72,7 @@ test("OpenSSL accepts threshold signatures of random messages as Ed25519", () =>
           message,
           seed: `${toHex(message)}${signers}`,
         })
-        const signature = value(finish(session))
+        const signature = value(aggregateSession(session))
         const publicKey = publicKeyOf(cluster.public)
         assert.ok(publicKey)
         assert.ok(opensslVerifies(publicKey, message, signature))
@@ -98,7 +91,7 @@ test("another library's BIP340 accepts signatures for every parity, tweak and si
     for (const tweak of TWEAKS) {
       const message = seeded(`sighash/${i}`)
       const session = makeSession(cluster, [1, 3], { message, tweak, seed: `${i}` })
-      const signature = value(finish(session))
+      const signature = value(aggregateSession(session))
       const publicKey = publicKeyOf(cluster.public, tweak)
       assert.ok(publicKey)
       assert.ok(schnorr.verify(signature, message, publicKey))
@@ -122,7 +115,7 @@ test("additive participants count once, with and without a tweak", () => {
   for (const additive of [[100], [100, 200]]) {
     const ed25519 = clusterOf("ed25519", additive)
     const session = makeSession(ed25519, [1, 3, ...additive])
-    const signature = value(finish(session))
+    const signature = value(aggregateSession(session))
     const publicKey = publicKeyOf(ed25519.public)
     assert.ok(publicKey && opensslVerifies(publicKey, session.package.message, signature))
     const bip340 = clusterOf("bip340", additive)
@@ -130,7 +123,7 @@ test("additive participants count once, with and without a tweak", () => {
       const message = seeded("sighash")
       const taproot = makeSession(bip340, [2, 3, ...additive], { message, tweak })
       const output = publicKeyOf(bip340.public, tweak)
-      assert.ok(output && schnorr.verify(value(finish(taproot)), message, output))
+      assert.ok(output && schnorr.verify(value(aggregateSession(taproot)), message, output))
     }
   }
 })
@@ -139,7 +132,7 @@ test("a 1-of-1 key signs like a single key", () => {
   for (const keyType of KEY_TYPES) {
     const cluster = makeCluster({ keyType, minSigners: 1, maxSigners: 1 })
     const session = makeSession(cluster, [1])
-    assert.ok(verify(cluster.public, session.package.message, value(finish(session))))
+    assert.ok(verify(cluster.public, session.package.message, value(aggregateSession(session))))
   }
 })
 
@@ -164,7 +157,9 @@ test("nonce state and signing package survive their codecs to the byte", () => {
     assert.deepEqual(encode(nonceStateCodec, restored), stored)
     session.states.set(identifier, restored)
   }
-  assert.ok(verify(cluster.public, decoded.message, value(finish(session)), decoded.tweak))
+  assert.ok(
+    verify(cluster.public, decoded.message, value(aggregateSession(session)), decoded.tweak),
+  )
 })
 
 test("nonces are wiped by the first use, so that a second one throws", () => {

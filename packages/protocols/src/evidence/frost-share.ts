@@ -1,6 +1,6 @@
 import { type Codec, DecodeError, decode, struct } from "@lockkeeper/encoding"
 import { verifyShare } from "../frost/aggregate.ts"
-import { type SigningPackage, signingPackageCodec } from "../frost/package.ts"
+import { openPackage, type SigningPackage, signingPackageCodec } from "../frost/package.ts"
 import { type KeyCertificate, keyCertificateCodec, verifyKeyCertificate } from "../keys.ts"
 import { headerCodec } from "../messages/header.ts"
 import { type Message, messageCodec } from "../messages/message.ts"
@@ -36,10 +36,11 @@ export function verifyFrostShare(
   if (!certified.ok) return worthless(`certificate: ${certified.abort.reason}`)
   const sender = senderOf(share)
   if (sender === null) return worthless("share: malformed-header")
-  const judged = verifyShare({ package: pkg, certificate, verifyKeys }, sender, share)
+  const opened = openPackage(pkg, { public: certified.value, verifyKeys })
+  if (!opened.ok) return worthless(`package: ${opened.abort.reason}`)
+  const judged = verifyShare({ opened: opened.value, certificate, verifyKeys }, sender, share)
   if (judged.ok) return worthless("the share is good")
   const { reason } = judged.abort
-  // Other reasons name nobody, or the author of another message than the share.
   if (reason !== "invalid-signature-share") return worthless(`share: ${reason}`)
   return culprit(sender, reason)
 }

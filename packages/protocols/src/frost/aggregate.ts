@@ -6,7 +6,7 @@ import { slotMismatch } from "../messages/header.ts"
 import { type Message, openMessage } from "../messages/message.ts"
 import { type AbortReason, abort, done, type Outcome } from "../outcome.ts"
 import { type Binding, bind } from "./binding.ts"
-import { type OpenedPackage, openPackage, type SigningPackage } from "./package.ts"
+import type { OpenedPackage } from "./package.ts"
 import { verifySignatureShare } from "./shares.ts"
 import { shareBodyCodec, shareSlot } from "./sign.ts"
 import { encodeSignature, verifyForTarget } from "./signature.ts"
@@ -15,9 +15,11 @@ import { NO_TWEAK, type Tweak, xOnly } from "./taproot.ts"
 import { signingTarget } from "./target.ts"
 
 export interface AggregateInput {
-  readonly package: SigningPackage
+  /** From `preparePackage`, or from `openPackage` where it was not prepared here. */
+  readonly opened: OpenedPackage
   /** One signature share message of each signer, by whom it was received from. */
   readonly shares: ReadonlyMap<Identifier, Message>
+  /** Of the key that the package was opened with. */
   readonly certificate: KeyCertificate
   /** Identity keys of the roster in force and of additive participants. */
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
@@ -29,25 +31,22 @@ export interface AggregateInput {
  * signed a wrong one is a culprit, with evidence; whose answer merely cannot be used is in `silent`.
  */
 export function aggregate(input: AggregateInput): Outcome<Bytes> {
-  const { package: pkg, shares, certificate, verifyKeys } = input
-  const key = certificate.public
-  const opened = openPackage(pkg, { public: key, verifyKeys })
-  if (!opened.ok) return opened
-  const { target, commitments } = opened.value
+  const { opened, shares, certificate } = input
+  const { target, commitments, package: pkg } = opened
   const silent = commitments.map((c) => c.identifier).filter((id) => !shares.has(id))
   if (silent.length > 0) return abort("missing-messages", { silent })
   const binding = bind(target, commitments, pkg.message)
   const { group } = target.suite
   let z: Scalar | null = group.zero
   for (const { identifier } of commitments) {
-    const share = readShare(key, shares.get(identifier) as Message)
+    const share = readShare(certificate.public, shares.get(identifier) as Message)
     z = z && share && group.addScalars(z, share)
   }
   if (z) {
     const signature = encodeSignature(target, binding.groupCommitment, z)
     if (verifyForTarget(target, pkg.message, signature)) return done(signature)
   }
-  return judge(input, opened.value, binding)
+  return judge(input, binding)
 }
 
 function readShare(key: PublicKeyPackage, message: Message): Scalar | null {
@@ -60,19 +59,18 @@ function readShare(key: PublicKeyPackage, message: Message): Scalar | null {
 }
 
 /** Why the shares do not add up to a signature. */
-function judge(input: AggregateInput, opened: OpenedPackage, binding: Binding): Outcome<never> {
+function judge(input: AggregateInput, binding: Binding): Outcome<never> {
   const culprits: Identifier[] = []
   const silent: Identifier[] = []
   const evidence: FrostShareEvidence[] = []
   let unusable: AbortReason | null = null
-  for (const { identifier } of opened.commitments) {
+  for (const { identifier } of input.opened.commitments) {
     const share = input.shares.get(identifier) as Message
-    const verdict = judgeShare(input, opened, binding, identifier, share)
+    const verdict = judgeShare(input, binding, identifier, share)
     if (verdict === null) continue
     if (verdict === "invalid-signature-share") {
       culprits.push(identifier)
-      const { certificate, package: pkg } = input
-      evidence.push({ kind: "frost-share", certificate, package: pkg, share })
+      evidence.push(evidenceOf(input, share))
     } else {
       silent.push(identifier)
       unusable ??= verdict
@@ -85,32 +83,38 @@ function judge(input: AggregateInput, opened: OpenedPackage, binding: Binding): 
   return abort(unusable ?? "inconsistent-key", { silent })
 }
 
+function evidenceOf(
+  { certificate, opened }: Omit<AggregateInput, "shares">,
+  share: Message,
+): FrostShareEvidence {
+  return { kind: "frost-share", certificate, package: opened.package, share }
+}
+
 /**
  * Judges the share one signer sent: null when it is good, `invalid-signature-share` when the signer
  * signed a wrong one for this very package, and otherwise why it is no answer to this package, which
  * a relay may have caused.
  */
 function judgeShare(
-  { package: pkg, certificate, verifyKeys }: Omit<AggregateInput, "shares">,
-  opened: OpenedPackage,
+  { opened, certificate, verifyKeys }: Omit<AggregateInput, "shares">,
   binding: Binding,
   identifier: Identifier,
   share: Message,
 ): AbortReason | null {
+  const { target, commitments, servers, previousDigest, package: pkg } = opened
   const message = openMessage(share, verifyKeys, "all-parts")
   if (!message.ok) return message.abort.reason
   const { header } = message.value
   const misplaced = slotMismatch(header, shareSlot(pkg))
   if (misplaced) return misplaced
   if (header.sender !== identifier) return "unknown-sender"
-  if (!equalBytes(header.previousDigest, opened.previousDigest)) return "echo-mismatch"
+  if (!equalBytes(header.previousDigest, previousDigest)) return "echo-mismatch"
   const value = readShare(certificate.public, share)
   if (value === null) return "invalid-signature-share"
   const { verifyingShares, additive } = certificate.public
   const verifyingShare = verifyingShares.get(identifier) ?? additive.get(identifier)
-  const commitment = opened.commitments.find((c) => c.identifier === identifier)
+  const commitment = commitments.find((c) => c.identifier === identifier)
   if (!verifyingShare || !commitment) return "unknown-sender"
-  const { target, servers } = opened
   return verifySignatureShare(target, binding, commitment, servers, verifyingShare, value)
     ? null
     : "invalid-signature-share"
@@ -125,16 +129,12 @@ export function verifyShare(
   identifier: Identifier,
   share: Message,
 ): Outcome<null> {
-  const { package: pkg, certificate, verifyKeys } = input
-  const opened = openPackage(pkg, { public: certificate.public, verifyKeys })
-  if (!opened.ok) return opened
-  const { target, commitments } = opened.value
+  const { target, commitments, package: pkg } = input.opened
   const binding = bind(target, commitments, pkg.message)
-  const verdict = judgeShare(input, opened.value, binding, identifier, share)
+  const verdict = judgeShare(input, binding, identifier, share)
   if (verdict === null) return done(null)
   if (verdict !== "invalid-signature-share") return abort(verdict, { silent: [identifier] })
-  const evidence = [{ kind: "frost-share", certificate, package: pkg, share } as const]
-  return abort(verdict, { culprits: [identifier], evidence })
+  return abort(verdict, { culprits: [identifier], evidence: [evidenceOf(input, share)] })
 }
 
 /** Whether a signature by this key over the message is valid, tweaked as the signer was asked to. */

@@ -9,7 +9,11 @@ export { type CommitInput, commit, type NonceState, nonceStateCodec } from "./co
 export {
   commitmentIdIn,
   MAX_MESSAGE_LENGTH,
+  type OpenedCommitment,
+  type OpenedPackage,
   openCommitment,
+  openPackage,
+  preparePackage,
   type SigningPackage,
   signingPackageCodec,
   signingPackageDigest,

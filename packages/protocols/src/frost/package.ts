@@ -78,6 +78,7 @@ export function commitmentIdIn(pkg: SigningPackage, identifier: Identifier): Byt
 
 /** A package that was checked against the key it is for. */
 export interface OpenedPackage {
+  readonly package: SigningPackage
   readonly target: SigningTarget
   readonly commitments: readonly SigningCommitment[]
   /** The signers that are not additive. */
@@ -86,9 +87,11 @@ export interface OpenedPackage {
   readonly previousDigest: Bytes
 }
 
-/** One valid commitment and the digest of the header that carried it. */
+/** One valid commitment and the message that carried it. */
 export interface OpenedCommitment {
   readonly commitment: SigningCommitment
+  readonly message: Message
+  /** Digest of its header. */
   readonly digest: Bytes
 }
 
@@ -119,28 +122,56 @@ export function openPackage(
   const key = context.public
   if (!equalBytes(pkg.keyId, key.keyId)) return abort("wrong-key", { field: "keyId" })
   if (pkg.keyEpoch !== key.keyEpoch) return abort("wrong-key-epoch", { field: "keyEpoch" })
+  const commitments: OpenedCommitment[] = []
+  for (const [i, message] of pkg.commitments.entries()) {
+    const opened = openCommitmentIn(pkg, message, context, `commitments.${i}`, own)
+    if (!opened.ok) return opened
+    commitments.push(opened.value)
+  }
+  return assemble(pkg, key, commitments)
+}
+
+/**
+ * The package over commitments that the coordinator has opened already, in whatever order: nothing
+ * is validated twice.
+ */
+export function preparePackage(
+  request: Omit<SigningPackage, "keyId" | "keyEpoch" | "commitments">,
+  key: PublicKeyPackage,
+  commitments: readonly OpenedCommitment[],
+): Outcome<OpenedPackage> {
+  const sorted = [...commitments].sort((a, b) => a.commitment.identifier - b.commitment.identifier)
+  const { keyId, keyEpoch } = key
+  const messages = sorted.map(({ message }) => message)
+  return assemble({ ...request, keyId, keyEpoch, commitments: messages }, key, sorted)
+}
+
+/** Checks that the signers are a signer set of this key. */
+function assemble(
+  pkg: SigningPackage,
+  key: PublicKeyPackage,
+  opened: readonly OpenedCommitment[],
+): Outcome<OpenedPackage> {
   const target = signingTarget(suiteOf(key.keyType), key.verifyingKey, pkg.tweak)
   if (target === null) return abort("unsupported-tweak", { field: "tweak" })
-  const commitments: SigningCommitment[] = []
   const digests = new Map<Identifier, Bytes>()
   let last = 0
-  for (const [i, message] of pkg.commitments.entries()) {
-    const field = `commitments.${i}`
-    const opened = openCommitmentIn(pkg, message, context, field, own)
-    if (!opened.ok) return opened
-    const { commitment, digest } = opened.value
+  for (const [i, { commitment, digest }] of opened.entries()) {
     const { identifier } = commitment
+    const field = `commitments.${i}`
     if (identifier === last) return abort("duplicate-signer", { field })
     if (identifier < last) return abort("unsorted-signers", { field })
     last = identifier
-    commitments.push(commitment)
     digests.set(identifier, digest)
   }
   const servers = [...digests.keys()].filter((id) => key.verifyingShares.has(id))
   if (servers.length < key.minSigners) return abort("too-few-signers", { field: "commitments" })
-  const missing = [...key.additive.keys()].filter((id) => !digests.has(id))
-  if (missing.length > 0) return abort("missing-additive-signer", { field: "commitments" })
-  return done({ target, commitments, servers, previousDigest: echoDigest(digests) })
+  if ([...key.additive.keys()].some((id) => !digests.has(id))) {
+    return abort("missing-additive-signer", { field: "commitments" })
+  }
+  const commitments = opened.map(({ commitment }) => commitment)
+  const previousDigest = echoDigest(digests)
+  return done({ package: pkg, target, commitments, servers, previousDigest })
 }
 
 function openCommitmentIn(
@@ -158,7 +189,7 @@ function openCommitmentIn(
   if (decode(headerCodec, header.bytes).rosterEpoch !== rosterEpoch) {
     return abort("wrong-roster-epoch", { field })
   }
-  return done({ commitment: own.commitment, digest: headerDigest(header) })
+  return done({ commitment: own.commitment, message, digest: headerDigest(header) })
 }
 
 /** Whether two messages without sealed parts are the same to the byte. */
@@ -205,7 +236,7 @@ export function openCommitment(
     }
     if (body.keyEpoch !== keyEpoch) return abort("wrong-key-epoch", { field })
     const commitment = { identifier, hiding: body.hiding, binding: body.binding }
-    return done({ commitment, digest: opened.value.digest })
+    return done({ commitment, message, digest: opened.value.digest })
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
     const evidence = [{ kind: "frost-commitment", commitment: message } as const]
