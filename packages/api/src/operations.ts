@@ -72,11 +72,11 @@ export const createKeyBody: Codec<CreateKeyBody> = struct<CreateKeyBody>({
 })
 
 /**
- * Input of one step of `keys.create`: the other participants' and its own messages of the step
- * before, each as `deliver` cuts it for this server; none for step 1. Steps 1 to 3 are the
- * protocol's open, reveal and verdict. Step 4 takes all verdicts: it ends in `active` when everyone
- * confirmed, and otherwise in a `message` with the accused dealer's answer or in `aborted`. Step 5
- * takes the answers and ends in `aborted`, naming who was wrong.
+ * Input of one step of `keys.create`: the other participants' messages of the step before, each as
+ * `deliver` cuts it for this server; none for step 1. Steps: 1 open, 2 reveal, 3 verdict; then
+ * either 5, activate, with all others' confirmations, which answers `active`; or, for an accused
+ * dealer, 4, answer, with the complaints against it, after which the run is over for it. A new
+ * attempt is a new request with its own attempt number and, in general, fewer holders.
  */
 export interface ProtocolStepInput {
   readonly messages: readonly Bytes[]
