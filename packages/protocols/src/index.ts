@@ -1,3 +1,4 @@
+export * from "./dkg/index.ts"
 export { type EquivocationEvidence, equivocationOf } from "./evidence/equivocation.ts"
 export {
   decodeEvidence,
@@ -5,7 +6,11 @@ export {
   encodeEvidence,
   verifyEvidence,
 } from "./evidence/evidence.ts"
+export type { FrostCommitmentEvidence } from "./evidence/frost-commitment.ts"
+export type { FrostShareEvidence } from "./evidence/frost-share.ts"
+export type { OpaqueEvaluationEvidence } from "./evidence/opaque-evaluation.ts"
 export type { Verdict, VerifyKeys } from "./evidence/verdict.ts"
+export * as frost from "./frost/index.ts"
 export {
   confirmKey,
   groupOf,
@@ -24,6 +29,7 @@ export {
   verifyKeyCertificate,
 } from "./keys.ts"
 export * from "./messages/index.ts"
+export * from "./opaque/index.ts"
 export {
   ABORT_REASONS,
   type Abort,

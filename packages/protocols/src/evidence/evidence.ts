@@ -9,14 +9,68 @@ import {
   union,
 } from "@lockkeeper/encoding"
 import { LIMITS } from "../messages/limits.ts"
+import {
+  type DkgComplaintEvidence,
+  type DkgComplaintsEvidence,
+  dkgComplaintCodec,
+  dkgComplaintsCodec,
+  verifyDkgComplaint,
+  verifyDkgComplaints,
+} from "./dkg-complaint.ts"
+import {
+  type DkgConfirmationEvidence,
+  dkgConfirmationCodec,
+  verifyDkgConfirmation,
+} from "./dkg-confirmation.ts"
+import {
+  type DkgOpenEvidence,
+  type DkgRevealEvidence,
+  type DkgVerdictEvidence,
+  dkgOpenEvidenceCodec,
+  dkgRevealEvidenceCodec,
+  dkgVerdictEvidenceCodec,
+  verifyDkgOpen,
+  verifyDkgReveal,
+  verifyDkgVerdict,
+} from "./dkg-statement.ts"
 import { type EquivocationEvidence, equivocationCodec, verifyEquivocation } from "./equivocation.ts"
+import {
+  type FrostCommitmentEvidence,
+  frostCommitmentCodec,
+  verifyFrostCommitment,
+} from "./frost-commitment.ts"
+import { type FrostShareEvidence, frostShareCodec, verifyFrostShare } from "./frost-share.ts"
+import {
+  type OpaqueEvaluationEvidence,
+  opaqueEvaluationCodec,
+  verifyOpaqueEvaluation,
+} from "./opaque-evaluation.ts"
 import { type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /** Everything that can prove a culprit. Append only: the position of a kind is what is stored. */
-export type Evidence = EquivocationEvidence
+export type Evidence =
+  | EquivocationEvidence
+  | DkgOpenEvidence
+  | DkgRevealEvidence
+  | DkgVerdictEvidence
+  | DkgComplaintEvidence
+  | DkgComplaintsEvidence
+  | DkgConfirmationEvidence
+  | FrostShareEvidence
+  | FrostCommitmentEvidence
+  | OpaqueEvaluationEvidence
 
 const bodyCodec: Codec<Evidence> = union<Evidence>({
   equivocation: equivocationCodec,
+  "dkg-open": dkgOpenEvidenceCodec,
+  "dkg-reveal": dkgRevealEvidenceCodec,
+  "dkg-verdict": dkgVerdictEvidenceCodec,
+  "dkg-complaint": dkgComplaintCodec,
+  "dkg-complaints": dkgComplaintsCodec,
+  "dkg-confirmation": dkgConfirmationCodec,
+  "frost-share": frostShareCodec,
+  "frost-commitment": frostCommitmentCodec,
+  "opaque-evaluation": opaqueEvaluationCodec,
 })
 
 const VERSION = 1
@@ -64,5 +118,23 @@ function judge(evidence: Evidence, verifyKeys: VerifyKeys): Verdict {
   switch (evidence.kind) {
     case "equivocation":
       return verifyEquivocation(evidence, verifyKeys)
+    case "frost-share":
+      return verifyFrostShare(evidence, verifyKeys)
+    case "frost-commitment":
+      return verifyFrostCommitment(evidence, verifyKeys)
+    case "opaque-evaluation":
+      return verifyOpaqueEvaluation(evidence, verifyKeys)
+    case "dkg-open":
+      return verifyDkgOpen(evidence, verifyKeys)
+    case "dkg-reveal":
+      return verifyDkgReveal(evidence, verifyKeys)
+    case "dkg-verdict":
+      return verifyDkgVerdict(evidence, verifyKeys)
+    case "dkg-complaint":
+      return verifyDkgComplaint(evidence, verifyKeys)
+    case "dkg-complaints":
+      return verifyDkgComplaints(evidence, verifyKeys)
+    case "dkg-confirmation":
+      return verifyDkgConfirmation(evidence, verifyKeys)
   }
 }

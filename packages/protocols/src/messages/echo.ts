@@ -1,5 +1,6 @@
 import { hashValue, type Identifier, identifierCodec } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, fixedBytes, numberMap } from "@lockkeeper/encoding"
+import { headerDigest, type SignedHeader } from "./header.ts"
 import { LIMITS } from "./limits.ts"
 
 /** Digest of the header of each sender of one step. */
@@ -19,9 +20,9 @@ export function echoDigest(headers: HeaderDigests): Bytes {
   return hashValue("message-echo", headerDigestsCodec, headers)
 }
 
-/** The digests of received messages. */
+/** The digest of each sender's header. */
 export function digestsOf(
-  received: ReadonlyMap<Identifier, { readonly digest: Bytes }>,
+  statements: ReadonlyMap<Identifier, { readonly header: SignedHeader }>,
 ): Map<Identifier, Bytes> {
-  return new Map([...received].map(([sender, { digest }]) => [sender, digest]))
+  return new Map([...statements].map(([sender, { header }]) => [sender, headerDigest(header)]))
 }

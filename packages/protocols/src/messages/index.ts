@@ -48,3 +48,11 @@ export {
   verifyBytes,
   verifyLabelled,
 } from "./signature.ts"
+export {
+  openStatement,
+  type Statement,
+  statementCodec,
+  statementOf,
+  statementsCodec,
+  statementsOf,
+} from "./statement.ts"
