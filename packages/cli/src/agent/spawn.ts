@@ -1,0 +1,57 @@
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { LockKeeperError } from "@lockkeeper/api"
+import { readFrame, writeFrame } from "./frames.ts"
+import { type AgentReply, type AgentStart, agentReply, agentStart } from "./protocol.ts"
+
+/** Starts an agent and resolves with its process id once it is logged in. */
+export type SpawnAgent = (start: AgentStart, signal: AbortSignal) => Promise<number>
+
+/** The file that the background process runs: source in a checkout, JavaScript in a package. */
+const ENTRY = new URL(import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js", import.meta.url)
+
+/**
+ * Starts the background process that logs in and holds the session. The password goes through a
+ * pipe, so that it is in no argument, variable or file.
+ *
+ * @returns the process id, once the agent is logged in and listening.
+ * @throws LockKeeperError what the login refused, or `internal` when the process died.
+ */
+export const spawnAgent: SpawnAgent = async (start, signal) => {
+  // Without SIGUSR1 nobody can open the debugger of the process that holds the session.
+  const nodeOptions = [...process.execArgv, "--disable-sigusr1"]
+  const child = spawn(process.execPath, [...nodeOptions, fileURLToPath(ENTRY)], {
+    detached: true,
+    cwd: "/",
+    stdio: ["pipe", "pipe", "ignore"],
+    env: agentEnvironment(),
+  })
+  const cancel = () => child.kill("SIGTERM")
+  signal.addEventListener("abort", cancel, { once: true })
+  child.stdin.on("error", () => undefined)
+  try {
+    await writeFrame(child.stdin, agentStart, start)
+    const reply: AgentReply = await readFrame(child.stdout, agentReply)
+    if (reply.kind === "failed") throw LockKeeperError.fromBody(reply.error)
+    child.unref()
+    return child.pid ?? 0
+  } catch (thrown) {
+    child.kill("SIGTERM")
+    if (signal.aborted) throw new LockKeeperError("cancelled", "Cancelled.")
+    if (thrown instanceof LockKeeperError && thrown.field !== "agent") throw thrown
+    throw new LockKeeperError("internal", "The agent process ended before it was ready.", {
+      remedy: "Run with --no-agent, and `lockkeeper doctor`.",
+      cause: thrown,
+    })
+  } finally {
+    signal.removeEventListener("abort", cancel)
+    child.stdin.destroy()
+    child.stdout.destroy()
+  }
+}
+
+/** The agent needs no variables of the shell that started it but where things are. */
+function agentEnvironment(): NodeJS.ProcessEnv {
+  const kept = ["PATH", "HOME", "TMPDIR", "LANG", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]
+  return Object.fromEntries(kept.map((name) => [name, process.env[name]]))
+}

@@ -1,0 +1,128 @@
+import { Command, CommanderError } from "commander"
+import { type CommandDefinition, define, type Host, type Report } from "./command.ts"
+import { addCompletion } from "./commands/completion.ts"
+import { addDoctor } from "./commands/doctor.ts"
+import { addEvidenceVerify } from "./commands/evidence-verify.ts"
+import { addHealth } from "./commands/health.ts"
+import { addKeysCreate } from "./commands/keys-create.ts"
+import { addKeysList } from "./commands/keys-list.ts"
+import { addKeysShow } from "./commands/keys-show.ts"
+import { addLogin } from "./commands/login.ts"
+import { addLogout } from "./commands/logout.ts"
+import { addPasswd } from "./commands/passwd.ts"
+import { addRegister } from "./commands/register.ts"
+import { addRosterShow } from "./commands/roster-show.ts"
+import { addRosterVerify } from "./commands/roster-verify.ts"
+import { addSign } from "./commands/sign.ts"
+import { addVerify } from "./commands/verify.ts"
+import { EXIT, EXIT_MEANINGS, exitCodeOf } from "./exit-codes.ts"
+import { asLockKeeperError, describeError, errorJson } from "./failure.ts"
+import { VARIABLES } from "./settings.ts"
+import { table } from "./text.ts"
+
+/** Runs one command line, without the program's own name, and returns the exit code. */
+export async function run(args: readonly string[], host: Host): Promise<number> {
+  const { out, err } = host.terminal
+  // Before the settings are resolved only the raw words tell how to report a failure.
+  let json = args.includes("--json") || ["1", "on"].includes(host.environment["LK_JSON"] ?? "")
+  let exitCode: number = EXIT.ok
+  const finish = (report: Report, settings: { json: boolean }) => {
+    json = settings.json
+    exitCode = report.exitCode ?? EXIT.ok
+    out.write(
+      json ? `${JSON.stringify({ ok: exitCode === EXIT.ok, ...report.json })}\n` : report.text,
+    )
+  }
+  try {
+    await buildProgram(host, finish).parseAsync([...args], { from: "user" })
+    return exitCode
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return usageExit(thrown, json, host)
+    const error = asLockKeeperError(thrown)
+    if (json) out.write(`${JSON.stringify(errorJson(error))}\n`)
+    else err.write(describeError(error))
+    if (host.environment["LK_DEBUG"] === "1" && thrown instanceof Error) {
+      err.write(`${thrown.stack}\n`)
+    }
+    return exitCodeOf(error.code)
+  }
+}
+
+/** The command tree. */
+export function buildProgram(
+  host: Host,
+  finish: (report: Report, settings: { json: boolean }) => void,
+): Command {
+  const { out, err } = host.terminal
+  const program = new Command("lockkeeper")
+  // Inherited by the commands, so these come first.
+  program
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => out.write(text), writeErr: (text) => err.write(text) })
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("Run with --help for usage and examples.")
+  program
+    .description("Keys held by several servers that do not trust each other, used by your password")
+    .version("0.1.0")
+    .option("--home <dir>", "profile directory (LK_HOME, default ~/.lockkeeper)")
+    .option("--config <file>", "configuration file (LK_CONFIG)")
+    .option("--roster <file>", "signed roster of the key servers (LK_ROSTER)")
+    .option("--no-agent", "do not use the agent: ask for the password each time (LK_AGENT=off)")
+    .option("--json", "print one line of JSON on standard output (LK_JSON=1)")
+    .addHelpText("after", generalHelp())
+
+  const under = (parent: Command) => {
+    return <Options extends object>(definition: CommandDefinition<Options>) =>
+      define(parent, host, finish, definition)
+  }
+  const group = (name: string, summary: string) => under(program.command(name).description(summary))
+  const root = under(program)
+  addRegister(root)
+  addLogin(root)
+  addLogout(root)
+  addPasswd(root)
+  const keys = group("keys", "Generate, list and show keys")
+  addKeysCreate(keys)
+  addKeysList(keys)
+  addKeysShow(keys)
+  addSign(root)
+  addVerify(root)
+  addHealth(root)
+  addDoctor(root)
+  const roster = group("roster", "The list of key servers, and what is trusted about it")
+  addRosterShow(roster)
+  addRosterVerify(roster)
+  addEvidenceVerify(group("evidence", "Proofs that a key server broke the protocol"))
+  addCompletion(program, (script) => out.write(script))
+  return program
+}
+
+function usageExit(error: CommanderError, json: boolean, { terminal }: Host): number {
+  // Help and version are reported by commander as errors with exit code 0.
+  if (error.exitCode === 0) return EXIT.ok
+  if (json) {
+    const message = error.message.replace(/^error: /, "")
+    const detail = { code: "invalid-request", message, field: "arguments", server: 0 }
+    const remedy = "Run with --help for usage and examples."
+    const rest = { remedy, guessesRemaining: null, retry: "never" }
+    terminal.out.write(`${JSON.stringify({ ok: false, error: { ...detail, ...rest } })}\n`)
+  }
+  return EXIT.usage
+}
+
+function generalHelp(): string {
+  const codes = table(EXIT_MEANINGS.map(([code, meaning]) => [`  ${code}`, meaning]))
+  const variables = table(VARIABLES.map(([name, meaning]) => [`  ${name}`, meaning]))
+  return `
+Examples:
+  $ lockkeeper dev                              # a local cluster of three servers
+  $ lockkeeper register --name ada
+  $ lockkeeper login --name ada
+  $ lockkeeper keys create --type ed25519 --label savings
+  $ lockkeeper sign savings --message hello
+
+Exit codes:
+${codes}
+Variables:
+${variables}`
+}

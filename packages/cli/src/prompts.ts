@@ -1,0 +1,117 @@
+import { password as askHidden, text as askText, isCancel } from "@clack/prompts"
+import { LockKeeperError } from "@lockkeeper/api"
+import { Secret } from "@lockkeeper/crypto"
+import { utf8 } from "@lockkeeper/encoding"
+import { readSecretFile } from "./owner-only-file.ts"
+import type { Terminal } from "./terminal.ts"
+
+/** Shortest password that a registration or change accepts, in characters. */
+export const MIN_PASSWORD = 8
+
+interface PasswordSource {
+  /** Owner-only file to read instead of asking, or null. */
+  readonly file: string | null
+  /** The variable that names the file, for messages. */
+  readonly setting: "LK_PASSWORD_FILE" | "LK_NEW_PASSWORD_FILE" | "LK_PASSPHRASE_FILE"
+  readonly question: string
+}
+
+/**
+ * A password from its owner-only file or, hidden, from the person at the terminal. Never from an
+ * argument or a variable: those show in process listings and shell histories.
+ */
+export async function existingPassword(
+  terminal: Terminal,
+  source: PasswordSource,
+  signal: AbortSignal,
+): Promise<Secret> {
+  if (source.file !== null) return readSecretFile(source.file, source.setting)
+  return toSecret(await askPassword(terminal, source, signal))
+}
+
+/** A new password, asked twice when a person types it, refused when it is too short. */
+export async function chosenPassword(
+  terminal: Terminal,
+  source: PasswordSource,
+  signal: AbortSignal,
+): Promise<Secret> {
+  if (source.file !== null) {
+    const secret = readSecretFile(source.file, source.setting)
+    if (secret.length < MIN_PASSWORD) {
+      secret.wipe()
+      throw tooShort(source.setting)
+    }
+    return secret
+  }
+  const first = await askPassword(terminal, source, signal)
+  if (first.length < MIN_PASSWORD) throw tooShort("password")
+  const again = { ...source, question: "The same again" }
+  if ((await askPassword(terminal, again, signal)) !== first) {
+    throw new LockKeeperError("invalid-request", "The two passwords differ.", {
+      field: "password",
+      remedy: "Run the command again.",
+    })
+  }
+  return toSecret(first)
+}
+
+/** The account's name: from the settings, or asked. */
+export async function accountName(
+  terminal: Terminal,
+  known: string | null,
+  signal: AbortSignal,
+): Promise<string> {
+  if (known !== null) return known
+  if (!terminal.interactive) {
+    throw new LockKeeperError("invalid-request", "No account name is given.", {
+      field: "name",
+      remedy: "Pass --name NAME or set LK_NAME.",
+    })
+  }
+  const answer = await askText({
+    message: "Account name",
+    input: terminal.input,
+    output: terminal.err,
+    signal,
+  })
+  if (isCancel(answer)) throw cancelled()
+  return answer
+}
+
+async function askPassword(
+  terminal: Terminal,
+  { question, setting }: PasswordSource,
+  signal: AbortSignal,
+): Promise<string> {
+  if (!terminal.interactive) {
+    throw new LockKeeperError("invalid-request", "A password is needed and nobody can be asked.", {
+      field: "password",
+      remedy: `Run in a terminal, or name an owner-only file in ${setting}.`,
+    })
+  }
+  const answer = await askHidden({
+    message: question,
+    input: terminal.input,
+    output: terminal.err,
+    signal,
+  })
+  if (isCancel(answer)) throw cancelled()
+  return answer
+}
+
+function toSecret(text: string): Secret {
+  // The string itself cannot be wiped; it is unreachable from here on.
+  return new Secret(utf8(text))
+}
+
+function tooShort(field: string): LockKeeperError {
+  return new LockKeeperError(
+    "invalid-request",
+    `The password is shorter than ${MIN_PASSWORD} characters.`,
+    { field, remedy: "Take several random words." },
+  )
+}
+
+function cancelled(): LockKeeperError {
+  return new LockKeeperError("cancelled", "Cancelled.")
+}

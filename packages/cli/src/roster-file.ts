@@ -1,0 +1,51 @@
+import { readFileSync, statSync } from "node:fs"
+import {
+  LockKeeperError,
+  openPinnedRoster,
+  openRoster,
+  type Roster,
+  rosterDigest,
+  type SignedRoster,
+  signedRosterCodec,
+} from "@lockkeeper/api"
+import { type Bytes, decode } from "@lockkeeper/encoding"
+
+const MAX_ROSTER_FILE = 131_072
+
+/** A roster that every member has signed, with what clients pin. */
+export interface RosterFile {
+  readonly signed: SignedRoster
+  readonly roster: Roster
+  /** 32 bytes. */
+  readonly digest: Bytes
+}
+
+/**
+ * Reads and checks a signed roster.
+ *
+ * @param pin - the digest it must have, or null to trust the file itself.
+ * @throws LockKeeperError `not-found`, `untrusted-roster`, or `misconfigured` naming the field.
+ */
+export function readRoster(path: string, pin: Bytes | null): RosterFile {
+  const signed = decode(signedRosterCodec, readRosterBytes(path))
+  const roster = pin === null ? openRoster(signed) : openPinnedRoster(signed, pin)
+  return { signed, roster, digest: rosterDigest(signed.roster) }
+}
+
+/** The bytes of a roster file, not yet checked. */
+export function readRosterBytes(path: string): Bytes {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) {
+    throw new LockKeeperError("not-found", `There is no roster at "${path}".`, {
+      field: "roster",
+      remedy: "Pass --roster FILE or set LK_ROSTER; for a try-out run `lockkeeper dev`.",
+    })
+  }
+  if (stats.size > MAX_ROSTER_FILE) {
+    throw new LockKeeperError("too-large", `"${path}" is too large to be a roster.`, {
+      field: "roster",
+      remedy: "Name the signed roster file.",
+    })
+  }
+  return new Uint8Array(readFileSync(path))
+}

@@ -1,0 +1,68 @@
+import { LockKeeperError } from "@lockkeeper/api"
+import { type Bytes, fromHex, toHex } from "@lockkeeper/encoding"
+import type { KeyView } from "./owner.ts"
+
+/** Rows in columns as wide as their widest cell, two spaces apart. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows) {
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length)
+    })
+  }
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join("")
+}
+
+/** A time for people, to the second, in UTC. */
+export function moment(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, 19).replace("T", " ")} UTC`
+}
+
+/** A duration for people. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 60_000) return `${Math.ceil(milliseconds / 1000)} s`
+  return `${Math.round(milliseconds / 60_000)} min`
+}
+
+/** Bytes from an argument. @throws LockKeeperError `invalid-request` naming `field`. */
+export function hexArgument(text: string, field: string, length: number | null = null): Bytes {
+  const size = length === null ? "" : `${length} bytes of `
+  try {
+    const bytes = fromHex(text.toLowerCase().replace(/^0x/, ""))
+    if (length === null || bytes.length === length) return bytes
+  } catch {
+    // Falls through to the one message.
+  }
+  throw new LockKeeperError("invalid-request", `The ${field} is not ${size}hexadecimal.`, {
+    field,
+    remedy: length === null ? "Write pairs of digits 0-9a-f." : `Write ${length * 2} digits.`,
+  })
+}
+
+/** A key as JSON: ids and keys in hexadecimal, times in milliseconds. */
+export function keyJson(key: KeyView): Readonly<Record<string, unknown>> {
+  const { keyId, publicKey, ...rest } = key
+  return { keyId: toHex(keyId), publicKey: toHex(publicKey), ...rest }
+}
+
+/** Everything about one key, for a person. */
+export function keyText(key: KeyView): string {
+  return table([
+    ["key", toHex(key.keyId)],
+    ["label", key.label === "" ? "-" : key.label],
+    ["type", key.keyType],
+    ["custody", `${key.custody}: any ${key.minSigners} of its servers sign on your request`],
+    ["state", key.state],
+    ["created", moment(key.createdAt)],
+    ["public key", toHex(key.publicKey)],
+    ["shares", `one at each of the servers ${key.holders.join(", ")}; none anywhere else`],
+  ])
+}
