@@ -231,6 +231,11 @@ export const changePasswordBody: Codec<ChangePasswordBody> = struct<ChangePasswo
   registrationDigest: fixedBytes(32),
 })
 
+/** How many failed guesses the owner says were their own. */
+export const forgiveGuessesBody: Codec<{ readonly seen: number }> = struct<{
+  readonly seen: number
+}>({ seen: u8 })
+
 export interface AccountListing {
   readonly accountId: Bytes
   readonly name: string

@@ -38,6 +38,7 @@ export const OPERATIONS = [
   "keys.show",
   "sign.prepare",
   "sign",
+  "account.forgive-guesses",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]

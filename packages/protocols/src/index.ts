@@ -1,4 +1,4 @@
-export * from "./dkg/index.ts"
+export * as dkg from "./dkg/index.ts"
 export { type EquivocationEvidence, equivocationOf } from "./evidence/equivocation.ts"
 export {
   decodeEvidence,
@@ -29,7 +29,7 @@ export {
   verifyKeyCertificate,
 } from "./keys.ts"
 export * from "./messages/index.ts"
-export * from "./opaque/index.ts"
+export * as opaque from "./opaque/index.ts"
 export {
   ABORT_REASONS,
   type Abort,

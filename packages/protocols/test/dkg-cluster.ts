@@ -1,7 +1,6 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Codec, decode, encode } from "@lockkeeper/encoding"
 import {
-  type Abort,
   type DkgIdentity,
   type DkgParams,
   type DkgStep,
@@ -16,13 +15,16 @@ import {
   dkgReveal,
   dkgRevealedCodec,
   dkgVerdict,
-  type KeyCertificate,
-  type KeyPackage,
-  type KeyType,
-  type Message,
-  type Outcome,
   openRandomnessLength,
   revealRandomnessLength,
+} from "../src/dkg/index.ts"
+import type {
+  Abort,
+  KeyCertificate,
+  KeyPackage,
+  KeyType,
+  Message,
+  Outcome,
 } from "../src/index.ts"
 import { identity, rosterOf, seeded } from "./messages-fixtures.ts"
 

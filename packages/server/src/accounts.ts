@@ -11,7 +11,7 @@ import {
   text,
   toHex,
 } from "@lockkeeper/encoding"
-import { type AccountRecord, accountRecordCodec } from "@lockkeeper/protocols"
+import { opaque } from "@lockkeeper/protocols"
 import type { Change, Store, Versioned } from "./ports/store.ts"
 
 /** Longest a registration that was never activated keeps its name, milliseconds. */
@@ -24,23 +24,23 @@ export interface AccountRow {
   readonly name: string
   readonly createdAt: number
   /** What logins are answered from. */
-  readonly active: AccountRecord | null
+  readonly active: opaque.AccountRecord | null
   /** A registration or password change that not every server has confirmed. */
-  readonly pending: AccountRecord | null
+  readonly pending: opaque.AccountRecord | null
   readonly pendingSince: number
 }
 
 /** An account that can log in. */
 export interface ActiveAccount extends AccountRow {
-  readonly active: AccountRecord
+  readonly active: opaque.AccountRecord
 }
 
 const accountRow: Codec<AccountRow> = struct<AccountRow>({
   accountId: fixedBytes(32),
   name: text(MAX_NAME),
   createdAt: safeInteger,
-  active: nullable(accountRecordCodec),
-  pending: nullable(accountRecordCodec),
+  active: nullable(opaque.accountRecordCodec),
+  pending: nullable(opaque.accountRecordCodec),
   pendingSince: safeInteger,
 })
 

@@ -1,11 +1,17 @@
 import type { Bytes } from "@lockkeeper/encoding"
 import { edwards25519, ristretto255, secp256k1 } from "@lockkeeper/crypto"
+import { Guesses } from "./guesses.ts"
+import { burnUnfinished } from "./operations/key-generation.ts"
+import { OneTimeLedger } from "./one-time.ts"
 import type { Dependencies } from "./ports/dependencies.ts"
 import { handleCall } from "./request/handle-call.ts"
 import { openSession, SeenHellos } from "./request/open-session.ts"
 import { dropExpiredAnswers } from "./request/answers.ts"
 import { Sessions } from "./request/sessions.ts"
 import type { ServerSelf } from "./self.ts"
+
+/** Most unused commitments of one key, and most unfinished runs of one account. */
+const MAX_OUTSTANDING = 64
 
 /**
  * One key server without a transport: bytes in, bytes out. The HTTP adapter and the simulator call
@@ -14,22 +20,34 @@ import type { ServerSelf } from "./self.ts"
 export class KeyServer {
   readonly self: ServerSelf
   readonly #deps: Dependencies
+  readonly #guesses: Guesses
   readonly #sessions = new Sessions()
   readonly #seen = new SeenHellos()
+  readonly #oneTime = new OneTimeLedger(MAX_OUTSTANDING)
 
   constructor(self: ServerSelf, deps: Dependencies) {
     this.self = self
     this.#deps = deps
+    this.#guesses = new Guesses(self, deps.store)
   }
 
   /** @throws LockKeeperError for refusals that no session can carry. */
   open(hello: Bytes): Promise<Bytes> {
-    return openSession(this.self, this.#deps, this.#sessions, this.#seen, hello)
+    const context = { self: this.self, deps: this.#deps, guesses: this.#guesses }
+    return openSession(context, this.#sessions, this.#seen, hello)
   }
 
   /** @throws LockKeeperError for refusals that no session can carry. */
   call(frame: { sessionId: Bytes; counter: number; sealed: Bytes }): Promise<Bytes> {
-    return handleCall(this.self, this.#deps, this.#sessions, frame)
+    const [self, deps, guesses] = [this.self, this.#deps, this.#guesses]
+    const [sessions, oneTime] = [this.#sessions, this.#oneTime]
+    return handleCall({ self, deps, guesses, sessions, oneTime }, frame)
+  }
+
+  /** To be called once, before the first request: burns what an earlier process left unfinished. */
+  async start(): Promise<void> {
+    const burnt = await burnUnfinished(this.#deps.store)
+    if (burnt > 0) this.#deps.events.event("burnt-unfinished", { count: burnt })
   }
 
   now(): number {
@@ -53,7 +71,7 @@ export class KeyServer {
   stop(): void {
     this.#sessions.endAll()
     this.self.channelSecret.wipe()
-    this.self.enumerationSeed.wipe()
-    this.self.opaqueSecret.fill(0)
+    this.self.loginServer.fakes.seed.wipe()
+    this.self.loginServer.ake.privateKey.wipe()
   }
 }

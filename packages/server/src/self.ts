@@ -1,19 +1,34 @@
-import type { Roster } from "@lockkeeper/api"
-import type { Element, Identifier, Scalar, Secret, SigningKey } from "@lockkeeper/crypto"
+import { type Roster, rosterDigest, type SignedRoster } from "@lockkeeper/api"
+import { type Identifier, ristretto255, type Secret, type SigningKey } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
+import { opaque } from "@lockkeeper/protocols"
 
 /** What one key server is: its place in the roster and its long-term keys, unsealed in memory. */
 export interface ServerSelf {
   readonly identifier: Identifier
   readonly roster: Roster
-  /** Canonical bytes of the SignedRoster, as published. */
-  readonly signedRoster: Bytes
+  readonly signedRoster: SignedRoster
   readonly identity: SigningKey
   /** X-Wing secret key of the roster's channel key. */
   readonly channelSecret: Secret
-  /** OPAQUE long-term key pair, ristretto255. */
-  readonly opaqueSecret: Scalar
-  readonly opaquePublic: Element
-  /** Seed of the answers to unknown names, the same at every server of the roster. */
-  readonly enumerationSeed: Secret
+  /** What logins are answered with: the OPAQUE key pair, the seed of answers to unknown names. */
+  readonly loginServer: opaque.LoginServer
+}
+
+/** What both ends of a login bind it to. */
+export function rosterBinding({ signedRoster }: ServerSelf, accountId: Bytes): opaque.Binding {
+  return opaque.accountBinding(rosterDigest(signedRoster.roster), accountId)
+}
+
+/** What this server expects of a dealing for an account. */
+export function dealingExpectation(
+  { identifier, roster }: ServerSelf,
+  accountId: Bytes,
+  active: opaque.Registration | null,
+): opaque.DealingExpectation {
+  const { rosterEpoch, minSigners, members } = roster
+  const servers = new Map(
+    members.map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)] as const),
+  )
+  return { identifier, accountId, rosterEpoch, minSigners, servers, active }
 }

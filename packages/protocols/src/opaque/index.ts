@@ -32,7 +32,7 @@ export {
 export { type Identities, keyExchangePair } from "./envelope.ts"
 export type { EvaluationStatement, LoginResponse } from "./evaluation.ts"
 export { loginResponseCodec } from "./evaluation.ts"
-export type { FakeSource } from "./fake.ts"
+export { type FakeSource, shownVersion } from "./fake.ts"
 export { type FinishedLogin, finishLogin, type LoginSession } from "./finish.ts"
 export {
   DEFAULT_GUESS_LIMIT,

@@ -1,5 +1,4 @@
 import {
-  type Event,
   LockKeeperError,
   loginStatement,
   memberOf,
@@ -10,10 +9,10 @@ import {
 import { type Identifier, verifySignature } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
 import { type ActiveAccount, accountKey, activeVersion, readActiveAccount } from "../accounts.ts"
-import type { Dependencies } from "../ports/dependencies.ts"
 import { commitEvent } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { Opening } from "../request/open-session.ts"
+import { sessionEvent } from "../request/events.ts"
+import type { Opening, OpeningContext } from "../request/open-session.ts"
 import { LOGIN_LIFETIME_MS } from "../request/sessions.ts"
 import type { ServerSelf } from "../self.ts"
 
@@ -22,8 +21,7 @@ import type { ServerSelf } from "../self.ts"
  * so, and the account's key signs this very handshake.
  */
 export async function resumeSession(
-  self: ServerSelf,
-  deps: Dependencies,
+  { self, deps }: OpeningContext,
   transcript: Bytes,
   payload: Extract<OpenPayload, { kind: "resume" }>,
 ): Promise<Opening> {
@@ -38,7 +36,7 @@ export async function resumeSession(
     )
   }
   const expiresAt = checkStatements(self, deps.clock.now(), account, statements)
-  await commitEvent(deps, resumed(accountId))
+  await commitEvent(deps, sessionEvent("session.resume", accountId))
   return {
     answer: { kind: "resume", expiresAt },
     stage: { kind: "authenticated", accountId, opaqueVersion: activeVersion(account) },
@@ -74,18 +72,4 @@ function checkStatements(
     )
   }
   return Math.min(...expiries.values())
-}
-
-function resumed(accountId: Bytes): Event {
-  return {
-    version: 1,
-    operation: "session.resume",
-    step: 1,
-    outcome: "done",
-    reason: "",
-    culprits: [],
-    accountId,
-    requestDigest: null,
-    keyId: null,
-  }
 }

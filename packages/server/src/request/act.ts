@@ -9,6 +9,7 @@ import {
 import type { Bytes } from "@lockkeeper/encoding"
 import { changePassword } from "../operations/change-password.ts"
 import { createKey } from "../operations/create-key.ts"
+import { forgiveGuesses } from "../operations/forgive-guesses.ts"
 import { listKeys } from "../operations/list-keys.ts"
 import { prepareSigning } from "../operations/prepare-signing.ts"
 import { showAccount } from "../operations/show-account.ts"
@@ -33,6 +34,7 @@ export type OperationStep = (step: Step) => Promise<StepOutcome>
 const OPERATION_STEPS: Readonly<Record<Operation, OperationStep>> = {
   "account.show": showAccount,
   "account.change-password": changePassword,
+  "account.forgive-guesses": forgiveGuesses,
   "keys.create": createKey,
   "keys.list": listKeys,
   "keys.show": showKey,
@@ -61,7 +63,7 @@ export async function act(
     return { kind: "act", output, log }
   } catch (error) {
     if (!(error instanceof LockKeeperError)) throw error
-    if (error.code !== "conflict") {
+    if (error.code !== "conflict" && error.code !== "aborted") {
       await commitEvent(deps, event({ outcome: "refused", reason: error.code }))
     }
     throw error

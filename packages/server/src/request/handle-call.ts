@@ -13,6 +13,8 @@ import {
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { finishLogin } from "../operations/login.ts"
 import { activateRegistration, dealRegistration } from "../operations/register-account.ts"
+import type { Guesses } from "../guesses.ts"
+import type { OneTimeLedger } from "../one-time.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { ServerSelf } from "../self.ts"
 import { act } from "./act.ts"
@@ -25,15 +27,16 @@ export interface CallContext {
   readonly deps: Dependencies
   readonly sessions: Sessions
   readonly session: Session
+  readonly oneTime: OneTimeLedger
+  readonly guesses: Guesses
 }
 
 /** Opens one frame, does what it asks, seals the answer under the frame's counter. */
 export async function handleCall(
-  self: ServerSelf,
-  deps: Dependencies,
-  sessions: Sessions,
+  process: Omit<CallContext, "session">,
   frame: { sessionId: Bytes; counter: number; sealed: Bytes },
 ): Promise<Bytes> {
+  const { self, deps, sessions } = process
   if (frame.sealed.length > MAX_FRAME) {
     throw new LockKeeperError("too-large", `A frame takes up to ${MAX_FRAME} bytes.`, {
       field: "sealed",
@@ -52,7 +55,7 @@ export async function handleCall(
     sealFrame(under, "to-client", frame.counter, encode(callAnswer, answer))
   try {
     const payload = decodeAs("payload", callPayload, content)
-    const answer = await answerCall({ self, deps, sessions, session }, payload)
+    const answer = await answerCall({ ...process, session }, payload)
     if (payload.kind === "close") {
       const sealed = seal(channel, answer)
       sessions.end(session)

@@ -11,6 +11,7 @@ import {
   openPayload,
 } from "@lockkeeper/api"
 import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
+import type { Guesses } from "../guesses.ts"
 import { startLogin } from "../operations/login.ts"
 import { startRegistration } from "../operations/register-account.ts"
 import { resumeSession } from "../operations/resume-session.ts"
@@ -18,6 +19,13 @@ import type { Dependencies } from "../ports/dependencies.ts"
 import type { ServerSelf } from "../self.ts"
 import { decodeAs, decodeField } from "./decode.ts"
 import type { SessionStage, Sessions } from "./sessions.ts"
+
+/** What a process opens sessions with. */
+export interface OpeningContext {
+  readonly self: ServerSelf
+  readonly deps: Dependencies
+  readonly guesses: Guesses
+}
 
 /** What an opening operation decides: its answer, and the session's stage when there is to be one. */
 export interface Opening {
@@ -48,12 +56,12 @@ export class SeenHellos {
  * payload travel sealed; those before it could be read are thrown.
  */
 export async function openSession(
-  self: ServerSelf,
-  deps: Dependencies,
+  context: OpeningContext,
   sessions: Sessions,
   seen: SeenHellos,
   hello: Bytes,
 ): Promise<Bytes> {
+  const { self, deps } = context
   if (hello.length > MAX_HELLO) {
     throw new LockKeeperError("too-large", `A hello takes up to ${MAX_HELLO} bytes.`, {
       field: "hello",
@@ -92,9 +100,15 @@ export async function openSession(
         { field: "payload.issuedAt", remedy: "Set the client's clock." },
       )
     }
-    return openFor(self, deps, accepted.binding.transcript, payload)
+    return openFor(context, accepted.binding.transcript, payload)
   })
-  const { channel, seal } = answerHello(accepted, self.identity, deps.randomness.bytes(80))
+  const answered = answerHello(accepted, self.identity, deps.randomness.bytes(80))
+  if (answered === null) {
+    throw new LockKeeperError("invalid-request", "The client's key is not an X-Wing key.", {
+      field: "hello.core.clientKey",
+    })
+  }
+  const { channel, seal } = answered
   if (opening.answer.kind !== "refused") {
     sessions.open(channel, opening.stage, now, opening.expiresAt)
   }
@@ -102,18 +116,17 @@ export async function openSession(
 }
 
 function openFor(
-  self: ServerSelf,
-  deps: Dependencies,
+  context: OpeningContext,
   transcript: Bytes,
   payload: OpenPayload,
 ): Promise<Opening> {
   switch (payload.kind) {
     case "register":
-      return startRegistration(deps, payload.name)
+      return startRegistration(context, payload.name)
     case "login":
-      return startLogin(self, deps, payload)
+      return startLogin(context, payload)
     case "resume":
-      return resumeSession(self, deps, transcript, payload)
+      return resumeSession(context, transcript, payload)
   }
 }
 

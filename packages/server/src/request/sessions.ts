@@ -1,5 +1,6 @@
 import { type Channel, ReplayWindow, wipeChannel } from "@lockkeeper/api"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
+import type { opaque } from "@lockkeeper/protocols"
 
 /** Most sessions one process keeps; the oldest idle one makes room. */
 export const MAX_SESSIONS = 10_000
@@ -16,16 +17,9 @@ export const UNFINISHED_MS = 2 * 60_000
 /** What a session may do next. */
 export type SessionStage =
   | { readonly kind: "registering"; readonly name: string }
-  | { readonly kind: "logging-in"; readonly name: string; readonly pending: PendingLogin }
+  | { readonly kind: "logging-in"; readonly state: opaque.LoginServerState }
   | { readonly kind: "authenticated"; readonly accountId: Bytes; readonly opaqueVersion: number }
   | { readonly kind: "ended" }
-
-/** What an unfinished login waits for; made and read by the login operation. */
-export interface PendingLogin {
-  readonly state: Bytes
-  readonly accountId: Bytes | null
-  readonly opaqueVersion: number
-}
 
 export interface Session {
   channel: Channel
@@ -97,6 +91,10 @@ export class Sessions {
     const session = this.#sessions.get(id)
     if (session === undefined) return
     wipeChannel(session.channel)
+    if (session.stage.kind === "logging-in") {
+      session.stage.state.clientMac.wipe()
+      session.stage.state.sessionKey.wipe()
+    }
     session.stage = { kind: "ended" }
     this.#sessions.delete(id)
   }

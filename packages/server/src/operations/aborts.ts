@@ -1,0 +1,29 @@
+import { type Event, LockKeeperError } from "@lockkeeper/api"
+import type { Abort } from "@lockkeeper/protocols"
+import type { Change } from "../ports/store.ts"
+import type { Step } from "../request/act.ts"
+import { commitChanges, type StepOutcome } from "../request/commit.ts"
+
+/**
+ * Ends a step whose protocol aborted: what it took stays taken, the log says why and who, and the
+ * principal gets the reason. The proof, where there is one, is in messages the coordinator holds.
+ */
+export async function refuseAbort(
+  step: Step,
+  abort: Abort,
+  changes: readonly Change[],
+  event: Partial<Event>,
+): Promise<StepOutcome> {
+  const { reason, culprits, field } = abort
+  await commitChanges(step.deps, changes, step.event({ ...event, outcome: "aborted", reason, culprits }))
+  throw abortError(abort, field)
+}
+
+/** An abort as a refusal. */
+export function abortError({ reason, culprits }: Abort, field: string): LockKeeperError {
+  const blame = culprits.length === 0 ? "nobody is blamed" : `server ${culprits.join(", ")} is to blame`
+  return new LockKeeperError("aborted", `The protocol aborted: ${reason}; ${blame}.`, {
+    field,
+    remedy: "Start again, without the servers at fault.",
+  })
+}

@@ -1,0 +1,61 @@
+import { LockKeeperError, MAX_PREPARED } from "@lockkeeper/api"
+import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
+import { frost, type KeyPackage, messageCodec } from "@lockkeeper/protocols"
+import type { Change } from "../ports/store.ts"
+import type { Step } from "../request/act.ts"
+
+/** Commitments of one step, with the changes that store their nonces. */
+export interface FreshCommitments {
+  /** Encoded commitment messages. */
+  readonly messages: readonly Bytes[]
+  readonly changes: readonly Change[]
+  /** Makes them usable in this process; after the commit. */
+  issue(): void
+}
+
+/** The row in which a commitment's nonces wait. */
+export function nonceId(keyId: Bytes, commitmentId: Bytes): string {
+  return `${toHex(keyId)}-${toHex(commitmentId)}`
+}
+
+/** Makes `count` commitments of FROST round one for future signatures with this key. */
+export function freshCommitments(step: Step, key: KeyPackage, count: number): FreshCommitments {
+  const { self, deps, oneTime } = step
+  const owner = toHex(key.public.keyId)
+  const room = Math.min(count, oneTime.room(owner), MAX_PREPARED)
+  const messages: Bytes[] = []
+  const changes: Change[] = []
+  const ids: string[] = []
+  for (let i = 0; i < room; i++) {
+    const { state, message } = frost.commit({
+      key,
+      identity: self.identity,
+      rosterEpoch: self.roster.rosterEpoch,
+      randomness: deps.randomness.bytes(96),
+    })
+    const id = nonceId(key.public.keyId, state.commitmentId)
+    const value = encode(frost.nonceStateCodec, state)
+    changes.push({ kind: "put", table: "nonces", id, ifVersion: "absent", value })
+    state.hiding.wipe()
+    state.binding.wipe()
+    messages.push(encode(messageCodec, message))
+    ids.push(id)
+  }
+  return {
+    messages,
+    changes,
+    issue: () => {
+      for (const id of ids) oneTime.issue(owner, id)
+    },
+  }
+}
+
+/** Refuses when the key's commitments are all handed out. */
+export function checkRoom(step: Step, keyId: Bytes): void {
+  if (step.oneTime.room(toHex(keyId)) > 0) return
+  throw new LockKeeperError(
+    "rate-limited",
+    "Too many commitments of this key are handed out and unused.",
+    { field: "keyId", remedy: "Use them, or wait until they expire." },
+  )
+}

@@ -1,0 +1,135 @@
+import {
+  type CallAnswer,
+  advanceChannel,
+  LockKeeperError,
+  type LoginStatement,
+  loginStatement,
+  type OpenPayload,
+} from "@lockkeeper/api"
+import { type Bytes, encode } from "@lockkeeper/encoding"
+import { opaque } from "@lockkeeper/protocols"
+import { type ActiveAccount, activeVersion, readActiveAccount } from "../accounts.ts"
+import { lockedOut } from "../guesses.ts"
+import type { Versioned } from "../ports/store.ts"
+import { commitChanges } from "../request/commit.ts"
+import { sessionEvent } from "../request/events.ts"
+import type { CallContext } from "../request/handle-call.ts"
+import type { Opening, OpeningContext } from "../request/open-session.ts"
+import { LOGIN_LIFETIME_MS, UNFINISHED_MS } from "../request/sessions.ts"
+import { rosterBinding } from "../self.ts"
+import { abortError } from "./aborts.ts"
+
+/**
+ * First half of a login: takes a guess durably, and only then evaluates. Unknown names take the same
+ * path and cost the same work.
+ */
+export async function startLogin(
+  { self, deps, guesses }: OpeningContext,
+  payload: Extract<OpenPayload, { kind: "login" }>,
+): Promise<Opening> {
+  const accountId = opaque.accountIdOf(payload.name)
+  const account = await readActiveAccount(deps.store, accountId)
+  const guess = await guesses.read(accountId, account !== null)
+  const taken = opaque.takeGuess(guess.counter)
+  if (!taken.ok) throw lockedOut()
+  const event = sessionEvent("login.start", account === null ? null : accountId)
+  await commitChanges(deps, [guesses.put(guess, taken.value)], event)
+  guesses.remember(guess, taken.value)
+
+  const record = account === null ? null : recordFor(self.loginServer.fakes, account, payload.shownVersion)
+  const { ke1 } = payload
+  const answered = opaque.answerLogin(
+    self.loginServer,
+    { accountId, binding: rosterBinding(self, accountId), ke1 },
+    record,
+    deps.randomness.bytes(opaque.ANSWER_RANDOMNESS_LENGTH),
+  )
+  if (!answered.ok) throw abortError(answered.abort, `payload.${answered.abort.field || "ke1"}`)
+  const { response, state } = answered.value
+  return {
+    answer: { kind: "login", response, guessesRemaining: opaque.guessesRemaining(taken.value) },
+    stage: { kind: "logging-in", state },
+    expiresAt: deps.clock.now() + UNFINISHED_MS,
+  }
+}
+
+/** The active record, or the pending one when the client asks for its version by number. */
+function recordFor(
+  fakes: opaque.FakeSource,
+  { value: account }: Versioned<ActiveAccount>,
+  shown: number,
+): opaque.AccountRecord {
+  const { active, pending, accountId } = account
+  if (shown === 0 || pending === null) return active
+  const { opaqueVersion } = pending.registration.keys
+  return opaque.shownVersion(fakes, accountId, opaqueVersion) === shown ? pending : active
+}
+
+/**
+ * Second half: a right KE3 proves the password, gives the guess back, and moves the session to keys
+ * that only who knows the password can have.
+ */
+export async function finishLogin(context: CallContext, ke3: Bytes): Promise<CallAnswer> {
+  const { self, deps, session, guesses } = context
+  const { stage } = session
+  if (stage.kind !== "logging-in") {
+    throw new LockKeeperError("out-of-order", "No login is waiting for this.", {
+      remedy: "Start the login again.",
+    })
+  }
+  // One KE3 for each KE2: whatever follows, this session logs in now or never.
+  session.stage = { kind: "ended" }
+  const verified = opaque.verifyLogin(stage.state, ke3)
+  if (!verified.ok) {
+    await commitChanges(
+      deps,
+      [],
+      sessionEvent("login.finish", null, { outcome: "refused", reason: "wrong-password" }),
+    )
+    throw new LockKeeperError("wrong-password", "The name or the password is wrong.", {
+      remedy: "Try again; each try uses up a guess.",
+    })
+  }
+  const { accountId, opaqueVersion, sessionKey } = verified.value
+  const account = await readActiveAccount(deps.store, accountId)
+  if (account === null) throw new Error("an account vanished during its login")
+  const record = [account.value.active, account.value.pending].find(
+    (candidate) => candidate?.registration.keys.opaqueVersion === opaqueVersion,
+  )
+  if (record === undefined || record === null) {
+    throw new LockKeeperError("conflict", "The password was changed during this login.", {
+      remedy: "Log in with the new password.",
+    })
+  }
+  const guess = await guesses.read(accountId, true)
+  const counter = opaque.giveGuessBack(guess.counter)
+  const event = sessionEvent("login.finish", accountId)
+  const log = await commitChanges(deps, [guesses.put(guess, counter)], event)
+  guesses.remember(guess, counter)
+
+  const now = deps.clock.now()
+  const expiresAt = now + LOGIN_LIFETIME_MS
+  session.channel = advanceChannel(session.channel, sessionKey)
+  sessionKey.wipe()
+  session.stage = { kind: "authenticated", accountId, opaqueVersion: activeVersion(account.value) }
+  session.expiresAt = expiresAt
+  const said: LoginStatement = {
+    server: self.identifier,
+    rosterEpoch: self.roster.rosterEpoch,
+    accountId,
+    opaqueVersion: activeVersion(account.value),
+    loginAt: now,
+    expiresAt,
+  }
+  const statement = encode(loginStatement, { ...said, label: null })
+  return {
+    kind: "login-finish",
+    accountId,
+    opaqueVersion,
+    statement: { statement, signature: self.identity.sign(statement) },
+    accountKeys: encode(opaque.accountKeysCodec, record.registration.keys),
+    confirmations: encode(opaque.confirmationsCodec, record.confirmations ?? new Map()),
+    expiresAt,
+    log,
+  }
+}

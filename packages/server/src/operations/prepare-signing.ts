@@ -1,0 +1,29 @@
+import { commitmentList, LockKeeperError, MAX_PREPARED, prepareBody } from "@lockkeeper/api"
+import { encode } from "@lockkeeper/encoding"
+import { checkUsable, readKey } from "../keys.ts"
+import type { OperationStep } from "../request/act.ts"
+import { decodeAs } from "../request/decode.ts"
+import { checkRoom, freshCommitments } from "./commitments.ts"
+import { onlyStep } from "./steps.ts"
+
+/** FROST round one for up to 16 future signatures, so that each takes one round trip. */
+export const prepareSigning: OperationStep = async (step) => {
+  onlyStep(step)
+  const { keyId, count } = decodeAs("body", prepareBody, step.request.body)
+  if (count < 1 || count > MAX_PREPARED) {
+    throw new LockKeeperError("invalid-request", `Ask for 1 to ${MAX_PREPARED} commitments.`, {
+      field: "body.count",
+    })
+  }
+  const { value: row } = await readKey(step.deps.store, step.request.accountId, keyId)
+  checkUsable(row)
+  checkRoom(step, keyId)
+  const fresh = freshCommitments(step, row.keyPackage, count)
+  row.keyPackage.signingShare.wipe()
+  return {
+    output: encode(commitmentList, fresh.messages),
+    changes: fresh.changes,
+    event: step.event({ keyId }),
+    afterCommit: fresh.issue,
+  }
+}

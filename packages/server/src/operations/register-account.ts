@@ -1,0 +1,110 @@
+import { type CallAnswer, identityKeys, LockKeeperError } from "@lockkeeper/api"
+import type { Bytes } from "@lockkeeper/encoding"
+import { opaque } from "@lockkeeper/protocols"
+import { type AccountRow, PENDING_REGISTRATION_MS, putAccount, readAccount } from "../accounts.ts"
+import { commitChanges, commitEvent } from "../request/commit.ts"
+import { decodeAs } from "../request/decode.ts"
+import { sessionEvent } from "../request/events.ts"
+import type { CallContext } from "../request/handle-call.ts"
+import type { Opening, OpeningContext } from "../request/open-session.ts"
+import { UNFINISHED_MS } from "../request/sessions.ts"
+import { dealingExpectation } from "../self.ts"
+import { abortError } from "./aborts.ts"
+
+/** Opens a session for a registration; the dealing follows in a forward-secret frame. */
+export async function startRegistration(
+  { deps }: OpeningContext,
+  name: string,
+): Promise<Opening> {
+  if (name === "") {
+    throw new LockKeeperError("invalid-request", "The account name is empty.", {
+      field: "payload.name",
+    })
+  }
+  return {
+    answer: { kind: "register" },
+    stage: { kind: "registering", name },
+    expiresAt: deps.clock.now() + UNFINISHED_MS,
+  }
+}
+
+function registeringName({ session }: CallContext): string {
+  if (session.stage.kind === "registering") return session.stage.name
+  throw new LockKeeperError("out-of-order", "This session is not registering an account.", {
+    remedy: "Open a session to register.",
+  })
+}
+
+function nameTaken(): LockKeeperError {
+  return new LockKeeperError("already-exists", "The account name is taken.", {
+    field: "name",
+    remedy: "Choose another name, or log in.",
+  })
+}
+
+/** Stores a sound dealing as pending and answers this server's confirmation of the registration. */
+export async function dealRegistration(context: CallContext, dealing: Bytes): Promise<CallAnswer> {
+  const { self, deps } = context
+  const name = registeringName(context)
+  const accountId = opaque.accountIdOf(name)
+  const dealt = decodeAs("dealing", opaque.accountDealingCodec, dealing)
+  dealing.fill(0)
+  const existing = await readAccount(deps.store, accountId)
+  if (existing !== null && existing.value.active !== null) throw nameTaken()
+  const accepted = opaque.acceptDealing(dealingExpectation(self, accountId, null), dealt)
+  if (!accepted.ok) {
+    await commitEvent(
+      deps,
+      sessionEvent("account.register", accountId, { outcome: "refused", reason: accepted.abort.reason }),
+    )
+    throw abortError(accepted.abort, `dealing.${accepted.abort.field || accepted.abort.reason}`)
+  }
+  const now = deps.clock.now()
+  const waiting = existing?.value.pending ?? null
+  if (waiting !== null && !sameRegistration(waiting, accepted.value)) {
+    if (now - (existing?.value.pendingSince ?? 0) < PENDING_REGISTRATION_MS) throw nameTaken()
+  }
+  const row: AccountRow = {
+    accountId,
+    name,
+    createdAt: now,
+    active: null,
+    pending: accepted.value,
+    pendingSince: now,
+  }
+  const event = sessionEvent("account.register", accountId)
+  await commitChanges(deps, [putAccount(row, existing?.version ?? "absent")], event)
+  const signature = opaque.confirmRegistration(self.identity, accepted.value.registration)
+  return { kind: "register-deal", signature }
+}
+
+function sameRegistration(a: opaque.AccountRecord, b: opaque.AccountRecord): boolean {
+  const [first, second] = [a, b].map(({ registration }) => opaque.registrationDigest(registration))
+  return first?.every((byte, i) => byte === second?.[i]) ?? false
+}
+
+/** Makes the pending registration active: every server has confirmed it. Repeats do nothing. */
+export async function activateRegistration(
+  context: CallContext,
+  encoded: Bytes,
+): Promise<CallAnswer> {
+  const { self, deps } = context
+  const accountId = opaque.accountIdOf(registeringName(context))
+  const confirmations = decodeAs("confirmations", opaque.confirmationsCodec, encoded)
+  const row = await readAccount(deps.store, accountId)
+  const record = row?.value.pending ?? row?.value.active ?? null
+  if (row === null || record === null) {
+    throw new LockKeeperError("not-found", "No registration of this name is waiting here.", {
+      field: "name",
+      remedy: "Register again.",
+    })
+  }
+  const activated = opaque.activate(record, confirmations, identityKeys(self.roster))
+  if (!activated.ok) throw abortError(activated.abort, activated.abort.field || "confirmations")
+  const event = sessionEvent("account.activate", accountId)
+  const changes =
+    row.value.active === null
+      ? [putAccount({ ...row.value, active: activated.value, pending: null }, row.version)]
+      : []
+  return { kind: "register-activate", log: await commitChanges(deps, changes, event) }
+}

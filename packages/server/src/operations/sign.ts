@@ -1,0 +1,103 @@
+import {
+  identityKeys,
+  LockKeeperError,
+  MAX_ATTEMPTS,
+  MAX_PREPARED,
+  type SignBody,
+  signBody,
+  signStepInput,
+  signStepOutput,
+} from "@lockkeeper/api"
+import { type Bytes, decode, encode } from "@lockkeeper/encoding"
+import { frost, messageCodec } from "@lockkeeper/protocols"
+import { checkUsable, readKey } from "../keys.ts"
+import type { Versioned } from "../ports/store.ts"
+import type { OperationStep, Step } from "../request/act.ts"
+import { decodeAs } from "../request/decode.ts"
+import { refuseAbort } from "./aborts.ts"
+import { freshCommitments, nonceId } from "./commitments.ts"
+import { noSuchStep } from "./steps.ts"
+
+/**
+ * FROST round two. The step number is the attempt: each attempt is another signer set and takes
+ * another commitment. What is signed comes from the request, never from the package.
+ */
+export const sign: OperationStep = async (step) => {
+  if (step.step < 1 || step.step > MAX_ATTEMPTS) throw noSuchStep()
+  const body = decodeAs("body", signBody, step.request.body)
+  const input = decodeAs("input", signStepInput, step.input)
+  const signingPackage = decodeAs("package", frost.signingPackageCodec, input.signingPackage)
+  if (input.prepare > MAX_PREPARED) {
+    throw new LockKeeperError("invalid-request", `Ask for up to ${MAX_PREPARED} commitments.`, {
+      field: "input.prepare",
+    })
+  }
+  const { value: row } = await readKey(step.deps.store, step.request.accountId, body.keyId)
+  checkUsable(row)
+  const key = row.keyPackage
+  const { nonces, id } = await spendNonces(step, body.keyId, signingPackage)
+  const outcome = frost.sign({
+    state: nonces.value,
+    key,
+    package: signingPackage,
+    approved: { requestDigest: step.digest, message: body.message, tweak: tweakOf(body) },
+    verifyKeys: identityKeys(step.self.roster),
+    rosterEpoch: step.self.roster.rosterEpoch,
+    identity: step.self.identity,
+  })
+  const taken = { kind: "take", table: "nonces", id, version: nonces.version } as const
+  const event = { keyId: body.keyId }
+  if (!outcome.ok) {
+    key.signingShare.wipe()
+    return refuseAbort(step, outcome.abort, [taken], event)
+  }
+  const fresh = freshCommitments(step, key, input.prepare)
+  key.signingShare.wipe()
+  return {
+    output: encode(signStepOutput, {
+      share: encode(messageCodec, outcome.value),
+      commitments: fresh.messages,
+    }),
+    changes: [taken, ...fresh.changes],
+    event: step.event(event),
+    afterCommit: fresh.issue,
+  }
+}
+
+/**
+ * Strikes the nonces behind the package's commitment of ours off this process's ledger, then reads
+ * them. From here on they are gone, whatever happens.
+ */
+async function spendNonces(
+  step: Step,
+  keyId: Bytes,
+  signingPackage: frost.SigningPackage,
+): Promise<{ nonces: Versioned<frost.NonceState>; id: string }> {
+  const commitmentId = frost.commitmentIdIn(signingPackage, step.self.identifier)
+  if (commitmentId === null) {
+    throw new LockKeeperError("invalid-request", "The package has no commitment of this server.", {
+      field: "package.commitments",
+    })
+  }
+  const id = nonceId(keyId, commitmentId)
+  const row = step.oneTime.spend(id) ? await step.deps.store.read("nonces", id) : null
+  if (row === null) {
+    throw new LockKeeperError(
+      "conflict",
+      "The commitment was used before, or made before this server restarted.",
+      { field: "package.commitments", remedy: "Fetch new commitments and sign again." },
+    )
+  }
+  const value = decode(frost.nonceStateCodec, row.value)
+  row.value.fill(0)
+  return { nonces: { version: row.version, value }, id }
+}
+
+function tweakOf({ merkleRoot }: SignBody): frost.Tweak {
+  if (merkleRoot === null) return { kind: "none" }
+  if (merkleRoot.length === 0) return { kind: "key-path" }
+  if (merkleRoot.length === 32) return { kind: "merkle-root", root: merkleRoot }
+  throw new LockKeeperError("invalid-request", "A Merkle root is empty or 32 bytes.", {
+    field: "body.merkleRoot",
+  })
+}

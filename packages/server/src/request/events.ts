@@ -1,0 +1,22 @@
+import type { Event } from "@lockkeeper/api"
+import type { Bytes } from "@lockkeeper/encoding"
+
+/** An event of an operation that has no signed request yet: opening sessions and logging in. */
+export function sessionEvent(
+  operation: string,
+  accountId: Bytes | null,
+  details: Partial<Event> = {},
+): Event {
+  return {
+    version: 1,
+    operation,
+    step: 1,
+    outcome: "done",
+    reason: "",
+    culprits: [],
+    accountId,
+    requestDigest: null,
+    keyId: null,
+    ...details,
+  }
+}
