@@ -13,7 +13,7 @@ import {
 } from "@lockkeeper/encoding"
 import type { PublicKeyPackage } from "../keys.ts"
 import { echoDigest } from "../messages/echo.ts"
-import { headerCodec, headerDigest, slotMismatch } from "../messages/header.ts"
+import { headerCodec, headerDigest, NO_PREVIOUS, slotMismatch } from "../messages/header.ts"
 import { LIMITS } from "../messages/limits.ts"
 import { type Message, messageCodec, openMessage } from "../messages/message.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
@@ -224,6 +224,7 @@ export function openCommitment(
     sessionId: header.sessionId,
   })
   if (misplaced) return abort(misplaced, { field })
+  if (!equalBytes(header.previousDigest, NO_PREVIOUS)) return abort("echo-mismatch", { field })
   const identifier = header.sender
   const { keyId, keyEpoch, keyType, verifyingShares, additive } = context.public
   if (!verifyingShares.has(identifier) && !additive.has(identifier)) {

@@ -21,6 +21,7 @@ export interface RoastState {
   /** Holders of additive shares: asked in every attempt. */
   readonly mandatory: readonly Identifier[]
   readonly standing: ReadonlyMap<Identifier, Standing>
+  /** Numbered from 1. */
   readonly attempts: readonly Attempt[]
 }
 
@@ -105,23 +106,23 @@ function withStanding(state: RoastState, id: Identifier, standing: Standing): Ro
   return { ...state, standing: new Map(state.standing).set(id, standing) }
 }
 
-function withAttempt(state: RoastState, index: number, attempt: Attempt): RoastState {
-  return { ...state, attempts: state.attempts.with(index, attempt) }
+function withAttempt(state: RoastState, number: number, attempt: Attempt): RoastState {
+  return { ...state, attempts: state.attempts.with(number - 1, attempt) }
 }
 
 /** An answer counts once, from a signer of the attempt that has not answered it. */
 function onShare(
   state: RoastState,
-  { identifier, attempt: index, spare }: Extract<RoastEvent, { kind: "share" }>,
+  { identifier, attempt: number, spare }: Extract<RoastEvent, { kind: "share" }>,
 ): RoastState {
-  const attempt = state.attempts[index]
+  const attempt = state.attempts[number - 1]
   const now = state.standing.get(identifier)
-  if (!attempt || now?.kind !== "busy" || now.attempt !== index) return state
+  if (!attempt || now?.kind !== "busy" || now.attempt !== number) return state
   const answered = [...attempt.answered, identifier]
   const complete = answered.length === attempt.signers.length
   const freed = withStanding(state, identifier, { kind: spare ? "ready" : "unknown" })
   if (attempt.state !== "open") return freed
-  return withAttempt(freed, index, { ...attempt, answered, state: complete ? "complete" : "open" })
+  return withAttempt(freed, number, { ...attempt, answered, state: complete ? "complete" : "open" })
 }
 
 function exclude(state: RoastState, identifiers: readonly Identifier[]): RoastState {
@@ -132,23 +133,23 @@ function exclude(state: RoastState, identifiers: readonly Identifier[]): RoastSt
 
 function onFailed(
   state: RoastState,
-  { attempt: index, unusable }: Extract<RoastEvent, { kind: "failed" }>,
+  { attempt: number, unusable }: Extract<RoastEvent, { kind: "failed" }>,
 ): RoastState {
-  const attempt = state.attempts[index]
+  const attempt = state.attempts[number - 1]
   if (attempt?.state !== "complete") return state
-  return exclude(withAttempt(state, index, { ...attempt, state: "failed" }), unusable)
+  return exclude(withAttempt(state, number, { ...attempt, state: "failed" }), unusable)
 }
 
 /** Bad shares end an attempt for good, and their senders with it. */
 function onChecked(
   state: RoastState,
-  { attempt: index, signers, unusable }: Extract<RoastEvent, { kind: "checked" }>,
+  { attempt: number, signers, unusable }: Extract<RoastEvent, { kind: "checked" }>,
 ): RoastState {
-  const attempt = state.attempts[index]
+  const attempt = state.attempts[number - 1]
   if (attempt?.state !== "open") return state
   const checked = attempt.checked + signers.length
   const after = unusable.length > 0 ? "failed" : "open"
-  return exclude(withAttempt(state, index, { ...attempt, checked, state: after }), unusable)
+  return exclude(withAttempt(state, number, { ...attempt, checked, state: after }), unusable)
 }
 
 /** The state after an event. Events out of place change nothing. */
@@ -192,7 +193,7 @@ export function roastNext(state: RoastState): {
   readonly step: RoastStep
 } {
   const complete = state.attempts.findIndex((attempt) => attempt.state === "complete")
-  if (complete >= 0) return { state, step: { kind: "aggregate", attempt: complete } }
+  if (complete >= 0) return { state, step: { kind: "aggregate", attempt: complete + 1 } }
   if (state.attempts.some((attempt) => isPromising(state, attempt))) {
     return { state, step: { kind: "wait" } }
   }
@@ -202,7 +203,7 @@ export function roastNext(state: RoastState): {
   if (unchecked >= 0) {
     const { answered, checked } = state.attempts[unchecked] as Attempt
     const signers = answered.slice(checked)
-    return { state, step: { kind: "check", attempt: unchecked, signers } }
+    return { state, step: { kind: "check", attempt: unchecked + 1, signers } }
   }
   const is = (id: Identifier, kind: Standing["kind"]) => state.standing.get(id)?.kind === kind
   const excluded = [...state.standing.keys()].filter((id) => is(id, "excluded"))
@@ -212,8 +213,8 @@ export function roastNext(state: RoastState): {
   const ready = usable.filter((id) => is(id, "ready"))
   const enough = ready.length >= state.minSigners && state.mandatory.every((id) => is(id, "ready"))
   if (!enough) return { state, step: { kind: "wait" } }
-  const attempt = state.attempts.length
-  if (attempt >= maxAttempts(state)) return { state, step: { kind: "give-up", excluded } }
+  const attempt = state.attempts.length + 1
+  if (attempt > maxAttempts(state)) return { state, step: { kind: "give-up", excluded } }
   const signers = [...ready.slice(0, state.minSigners), ...state.mandatory].sort((a, b) => a - b)
   const standing = new Map(state.standing)
   for (const id of signers) standing.set(id, { kind: "busy", attempt, slow: false })
