@@ -14,7 +14,6 @@ import {
   u8,
   u16,
   u32,
-  union,
   utf8,
 } from "@lockkeeper/encoding"
 import { MAX_MEMBERS } from "./roster.ts"
@@ -73,10 +72,12 @@ export const createKeyBody: Codec<CreateKeyBody> = struct<CreateKeyBody>({
 
 /**
  * Input of one step of `keys.create`: the other participants' messages of the step before, each as
- * `deliver` cuts it for this server; none for step 1. Steps: 1 open, 2 reveal, 3 verdict; then
- * either 5, activate, with all others' confirmations, which answers `active`; or, for an accused
- * dealer, 4, answer, with the complaints against it, after which the run is over for it. A new
- * attempt is a new request with its own attempt number and, in general, fewer holders.
+ * `deliver` cuts it for this server; none for step 1. Steps 1 open, 2 reveal and 3 verdict answer
+ * this server's encoded message. Step 4, activate, takes all others' confirmations and answers the
+ * encoded KeyCertificate; or, for an accused dealer, step 5, answer, takes the complaints against it
+ * and answers a message, after which the run is over for it. A server that stops a run refuses with
+ * `aborted`; who is at fault the coordinator judges from the messages it holds. A new attempt is a
+ * new request with its own attempt number and, in general, fewer holders.
  */
 export interface ProtocolStepInput {
   readonly messages: readonly Bytes[]
@@ -84,38 +85,6 @@ export interface ProtocolStepInput {
 
 export const protocolStepInput: Codec<ProtocolStepInput> = struct<ProtocolStepInput>({
   messages: list(bytes(65_536), MAX_MEMBERS),
-})
-
-/** Why a server stopped a run. The coordinator believes a name only with evidence it verified. */
-export interface AbortReport {
-  /** One of the protocols' `ABORT_REASONS`. */
-  readonly reason: string
-  readonly culprits: readonly Identifier[]
-  /** Empty, or the two of whom one is at fault. */
-  readonly pair: readonly Identifier[]
-  readonly silent: readonly Identifier[]
-  /** Encoded evidence, one culprit each. */
-  readonly evidence: readonly Bytes[]
-}
-
-/** What one step of `keys.create` gave: a stopped run is an answer, not an error. */
-export type ProtocolStepOutput =
-  /** This server's message, with every recipient's part. */
-  | { readonly kind: "message"; readonly message: Bytes }
-  /** The key is active at this server; the canonical KeyCertificate. */
-  | { readonly kind: "active"; readonly certificate: Bytes }
-  | ({ readonly kind: "aborted" } & AbortReport)
-
-export const protocolStepOutput: Codec<ProtocolStepOutput> = union<ProtocolStepOutput>({
-  message: struct({ message: bytes(131_072) }),
-  active: struct({ certificate: bytes(16_384) }),
-  aborted: struct({
-    reason: text(64),
-    culprits: list(identifierCodec, MAX_MEMBERS),
-    pair: list(identifierCodec, 2),
-    silent: list(identifierCodec, MAX_MEMBERS),
-    evidence: list(bytes(65_536), 2),
-  }),
 })
 
 export interface KeyListing {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import {
-  type AbortReport,
   accountListing,
   callAnswer,
   callPayload,
@@ -10,6 +9,7 @@ import {
   createKeyBody,
   errorBody,
   eventCodec,
+  forgiveGuessesBody,
   keyListings,
   listKeysBody,
   loginStatement,
@@ -17,7 +17,6 @@ import {
   openPayload,
   prepareBody,
   protocolStepInput,
-  protocolStepOutput,
   resumptionInput,
   showKeyBody,
   signBody,
@@ -42,14 +41,6 @@ const error = {
 const request = { request: b("request", 90), signature: b("signature", 64) }
 const statement = { statement: b("statement", 90), signature: b("signature", 64) }
 const log = { index: 5, head: b("head", 32) }
-const report: AbortReport = {
-  reason: "bad-dealing",
-  culprits: [3],
-  pair: [1, 2],
-  silent: [],
-  evidence: [b("evidence", 300)],
-}
-
 interface Sample<T> {
   readonly name: string
   readonly codec: Codec<T>
@@ -115,13 +106,6 @@ const SAMPLES: readonly Sample<unknown>[] = [
     attempt: 1,
   }),
   sample("protocolStepInput", protocolStepInput, { messages: [] }, { messages: [b("m", 50)] }),
-  sample(
-    "protocolStepOutput",
-    protocolStepOutput,
-    { kind: "message", message: b("message", 100) },
-    { kind: "active", certificate: b("certificate", 100) },
-    { kind: "aborted", ...report },
-  ),
   sample("keyListings", keyListings, [
     {
       keyId: id,
@@ -133,6 +117,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
     },
   ]),
   sample("listKeysBody", listKeysBody, { after: null, limit: 64 }, { after: id, limit: 1 }),
+  sample("forgiveGuessesBody", forgiveGuessesBody, { seen: 3 }),
   sample("showKeyBody", showKeyBody, { keyId: id }),
   sample("prepareBody", prepareBody, { keyId: id, count: 16 }),
   sample("commitmentList", commitmentList, [b("c", 200), b("d", 200)]),

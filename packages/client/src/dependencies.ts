@@ -1,0 +1,61 @@
+import type { Member } from "@lockkeeper/api"
+import type { Secret } from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
+import type { opaque } from "@lockkeeper/protocols"
+
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number
+  /** Resolves after `ms` milliseconds, or at once when the signal aborts; never rejects. */
+  wait(ms: number, signal: AbortSignal): Promise<void>
+}
+
+export interface Randomness {
+  /** Fresh, uniform, independent bytes; MUST be cryptographically secure in production. */
+  bytes(length: number): Bytes
+}
+
+/** What a server says about itself without a session; as trustworthy as TLS. */
+export interface ServerStatus {
+  readonly state: "ready" | "read-only" | "sealed" | "stopping" | "unknown"
+  readonly server: number
+  readonly rosterEpoch: number
+  readonly timeMs: number
+  readonly version: string
+  readonly protocolVersion: number
+  readonly backends: readonly string[]
+}
+
+/**
+ * The way to one key server. Everything secret is sealed before it comes here. Rejects with a
+ * LockKeeperError: the server's refusal, or `unavailable` when there is no answer.
+ */
+export interface ServerLink {
+  open(hello: Bytes, signal: AbortSignal): Promise<Bytes>
+  call(
+    frame: { readonly sessionId: Bytes; readonly counter: number; readonly sealed: Bytes },
+    signal: AbortSignal,
+  ): Promise<Bytes>
+  status(signal: AbortSignal): Promise<ServerStatus>
+  /** Canonical encoding of the SignedRoster that the server publishes. */
+  roster(signal: AbortSignal): Promise<Bytes>
+  close(): void
+}
+
+export interface Network {
+  connect(member: Member): ServerLink
+}
+
+/** Work that would hold up everything else: off the main thread where the platform can. */
+export interface Compute {
+  /** Argon2id (RFC 9106) with a salt of 16 zero bytes, as RFC 9807 Section 7 has it: 64 bytes. */
+  stretch(input: Secret, stretching: opaque.Stretching): Promise<Secret>
+}
+
+/** Everything the SDK takes from the world, so that a simulator can own it. */
+export interface Dependencies {
+  readonly clock: Clock
+  readonly randomness: Randomness
+  readonly network: Network
+  readonly compute: Compute
+}

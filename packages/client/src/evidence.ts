@@ -1,0 +1,85 @@
+import {
+  identityKeys,
+  LockKeeperError,
+  memberOf,
+  openRoster,
+  type Roster,
+  rosterDigest,
+  signedRosterCodec,
+} from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  bytes,
+  constant,
+  DecodeError,
+  decode,
+  encode,
+  equalBytes,
+  struct,
+  utf8,
+} from "@lockkeeper/encoding"
+import { LIMITS, verifyEvidence } from "@lockkeeper/protocols"
+
+/** Longest evidence file, bytes. */
+export const MAX_EVIDENCE_FILE = 160 * 1024
+
+const fileCodec = struct<{ label: null; signedRoster: Bytes; evidence: Bytes }>({
+  label: constant(utf8("lockkeeper/evidence-file/v1\n")),
+  signedRoster: bytes(80 * 1024),
+  evidence: bytes(LIMITS.evidence),
+})
+
+/** Evidence with the roster whose keys it is judged by: everything an offline verifier needs. */
+export function evidenceFile(signedRoster: Bytes, evidence: Bytes): Bytes {
+  return encode(fileCodec, { label: null, signedRoster, evidence })
+}
+
+/** What an evidence file proves, or why it proves nothing. */
+export type EvidenceVerdict =
+  | {
+      readonly valid: true
+      readonly culprit: Identifier
+      /** The culprit's name and operator in the roster. */
+      readonly name: string
+      readonly operator: string
+      /** What it did, as an abort reason. */
+      readonly reason: string
+      readonly rosterEpoch: number
+      readonly rosterDigest: Bytes
+    }
+  | { readonly valid: false; readonly why: string }
+
+const worthless = (why: string): EvidenceVerdict => ({ valid: false, why })
+
+/**
+ * Judges an evidence file offline, from signed bytes alone. Never throws on any input.
+ *
+ * @param signedRoster - the SignedRoster the verifier trusts. A file about another roster proves
+ *   nothing to it: whoever made the file could have made that roster too.
+ */
+export function verifyEvidenceFile(file: Uint8Array, signedRoster: Uint8Array): EvidenceVerdict {
+  if (file.length > MAX_EVIDENCE_FILE) return worthless("the file is too large")
+  try {
+    const { signedRoster: named, evidence } = decode(fileCodec, file)
+    const inFile = decode(signedRosterCodec, named)
+    const trusted = decode(signedRosterCodec, signedRoster)
+    if (!equalBytes(inFile.roster, trusted.roster)) {
+      return worthless("it is about another roster than the one you trust")
+    }
+    return judge(evidence, openRoster(trusted), rosterDigest(trusted.roster))
+  } catch (error) {
+    if (error instanceof DecodeError) return worthless(`it is malformed: ${error.message}`)
+    if (error instanceof LockKeeperError) return worthless(error.message)
+    throw error
+  }
+}
+
+function judge(evidence: Bytes, roster: Roster, digest: Bytes): EvidenceVerdict {
+  const verdict = verifyEvidence(evidence, identityKeys(roster))
+  if (!verdict.valid) return worthless(verdict.why)
+  const { culprit, reason } = verdict
+  const { name, operator } = memberOf(roster, culprit)
+  const { rosterEpoch } = roster
+  return { valid: true, culprit, name, operator, reason, rosterEpoch, rosterDigest: digest }
+}

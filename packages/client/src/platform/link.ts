@@ -1,0 +1,75 @@
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect"
+import { LockKeeperError, type Member, refusalFromConnect, wire } from "@lockkeeper/api"
+import { type Bytes, concat } from "@lockkeeper/encoding"
+import type { ServerLink, ServerStatus } from "../dependencies.ts"
+
+/** A link over any Connect transport. */
+export function connectLink(member: Member, transport: Transport, close: () => void): ServerLink {
+  const client = createClient(wire.KeyServerService, transport)
+  const asked = async <T>(act: () => Promise<T>): Promise<T> => {
+    try {
+      return await act()
+    } catch (error) {
+      throw linkError(member, error)
+    }
+  }
+  return {
+    open: (hello, signal) =>
+      asked(async () => owned((await client.open({ hello }, { signal })).answer)),
+    call: ({ sessionId, counter, sealed }, signal) =>
+      asked(async () => {
+        const frame = { sessionId, counter: BigInt(counter), sealed }
+        return owned((await client.call(frame, { signal })).sealed)
+      }),
+    status: (signal) =>
+      asked(async () => {
+        const [health, version] = await Promise.all([
+          client.getHealth({}, { signal }),
+          client.getVersion({}, { signal }),
+        ])
+        return statusOf(health, version)
+      }),
+    roster: (signal) =>
+      asked(async () => owned((await client.getRoster({}, { signal })).signedRoster)),
+    close,
+  }
+}
+
+function owned(bytes: Uint8Array): Bytes {
+  return concat(bytes)
+}
+
+const STATES = ["unknown", "ready", "read-only", "sealed", "stopping"] as const
+
+function statusOf(health: wire.GetHealthResponse, version: wire.GetVersionResponse): ServerStatus {
+  return {
+    state: STATES[health.state] ?? "unknown",
+    server: health.server,
+    rosterEpoch: health.rosterEpoch,
+    timeMs: Number(health.timeMs),
+    version: version.version,
+    protocolVersion: version.protocolVersion,
+    backends: version.backends,
+  }
+}
+
+/** A failed call as the SDK's callers see it: the server's refusal, or that it is unavailable. */
+function linkError(member: Member, error: unknown): LockKeeperError {
+  const failure = ConnectError.from(error)
+  const refusal = refusalFromConnect(failure)
+  const { identifier, name, url } = member
+  if (refusal !== null) {
+    const { field, remedy } = refusal
+    return new LockKeeperError(refusal.code, refusal.message, { field, remedy, server: identifier })
+  }
+  if (failure.code === Code.Canceled) {
+    return new LockKeeperError("cancelled", `The call to "${name}" was cancelled.`, {
+      server: identifier,
+    })
+  }
+  return new LockKeeperError("unavailable", `Server "${name}" at ${url} gave no answer.`, {
+    server: identifier,
+    remedy: "Check that it runs, that the URL leads to it, and that its certificate is trusted.",
+    cause: error,
+  })
+}

@@ -1,0 +1,78 @@
+import {
+  identityKeys,
+  LockKeeperError,
+  openPinnedRoster,
+  type Roster,
+  rosterDigest,
+  signedRosterCodec,
+} from "@lockkeeper/api"
+import { type Element, type Identifier, ristretto255 } from "@lockkeeper/crypto"
+import { type Bytes, concat, DecodeError, decode, fromHex } from "@lockkeeper/encoding"
+
+/** What the owner trusts: one roster, and everything that follows from it. */
+export interface Trust {
+  readonly roster: Roster
+  /** 32 bytes: the pin. */
+  readonly digest: Bytes
+  /** Canonical encoding of the SignedRoster. */
+  readonly signedRoster: Bytes
+  readonly verifyKeys: ReadonlyMap<Identifier, Bytes>
+  /** The servers' long-term keys in OPAQUE. */
+  readonly opaqueKeys: ReadonlyMap<Identifier, Element>
+}
+
+/**
+ * Opens the roster that `pin` names.
+ *
+ * @param pin - 32 bytes, or their 64 hexadecimal digits as operators publish them.
+ * @throws LockKeeperError `untrusted-roster` or `invalid-request`, naming the field.
+ */
+export function trustRoster(signedRoster: Uint8Array, pin: Uint8Array | string): Trust {
+  const pinned = pinBytes(pin)
+  const encoded = concat(signedRoster)
+  const signed = malformedAs("roster", () => decode(signedRosterCodec, encoded))
+  const roster = malformedAs("roster", () => openPinnedRoster(signed, pinned))
+  const opaqueKeys = new Map(
+    roster.members.map((member) => {
+      const field = `members.${member.name}.opaqueKey`
+      return [
+        member.identifier,
+        malformedAs(field, () => ristretto255.decodeElement(member.opaqueKey)),
+      ]
+    }),
+  )
+  return {
+    roster,
+    digest: rosterDigest(signed.roster),
+    signedRoster: encoded,
+    verifyKeys: identityKeys(roster),
+    opaqueKeys,
+  }
+}
+
+function pinBytes(pin: Uint8Array | string): Bytes {
+  let bytes: Uint8Array | null = null
+  try {
+    bytes = typeof pin === "string" ? fromHex(pin) : pin
+  } catch {
+    bytes = null
+  }
+  if (bytes instanceof Uint8Array && bytes.length === 32) return concat(bytes)
+  throw new LockKeeperError("invalid-request", "The pin is not a roster digest.", {
+    field: "pin",
+    remedy: "Give 32 bytes, or 64 lower-case hexadecimal digits.",
+  })
+}
+
+function malformedAs<T>(field: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause
+    throw new LockKeeperError("untrusted-roster", `The roster is malformed at ${field}.`, {
+      field,
+      remedy: "Ask the operators for the current roster over a channel you trust.",
+      cause,
+    })
+  }
+}
