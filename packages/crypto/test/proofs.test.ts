@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { type Bytes, decode, encode, utf8 } from "@lockkeeper/encoding"
+import { type Bytes, concat, decode, encode, utf8 } from "@lockkeeper/encoding"
 import fc from "fast-check"
 import {
   type DleqStatement,
@@ -115,6 +115,29 @@ for (const group of [edwards25519, ristretto255, secp256k1]) {
       assert.notDeepEqual(recover(group, proof, second), secret)
     })
 
+    it("hashes the whole statement into challenge and nonce, the secret into the nonce", () => {
+      const open = [
+        prefixed(utf8(group.name)),
+        prefixed(utf8(statement.label)),
+        prefixed(statement.context),
+        statement.base,
+        statement.public,
+        statement.base2,
+        statement.public2,
+      ]
+      const commitment = (base: Element, image: Element) =>
+        group.subtract(group.multiply(base, proof.response), group.multiply(image, proof.challenge))
+      const challenge = scalarFrom(group, "lockkeeper/dleq/challenge", [
+        ...open,
+        commitment(statement.base, statement.public),
+        commitment(statement.base2, statement.public2),
+      ])
+      assert.deepEqual(proof.challenge, challenge)
+      const inputs = [secret, randomness, ...open, group.identity, group.identity]
+      const nonce = scalarFrom(group, "lockkeeper/dleq/nonce", inputs)
+      assert.deepEqual(proof.response, respond(group, nonce, challenge, secret))
+    })
+
     it("takes exactly 32 bytes of randomness", () => {
       for (const length of [0, 31, 33]) {
         const prove = () =>
@@ -158,6 +181,24 @@ for (const group of [edwards25519, ristretto255, secp256k1]) {
       })
     }
 
+    it("hashes the whole statement into challenge and nonce, the secret into the nonce", () => {
+      const open = [
+        prefixed(utf8(group.name)),
+        prefixed(utf8(statement.label)),
+        prefixed(statement.context),
+        statement.public,
+      ]
+      const commitment = group.subtract(
+        group.multiplyBase(proof.response),
+        group.multiply(statement.public, proof.challenge),
+      )
+      const challenge = scalarFrom(group, "lockkeeper/possession/challenge", [...open, commitment])
+      assert.deepEqual(proof.challenge, challenge)
+      const inputs = [secret, randomness, ...open, group.identity]
+      const nonce = scalarFrom(group, "lockkeeper/possession/nonce", inputs)
+      assert.deepEqual(proof.response, respond(group, nonce, challenge, secret))
+    })
+
     it("fails without the secret and for the identity", () => {
       const forged = provePossession(group, { ...statement, secret: flip(secret), randomness })
       assert.equal(verifyPossession(group, statement, forged), false)
@@ -199,4 +240,21 @@ function recover(group: Group, a: Proof, b: Proof): Scalar {
   const numerator = group.subtractScalars(a.response, b.response)
   const denominator = group.subtractScalars(a.challenge, b.challenge)
   return group.multiplyScalars(numerator, group.invertScalar(denominator))
+}
+
+/** The bytes behind their u32 length, as the codec writes variable fields. */
+function prefixed(field: Uint8Array): Bytes {
+  const length = new Uint8Array(4)
+  new DataView(length.buffer).setUint32(0, field.length)
+  return concat(length, field)
+}
+
+/** What `hashValueToScalar` must give over these fields, written out. */
+function scalarFrom(group: Group, label: string, fields: readonly Uint8Array[]): Scalar {
+  return group.scalarFromUniform(sha512(prefixed(utf8(label)), ...fields))
+}
+
+/** z = r + c * s */
+function respond(group: Group, nonce: Scalar, challenge: Scalar, secret: Scalar): Scalar {
+  return group.addScalars(nonce, group.multiplyScalars(challenge, secret))
 }

@@ -6,7 +6,7 @@ import { ed25519 } from "@noble/curves/ed25519.js"
 import fc from "fast-check"
 import { symmetric as browser } from "../src/backends/symmetric-browser.ts"
 import { symmetric as node } from "../src/backends/symmetric-node.ts"
-import { edwards25519, Secret, signingKeyFromSeed, verifySignature } from "../src/index.ts"
+import { edwards25519, Secret, sha512, signingKeyFromSeed, verifySignature } from "../src/index.ts"
 import { verifyStrictly } from "../src/signature.ts"
 import { torsionGenerator } from "./noble-groups.ts"
 
@@ -60,29 +60,56 @@ describe("identity signatures", () => {
     const s = edwards25519.scalarToInteger(edwards25519.decodeScalar(signature.subarray(32)))
     const raised = (s + edwards25519.order).toString(16).padStart(64, "0")
     const malleable = concat(signature.subarray(0, 32), fromHex(raised).reverse())
+    const lenient = { ...node, ed25519Verify: () => true }
+    assert.equal(verifyStrictly(lenient, key.publicKey, message, malleable), false)
     assert.equal(verifies(key.publicKey, message, malleable), false)
   })
 
-  it("fail for small-order keys, with which one signature fits any message", () => {
-    const torsion = ed25519.Point.fromBytes(torsionGenerator)
-    for (let k = 1n; k <= 8n; k++) {
-      const point = k === 8n ? ed25519.Point.ZERO : torsion.multiply(k)
-      // S = 0 and R of small order verifies under such keys for some messages.
-      const forged = concat(point.toBytes(), new Uint8Array(32))
-      assert.equal(verifies(point.toBytes(), message, forged), false)
-      assert.equal(verifies(key.publicKey, message, forged), false)
-    }
+  const encodedIdentities = {
+    "of order one": "01".padEnd(64, "0"),
+    "of order one, y not reduced": "ee".padEnd(62, "f").concat("7f"),
+    "of order one, a sign on x = 0": "01".padEnd(62, "0").concat("80"),
+  }
+  for (const [name, hex] of Object.entries(encodedIdentities)) {
+    it(`fail for keys ${name}, under which R = S * B fits every message`, () => {
+      const s = edwards25519.scalarFromInteger(1234)
+      const forged = concat(edwards25519.multiplyBase(s), s)
+      assert.equal(node.ed25519Verify(fromHex(hex), message, forged), true, "OpenSSL accepts it")
+      assert.equal(verifies(fromHex(hex), message, forged), false)
+    })
+  }
+
+  it("fail for R of small order, though the signer made S for it", () => {
+    const secret = edwards25519.scalarFromInteger(77)
+    const publicKey = edwards25519.multiplyBase(secret)
+    const R = edwards25519.identity
+    // S = h * a with h = SHA-512(R || A || M), for r = 0.
+    const h = edwards25519.scalarFromUniform(sha512(R, publicKey, message))
+    const made = concat(R, edwards25519.multiplyScalars(h, secret))
+    assert.equal(node.ed25519Verify(publicKey, message, made), true, "OpenSSL accepts it")
+    assert.equal(verifies(publicKey, message, made), false)
   })
 
-  it("fail for non-canonical keys and R", () => {
+  it("fail before any library is asked, when malformed", () => {
+    const lenient = { ...node, ed25519Verify: () => true }
+    const accepts = (by: Uint8Array, publicKey: Uint8Array = key.publicKey) =>
+      verifyStrictly(lenient, publicKey, message, by)
+    assert.equal(accepts(signature), true)
+    const [R, S] = [signature.subarray(0, 32), signature.subarray(32)]
+    const torsion = ed25519.Point.fromBytes(torsionGenerator)
+    for (let k = 1n; k <= 8n; k++) {
+      const small = (k === 8n ? ed25519.Point.ZERO : torsion.multiply(k)).toBytes()
+      assert.equal(accepts(signature, small), false, `key of small order ${k}`)
+      assert.equal(accepts(concat(small, S)), false, `R of small order ${k}`)
+    }
     for (const y of ["ed", "ee", "f0", "ff"]) {
       for (const top of ["7f", "ff"]) {
-        const encoded = fromHex(y.padEnd(62, "f").concat(top))
-        assert.equal(verifies(encoded, message, signature), false)
-        const forged = concat(encoded, signature.subarray(32))
-        assert.equal(verifies(key.publicKey, message, forged), false)
+        const unreduced = fromHex(y.padEnd(62, "f").concat(top))
+        assert.equal(accepts(signature, unreduced), false)
+        assert.equal(accepts(concat(unreduced, S)), false)
       }
     }
+    assert.equal(accepts(concat(R, new Uint8Array(32).fill(255))), false)
   })
 
   it("come from 32-byte seeds, which no printing of the key shows", () => {

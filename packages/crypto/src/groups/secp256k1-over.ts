@@ -36,7 +36,7 @@ export function secp256k1Over(backend: Secp256k1Backend): Group {
     elementLength: 33,
     generator: GENERATOR,
     identity: new Uint8Array(33),
-    isElement: (bytes) => (bytes[0] === 2 || bytes[0] === 3) && backend.isPoint(bytes),
+    isElement: (bytes) => backend.isPoint(bytes),
     reduceUniform(bytes) {
       // c0 * 2^496 + c1 * 2^248 + c2, each chunk below the order, so no bigint sees a nonce.
       const high = multiplyScalars(chunk(bytes.subarray(0, 2)), TWO_496) as Scalar
