@@ -7,6 +7,7 @@ import {
   DecodeError,
   decode,
   encode,
+  equalBytes,
   fixedBytes,
   struct,
   u32,
@@ -85,6 +86,9 @@ export function answerLogin(
 ): Outcome<{ readonly response: Bytes; readonly state: LoginServerState }> {
   const { identifier, minSigners, fakes, stretching } = server
   const { accountId } = question
+  if (account && !equalBytes(account.registration.keys.accountId, accountId)) {
+    throw new RangeError("the record belongs to another account")
+  }
   // The fake is always made, so that the time taken does not tell who exists.
   const fake = fakeHolding(fakes, accountId, minSigners, identifier)
   const facts = account
