@@ -1,0 +1,11 @@
+/** The files of a server's directory, each readable by its owner only. */
+export const FILES = {
+  /** What the operator wrote: ports, certificate, limits. */
+  config: "server.json",
+  /** The key-encryption key, wrapped by the seal provider. */
+  seal: "seal",
+  /** Sealed rows and the log. */
+  database: "database.sqlite",
+  /** Public: the server's row for a roster, signed by itself. */
+  descriptor: "descriptor.json",
+} as const
