@@ -1,17 +1,19 @@
 import assert from "node:assert/strict"
 import { createPublicKey, verify as nodeVerify } from "node:crypto"
 import { test } from "node:test"
-import { interpolate, type Scalar } from "@lockkeeper/crypto"
+import { interpolate, type Scalar, sha256 } from "@lockkeeper/crypto"
 import { concat, decode, encode, fromHex, toHex, utf8 } from "@lockkeeper/encoding"
 import { schnorr } from "@noble/curves/secp256k1.js"
 import fc from "fast-check"
+import { encodeEvidence } from "../src/evidence/evidence.ts"
 import { publicKeyOf, verify } from "../src/frost/aggregate.ts"
-import { nonceStateCodec } from "../src/frost/commitment.ts"
+import { type NonceState, nonceStateCodec } from "../src/frost/commitment.ts"
 import { signingPackageCodec, signingPackageDigest } from "../src/frost/package.ts"
 import { sign } from "../src/frost/sign.ts"
 import { suiteOf } from "../src/frost/suites.ts"
 import type { Tweak } from "../src/frost/taproot.ts"
 import { KEY_TYPES } from "../src/keys.ts"
+import { messageCodec } from "../src/messages/message.ts"
 import {
   aggregateSession,
   type Cluster,
@@ -40,6 +42,14 @@ function opensslVerifies(
   const key = createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" })
   return nodeVerify(null, message, key, signature)
 }
+
+/** Name, length and SHA-256 of an encoding. A change here breaks what servers have stored. */
+const GOLDENS: readonly (readonly [string, number, string])[] = [
+  ["state", 430, "ab05c41761004bb1a17b6b795094552b6ce1bbe33cd7d35cec87e174f7ca65f2"],
+  ["pkg", 1127, "0d13405b5cd1d5fa17d5a80c7a793b55f5095f92266f6d2f6a731c26aa84cbd5"],
+  ["share", 261, "b90d7deae9b7cf3baab13e00a003824795fac4dad7d125b09d1aa8929d89364c"],
+  ["file", 1883, "c7afd998ed68e46c55121a8685fe0c6f53854295716bc094af0a6a6027dfdc7a"],
+]
 
 test("every signer set of every size signs for every key type", () => {
   const signerSets = [
@@ -197,4 +207,25 @@ test("signing does not depend on who else the roster knows", () => {
   const { package: pkg, approved } = session
   const input = { state, key, package: pkg, approved, verifyKeys, identity }
   assert.ok(sign({ ...input, rosterEpoch: ROSTER_EPOCH }).ok)
+})
+
+test("the bytes of everything stored or sent are those of version 1", () => {
+  const cluster = makeCluster({ keyType: "bip340", additive: [100] })
+  const session = makeSession(cluster, [1, 3, 100], { tweak: TWEAKS[2] as Tweak })
+  const state = encode(nonceStateCodec, session.states.get(3) as NonceState)
+  const pkg = encode(signingPackageCodec, session.package)
+  const share = encode(messageCodec, value(signAs(session, 3)))
+  const { certificate } = cluster
+  const file = encodeEvidence({
+    kind: "frost-share",
+    certificate,
+    package: session.package,
+    share: decode(messageCodec, share),
+  })
+  const goldens = Object.entries({ state, pkg, share, file }).map(([name, bytes]) => [
+    name,
+    bytes.length,
+    toHex(sha256(bytes)),
+  ])
+  assert.deepEqual(goldens, GOLDENS)
 })
