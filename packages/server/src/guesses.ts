@@ -35,7 +35,8 @@ export class Guesses {
   async read(accountId: Bytes, exists: boolean): Promise<GuessRecord> {
     const id = exists ? toHex(accountId) : this.#bucket(accountId)
     const row = await this.#store.read("guesses", id)
-    const stored = row === null ? opaque.newGuessCounter() : decode(opaque.guessCounterCodec, row.value)
+    const stored =
+      row === null ? opaque.newGuessCounter() : decode(opaque.guessCounterCodec, row.value)
     const taken = Math.min(stored.limit, Math.max(stored.taken, this.#taken.get(id) ?? 0))
     return { id, version: row?.version ?? "absent", counter: { ...stored, taken } }
   }

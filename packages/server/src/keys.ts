@@ -1,4 +1,10 @@
-import { type KeyListing, type KeyState, KEY_STATES, keyListing, LockKeeperError } from "@lockkeeper/api"
+import {
+  KEY_STATES,
+  type KeyListing,
+  type KeyState,
+  keyListing,
+  LockKeeperError,
+} from "@lockkeeper/api"
 import {
   type Bytes,
   type Codec,

@@ -15,13 +15,18 @@ export async function refuseAbort(
   event: Partial<Event>,
 ): Promise<StepOutcome> {
   const { reason, culprits, field } = abort
-  await commitChanges(step.deps, changes, step.event({ ...event, outcome: "aborted", reason, culprits }))
+  await commitChanges(
+    step.deps,
+    changes,
+    step.event({ ...event, outcome: "aborted", reason, culprits }),
+  )
   throw abortError(abort, field)
 }
 
 /** An abort as a refusal. */
 export function abortError({ reason, culprits }: Abort, field: string): LockKeeperError {
-  const blame = culprits.length === 0 ? "nobody is blamed" : `server ${culprits.join(", ")} is to blame`
+  const blame =
+    culprits.length === 0 ? "nobody is blamed" : `server ${culprits.join(", ")} is to blame`
   return new LockKeeperError("aborted", `The protocol aborted: ${reason}; ${blame}.`, {
     field,
     remedy: "Start again, without the servers at fault.",

@@ -1,13 +1,20 @@
 import {
-  createKeyBody,
   type CreateKeyBody,
+  createKeyBody,
   identityKeys,
   type KeyListing,
   LockKeeperError,
   protocolStepInput,
 } from "@lockkeeper/api"
 import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
-import { type Abort, dkg, keyCertificateCodec, type Message, messageCodec, type Outcome } from "@lockkeeper/protocols"
+import {
+  type Abort,
+  dkg,
+  keyCertificateCodec,
+  type Message,
+  messageCodec,
+  type Outcome,
+} from "@lockkeeper/protocols"
 import { putKey } from "../keys.ts"
 import type { OperationStep, Step } from "../request/act.ts"
 import type { StepOutcome } from "../request/commit.ts"

@@ -1,4 +1,4 @@
-import { keyListings, listKeysBody, LockKeeperError, MAX_PAGE } from "@lockkeeper/api"
+import { keyListings, LockKeeperError, listKeysBody, MAX_PAGE } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
 import { scanListings } from "../keys.ts"
 import type { OperationStep } from "../request/act.ts"

@@ -1,6 +1,6 @@
 import {
-  type CallAnswer,
   advanceChannel,
+  type CallAnswer,
   LockKeeperError,
   type LoginStatement,
   loginStatement,
@@ -36,7 +36,8 @@ export async function startLogin(
   await commitChanges(deps, [guesses.put(guess, taken.value)], event)
   guesses.remember(guess, taken.value)
 
-  const record = account === null ? null : recordFor(self.loginServer.fakes, account, payload.shownVersion)
+  const record =
+    account === null ? null : recordFor(self.loginServer.fakes, account, payload.shownVersion)
   const { ke1 } = payload
   const answered = opaque.answerLogin(
     self.loginServer,

@@ -12,10 +12,7 @@ import { dealingExpectation } from "../self.ts"
 import { abortError } from "./aborts.ts"
 
 /** Opens a session for a registration; the dealing follows in a forward-secret frame. */
-export async function startRegistration(
-  { deps }: OpeningContext,
-  name: string,
-): Promise<Opening> {
+export async function startRegistration({ deps }: OpeningContext, name: string): Promise<Opening> {
   if (name === "") {
     throw new LockKeeperError("invalid-request", "The account name is empty.", {
       field: "payload.name",
@@ -55,7 +52,10 @@ export async function dealRegistration(context: CallContext, dealing: Bytes): Pr
   if (!accepted.ok) {
     await commitEvent(
       deps,
-      sessionEvent("account.register", accountId, { outcome: "refused", reason: accepted.abort.reason }),
+      sessionEvent("account.register", accountId, {
+        outcome: "refused",
+        reason: accepted.abort.reason,
+      }),
     )
     throw abortError(accepted.abort, `dealing.${accepted.abort.field || accepted.abort.reason}`)
   }

@@ -29,11 +29,10 @@ export async function resumeSession(
   const account = (await readActiveAccount(deps.store, accountId))?.value ?? null
   const signed = encode(resumptionInput, { label: null, transcript, issuedAt })
   if (account === null || !verifySignature(accountKey(account), signed, signature)) {
-    throw new LockKeeperError(
-      "unauthenticated",
-      "The account's key did not sign this handshake.",
-      { field: "payload.signature", remedy: "Log in again." },
-    )
+    throw new LockKeeperError("unauthenticated", "The account's key did not sign this handshake.", {
+      field: "payload.signature",
+      remedy: "Log in again.",
+    })
   }
   const expiresAt = checkStatements(self, deps.clock.now(), account, statements)
   await commitEvent(deps, sessionEvent("session.resume", accountId))

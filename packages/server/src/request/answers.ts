@@ -1,5 +1,5 @@
-import { type Bytes, bytes, decode, encode, struct, toHex } from "@lockkeeper/encoding"
 import type { Request } from "@lockkeeper/api"
+import { type Bytes, bytes, decode, encode, struct, toHex } from "@lockkeeper/encoding"
 import type { Change, Store } from "../ports/store.ts"
 
 const answerRow = struct<{ output: Bytes }>({ output: bytes(200_000) })

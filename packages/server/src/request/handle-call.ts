@@ -1,9 +1,9 @@
 import {
   type CallAnswer,
   type CallPayload,
+  type Channel,
   callAnswer,
   callPayload,
-  type Channel,
   LockKeeperError,
   MAX_COUNTER,
   MAX_FRAME,
@@ -11,14 +11,15 @@ import {
   sealFrame,
 } from "@lockkeeper/api"
 import { type Bytes, encode } from "@lockkeeper/encoding"
-import { finishLogin } from "../operations/login.ts"
-import { activateRegistration, dealRegistration } from "../operations/register-account.ts"
 import type { Guesses } from "../guesses.ts"
 import type { OneTimeLedger } from "../one-time.ts"
+import { finishLogin } from "../operations/login.ts"
+import { activateRegistration, dealRegistration } from "../operations/register-account.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { ServerSelf } from "../self.ts"
 import { act } from "./act.ts"
 import { decodeAs } from "./decode.ts"
+import { refusalOf } from "./refusal.ts"
 import type { Session, Sessions } from "./sessions.ts"
 
 /** What the sessions' frames are answered from. */
@@ -63,8 +64,8 @@ export async function handleCall(
     }
     return seal(session.channel, answer)
   } catch (error) {
-    if (!(error instanceof LockKeeperError)) throw error
-    const refusal = seal(channel, { kind: "refused", error: error.toBody(self.identifier) })
+    const refused = refusalOf(deps, error).toBody(self.identifier)
+    const refusal = seal(channel, { kind: "refused", error: refused })
     if (session.stage.kind === "ended") sessions.end(session)
     return refusal
   } finally {

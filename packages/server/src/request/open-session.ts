@@ -18,6 +18,7 @@ import { resumeSession } from "../operations/resume-session.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { ServerSelf } from "../self.ts"
 import { decodeAs, decodeField } from "./decode.ts"
+import { refusalOf } from "./refusal.ts"
 import type { SessionStage, Sessions } from "./sessions.ts"
 
 /** What a process opens sessions with. */
@@ -91,7 +92,7 @@ export async function openSession(
   if (!seen.accept(accepted.helloDigest, now)) {
     throw new LockKeeperError("replayed", "This hello was received before.", { field: "hello" })
   }
-  const opening = await refuseOr(self, async () => {
+  const opening = await refuseOr(context, async () => {
     const payload = decodeAs("payload", openPayload, accepted.payload)
     if (Math.abs(payload.issuedAt - now) > MAX_CLOCK_SKEW_MS) {
       throw new LockKeeperError(
@@ -130,12 +131,15 @@ function openFor(
   }
 }
 
-async function refuseOr(self: ServerSelf, open: () => Promise<Opening>): Promise<Opening> {
+async function refuseOr(
+  { self, deps }: OpeningContext,
+  open: () => Promise<Opening>,
+): Promise<Opening> {
   try {
     return await open()
   } catch (error) {
-    if (!(error instanceof LockKeeperError)) throw error
-    const answer: OpenAnswer = { kind: "refused", error: error.toBody(self.identifier) }
+    const refusal = refusalOf(deps, error)
+    const answer: OpenAnswer = { kind: "refused", error: refusal.toBody(self.identifier) }
     return { answer, stage: { kind: "ended" }, expiresAt: 0 }
   }
 }

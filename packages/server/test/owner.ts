@@ -1,0 +1,262 @@
+import {
+  advanceChannel,
+  type CallAnswer,
+  type CallPayload,
+  type Channel,
+  callAnswer,
+  callPayload,
+  finishHello,
+  LockKeeperError,
+  memberOf,
+  type OpenAnswer,
+  type OpenPayload,
+  type Operation,
+  openAnswer,
+  openFrame,
+  openPayload,
+  type Request,
+  rosterDigest,
+  type SignedRequest,
+  sealFrame,
+  signRequest,
+  startHello,
+} from "@lockkeeper/api"
+import {
+  type Identifier,
+  ristretto255,
+  type Secret,
+  Secret as SecretBytes,
+  type SigningKey,
+  signingKeyFromSeed,
+} from "@lockkeeper/crypto"
+import { type Bytes, decode, encode, utf8 } from "@lockkeeper/encoding"
+import { opaque } from "@lockkeeper/protocols"
+import type { Randomness } from "../src/ports/dependencies.ts"
+import { seededRandomness, type TestCluster, type TestServer } from "./cluster.ts"
+
+const STRETCHING = { memoryKib: 19_456, passes: 2, lanes: 1 }
+
+/** An open session with one server, frame by frame. */
+export class TestSession {
+  readonly to: TestServer
+  channel: Channel
+  counter = 0
+
+  constructor(to: TestServer, channel: Channel) {
+    this.to = to
+    this.channel = channel
+  }
+
+  seal(
+    payload: CallPayload,
+    counter = ++this.counter,
+  ): { sessionId: Bytes; counter: number; sealed: Bytes } {
+    const sealed = sealFrame(this.channel, "to-server", counter, encode(callPayload, payload))
+    return { sessionId: this.channel.sessionId, counter, sealed }
+  }
+
+  open(counter: number, sealed: Bytes, channel: Channel = this.channel): CallAnswer {
+    const content = openFrame(channel, "to-client", counter, sealed)
+    if (content === null) throw new Error("the answer does not open")
+    return decode(callAnswer, content)
+  }
+
+  async call(payload: CallPayload): Promise<CallAnswer> {
+    const frame = this.seal(payload)
+    return this.open(frame.counter, await this.to.server.call(frame))
+  }
+}
+
+/** The bytes of an answer of one kind. @throws LockKeeperError when the server refused. */
+export function expectKind<K extends CallAnswer["kind"]>(
+  answer: CallAnswer,
+  kind: K,
+): Extract<CallAnswer, { kind: K }> {
+  if (answer.kind === "refused") throw LockKeeperError.fromBody(answer.error)
+  if (answer.kind !== kind) throw new Error(`expected ${kind}, got ${answer.kind}`)
+  return answer as Extract<CallAnswer, { kind: K }>
+}
+
+/** An owner who speaks to the servers without the SDK, so that a test can say anything. */
+export class TestOwner {
+  readonly cluster: TestCluster
+  readonly name: string
+  readonly accountId: Bytes
+  readonly randomness: Randomness
+  key: SigningKey | null = null
+
+  constructor(cluster: TestCluster, name = "alice") {
+    this.cluster = cluster
+    this.name = name
+    this.accountId = opaque.accountIdOf(name)
+    this.randomness = seededRandomness(`owner ${name}`)
+  }
+
+  get binding(): opaque.Binding {
+    return opaque.accountBinding(rosterDigest(this.cluster.signed.roster), this.accountId)
+  }
+
+  get servers(): readonly TestServer[] {
+    return [...this.cluster.servers.values()]
+  }
+
+  hello(to: TestServer, payload: OpenPayload | ((transcript: Bytes) => OpenPayload)) {
+    const { rosterEpoch } = this.cluster.roster
+    const { channelKey } = memberOf(this.cluster.roster, to.identifier)
+    const target = { server: to.identifier, rosterEpoch, channelKey }
+    return startHello(target, this.randomness.bytes(96), ({ transcript }) =>
+      encode(openPayload, typeof payload === "function" ? payload(transcript) : payload),
+    )
+  }
+
+  async open(
+    to: TestServer,
+    payload: OpenPayload | ((transcript: Bytes) => OpenPayload),
+  ): Promise<{ session: TestSession; answer: OpenAnswer }> {
+    const { state, hello } = this.hello(to, payload)
+    const { identityKey } = memberOf(this.cluster.roster, to.identifier)
+    const finished = finishHello(state, identityKey, await to.server.open(hello))
+    if (finished === null) throw new Error("the server's answer does not open")
+    const answer = decode(openAnswer, finished.payload)
+    return { session: new TestSession(to, finished.channel), answer }
+  }
+
+  /** Registers at every server. */
+  async register(password: string): Promise<void> {
+    const issuedAt = this.cluster.clock.time
+    const sessions = await Promise.all(
+      this.servers.map(
+        async (to) =>
+          (await this.open(to, { kind: "register", issuedAt, name: this.name })).session,
+      ),
+    )
+    const { registration, dealings } = this.deal(password, 1, {
+      storageKey: new SecretBytes(this.randomness.bytes(32)),
+      signingSeed: new SecretBytes(this.randomness.bytes(32)),
+    })
+    const confirmations = new Map<Identifier, Bytes>()
+    for (const session of sessions) {
+      const dealing = dealings.get(session.to.identifier) as opaque.AccountDealing
+      const payload = {
+        kind: "register-deal",
+        dealing: encode(opaque.accountDealingCodec, dealing),
+      } as const
+      const answer = expectKind(await session.call(payload), "register-deal")
+      confirmations.set(session.to.identifier, answer.signature)
+    }
+    const encoded = encode(opaque.confirmationsCodec, confirmations)
+    for (const session of sessions) {
+      expectKind(
+        await session.call({ kind: "register-activate", confirmations: encoded }),
+        "register-activate",
+      )
+    }
+    if (registration.keys.opaqueVersion !== 1) throw new Error("unreachable")
+  }
+
+  /** A registration's dealings, with the identity as the stretching function. */
+  deal(
+    password: string,
+    opaqueVersion: number,
+    keys: opaque.OpenAccountKeys,
+  ): opaque.RegistrationResult {
+    const { rosterEpoch, minSigners, members } = this.cluster.roster
+    const plan: opaque.RegistrationPlan = {
+      accountId: this.accountId,
+      binding: this.binding,
+      opaqueVersion,
+      rosterEpoch,
+      minSigners,
+      servers: new Map(members.map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)])),
+      stretching: STRETCHING,
+    }
+    const length = opaque.registrationStartRandomnessLength(minSigners)
+    const secret = new SecretBytes(utf8(password))
+    const { state, toStretch } = opaque.startRegistration(
+      plan,
+      secret,
+      this.randomness.bytes(length),
+    )
+    const random = this.randomness.bytes(opaque.REGISTRATION_FINISH_RANDOMNESS_LENGTH)
+    return opaque.finishRegistration(state, toStretch, keys, random)
+  }
+
+  /** Logs in at the given servers; their sessions are authenticated afterwards. */
+  async login(
+    password: string,
+    at: readonly TestServer[] = this.servers.slice(0, this.cluster.roster.minSigners),
+  ) {
+    const { started, opened } = await this.startLogin(password, at)
+    const responses = new Map<Identifier, Bytes>()
+    for (const { session, answer } of opened) {
+      if (answer.kind === "refused") throw LockKeeperError.fromBody(answer.error)
+      if (answer.kind === "login") responses.set(session.to.identifier, answer.response)
+    }
+    const combined = opaque.combineLogin(started.state, responses)
+    if (!combined.ok) throw new Error(combined.abort.reason)
+    const finished = opaque.finishLogin(combined.value.combined, combined.value.toStretch)
+    if (!finished.ok) throw new Error(finished.abort.reason)
+    const sessions: TestSession[] = []
+    for (const { session } of opened) {
+      const { ke3, sessionKey } = finished.value.sessions.get(
+        session.to.identifier,
+      ) as opaque.LoginSession
+      const welcome = await this.finishLogin(session, ke3, sessionKey)
+      sessions.push(session)
+      const wrapped = decode(opaque.accountKeysCodec, welcome.accountKeys)
+      const keys = opaque.openAccountKeys(finished.value.exportKey, this.accountId, wrapped)
+      if (!keys.ok) throw new Error(keys.abort.reason)
+      this.key = signingKeyFromSeed(keys.value.signingSeed)
+    }
+    return sessions
+  }
+
+  async startLogin(password: string, at: readonly TestServer[]) {
+    const { rosterEpoch, minSigners, members } = this.cluster.roster
+    const verifyKeys = new Map(members.map((m) => [m.identifier, m.identityKey]))
+    const plan: opaque.LoginPlan = {
+      ...{ accountId: this.accountId, binding: this.binding, rosterEpoch, minSigners, verifyKeys },
+      stretchingBounds: opaque.STRETCHING_BOUNDS,
+    }
+    const secret = new SecretBytes(utf8(password))
+    const length = opaque.loginRandomnessLength(members.length)
+    const started = opaque.startLogin(plan, secret, this.randomness.bytes(length))
+    const issuedAt = this.cluster.clock.time
+    const opened = await Promise.all(
+      at.map((to) => {
+        const ke1 = started.ke1.get(to.identifier) as Bytes
+        return this.open(to, { kind: "login", issuedAt, name: this.name, shownVersion: 0, ke1 })
+      }),
+    )
+    return { started, opened }
+  }
+
+  async finishLogin(session: TestSession, ke3: Bytes, sessionKey: Secret) {
+    const frame = session.seal({ kind: "login-finish", ke3 })
+    const sealed = await session.to.server.call(frame)
+    const refused = openFrame(session.channel, "to-client", frame.counter, sealed)
+    if (refused !== null) return expectKind(decode(callAnswer, refused), "login-finish")
+    session.channel = advanceChannel(session.channel, sessionKey)
+    return expectKind(session.open(frame.counter, sealed), "login-finish")
+  }
+
+  request(operation: Operation, body: Bytes, changes: Partial<Request> = {}): Request {
+    const issuedAt = this.cluster.clock.time
+    return {
+      operation,
+      accountId: this.accountId,
+      requestId: this.randomness.bytes(16),
+      rosterEpoch: this.cluster.roster.rosterEpoch,
+      servers: this.servers.map(({ identifier }) => identifier),
+      issuedAt,
+      expiresAt: issuedAt + 60_000,
+      body,
+      ...changes,
+    }
+  }
+
+  sign(request: Request): SignedRequest {
+    if (this.key === null) throw new Error("log in first")
+    return signRequest(request, this.key)
+  }
+}
