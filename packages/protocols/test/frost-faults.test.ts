@@ -4,9 +4,10 @@ import type { Identifier } from "@lockkeeper/crypto"
 import { edwards25519 } from "@lockkeeper/crypto"
 import { type Bytes, concat, fromHex, utf8 } from "@lockkeeper/encoding"
 import { encodeEvidence, verifyEvidence } from "../src/evidence/evidence.ts"
-import { openCommitment, type SigningPackage } from "../src/frost/package.ts"
+import { MAX_MESSAGE_LENGTH, openCommitment, type SigningPackage } from "../src/frost/package.ts"
 import { sign } from "../src/frost/sign.ts"
 import type { Header } from "../src/messages/header.ts"
+import { LIMITS } from "../src/messages/limits.ts"
 import type { Message } from "../src/messages/message.ts"
 import type { AbortReason } from "../src/outcome.ts"
 import {
@@ -22,7 +23,7 @@ import {
   signAs,
   value,
 } from "./frost-fixture.ts"
-import { flipped, forge, resign } from "./frost-tamper.ts"
+import { flipped, forge, resign, withSealedPart } from "./frost-tamper.ts"
 
 const WRONG = seeded("wrong")
 
@@ -66,6 +67,11 @@ const COMMITMENT_FAULTS: readonly Fault[] = [
   header("previousDigest", { previousDigest: WRONG }, "echo-mismatch"),
   header("parts", { parts: new Map([[0, WRONG]]) }, "part-mismatch"),
   header("parts, none", { parts: new Map() }, "malformed-header"),
+  {
+    name: "header.parts, with a sealed one",
+    tamper: ({ cluster }, honest) => withSealedPart(cluster, 2, honest),
+    reason: "unexpected-part",
+  },
   { name: "signature", tamper: (_, honest) => forge(honest), reason: "wrong-signature" },
   {
     name: "broadcast, changed by a relay",
@@ -372,6 +378,13 @@ const SHARE_FAULTS: readonly (Fault & { readonly silent?: readonly Identifier[] 
     silent: [2],
   })),
   {
+    name: "header.parts, with a sealed one",
+    tamper: (session, honest) =>
+      withSealedPart(session.cluster, 2, flippedShare(session, honest, 2)),
+    reason: "unexpected-part",
+    silent: [2],
+  },
+  {
     name: "header.signature",
     tamper: (_, honest) => ({ ...forge(honest), broadcast: new Uint8Array(32) }),
     reason: "wrong-signature",
@@ -431,6 +444,20 @@ test("all liars are named at once, and the honest ones among them are not", () =
     { valid: true, culprit: 1, reason },
     { valid: true, culprit: 4, reason },
   ])
+})
+
+test("evidence against a signer of the largest package fits its bound", () => {
+  const signers = Array.from({ length: LIMITS.participants }, (_, i) => i + 1)
+  const cluster = makeCluster({ minSigners: signers.length, maxSigners: signers.length })
+  const message = new Uint8Array(MAX_MESSAGE_LENGTH)
+  const tweak = { kind: "none" } as const
+  const session = makeSession(cluster, signers, { message, tweak })
+  const broadcast = new Uint8Array(LIMITS.broadcast)
+  const share = resign(cluster, 2, value(signAs(session, 2)), { broadcast })
+  const { certificate, package: pkg } = { ...session, ...cluster }
+  const file = encodeEvidence({ kind: "frost-share", certificate, package: pkg, share })
+  assert.ok(file.length <= LIMITS.evidence)
+  assert.equal(verifyEvidence(file, cluster.verifyKeys).valid, true)
 })
 
 test("public shares that do not belong to the key blame nobody", () => {

@@ -19,6 +19,15 @@ export function resign(
   return { header: signHeader(identity, { ...header, parts }), broadcast, sealed: new Map() }
 }
 
+/** The message with a sealed part besides, rightly signed. */
+export function withSealedPart(cluster: Cluster, sender: Identifier, message: Message): Message {
+  const header = decode(headerCodec, message.header.bytes)
+  const sealed = seeded("sealed")
+  const parts = new Map(header.parts).set(1, partDigest(header, 1, sealed))
+  const signed = resign(cluster, sender, message, { header: { parts } })
+  return { ...signed, sealed: new Map([[1, sealed]]) }
+}
+
 /** The same bytes under a signature of nobody in the roster. */
 export function forge(message: Message): Message {
   const stranger = signingKeyFromSeed(new Secret(seeded("stranger")))

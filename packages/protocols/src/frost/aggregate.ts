@@ -108,6 +108,8 @@ function judgeShare(
   const misplaced = slotMismatch(header, shareSlot(pkg))
   if (misplaced) return misplaced
   if (header.sender !== identifier) return "unknown-sender"
+  // Further parts would only serve to make the evidence too large.
+  if (header.parts.size > 1) return "unexpected-part"
   if (!equalBytes(header.previousDigest, previousDigest)) return "echo-mismatch"
   const value = readShare(certificate.public, share)
   if (value === null) return "invalid-signature-share"

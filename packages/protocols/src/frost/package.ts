@@ -224,6 +224,7 @@ export function openCommitment(
     sessionId: header.sessionId,
   })
   if (misplaced) return abort(misplaced, { field })
+  if (header.parts.size > 1) return abort("unexpected-part", { field })
   if (!equalBytes(header.previousDigest, NO_PREVIOUS)) return abort("echo-mismatch", { field })
   const identifier = header.sender
   const { keyId, keyEpoch, keyType, verifyingShares, additive } = context.public

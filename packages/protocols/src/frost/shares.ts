@@ -48,12 +48,16 @@ export function signatureShare(
   const { group } = target.suite
   const { lambda, additive } = weightOf(target.suite, identifier, servers)
   const rho = binding.bindingFactors.get(identifier) as Scalar
-  const bound = group.addScalars(nonces.hiding, group.multiplyScalars(nonces.binding, rho))
+  const masked = group.multiplyScalars(nonces.binding, rho)
+  const bound = group.addScalars(nonces.hiding, masked)
   const nonce = binding.negateNonces ? group.negateScalar(bound) : bound
   const share = shareForTarget(target, signingShare, additive)
   // lambda_i * c is public; only the product with the share is secret.
-  const weight = group.multiplyScalars(lambda, binding.challenge)
-  return group.addScalars(nonce, group.multiplyScalars(share, weight))
+  const weighted = group.multiplyScalars(share, group.multiplyScalars(lambda, binding.challenge))
+  const z = group.addScalars(nonce, weighted)
+  for (const secret of [masked, bound, nonce, weighted]) secret.fill(0)
+  if (share !== signingShare) share.fill(0)
+  return z
 }
 
 /** Whether z_i*G = D_i + rho_i*E_i + lambda_i*c*Y_i, RFC 9591 Section 5.4. */

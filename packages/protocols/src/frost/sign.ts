@@ -98,14 +98,14 @@ function signOnce(
   const difference = notApproved(pkg, approved)
   if (difference) return abort("not-approved", { field: difference })
   if (pkg.rosterEpoch !== rosterEpoch) return abort("wrong-roster-epoch", { field: "rosterEpoch" })
-  const ownId = commitmentIdIn(pkg, identifier)
-  if (ownId === null) return abort("not-a-signer", { field: "commitments" })
+  if (commitmentIdIn(pkg, identifier) === null) {
+    return abort("not-a-signer", { field: "commitments" })
+  }
   const ours = decodeOwnCommitment(state.message.broadcast)
   if (!equalBytes(ours.keyId, key.public.keyId)) return abort("wrong-key", { field: "state" })
   if (ours.keyEpoch !== key.public.keyEpoch) return abort("wrong-key-epoch", { field: "state" })
   // A package whose commitment of ours is not the one behind these nonces would yield a bad share,
   // for which this signer would be blamed.
-  if (!equalBytes(ownId, state.commitmentId)) return abort("commitment-mismatch")
   if (!pkg.commitments.some((message) => sameMessage(message, state.message))) {
     return abort("commitment-mismatch")
   }

@@ -62,14 +62,21 @@ function ciphersuite(
 const wideSha512 =
   (group: Group) =>
   (label: Bytes): ToScalar =>
-  (...parts) =>
-    group.scalarFromUniform(sha512(label, ...parts))
+  (...parts) => {
+    const digest = sha512(label, ...parts)
+    const scalar = group.scalarFromUniform(digest)
+    // Nonces are made this way.
+    digest.fill(0)
+    return scalar
+  }
 
 /** Left-pads to the 64 bytes that the group reduces, big-endian as secp256k1 reads them. */
 function reduceBigEndian(bytes: Uint8Array): Scalar {
   const wide = new Uint8Array(64)
   wide.set(bytes, 64 - bytes.length)
-  return secp256k1.scalarFromUniform(wide)
+  const scalar = secp256k1.scalarFromUniform(wide)
+  wide.fill(0)
+  return scalar
 }
 
 /** `hash_to_field` of RFC 9380 Section 5.2 with L = 48 and the label as DST, modulo the order. */

@@ -51,7 +51,10 @@ export function signingTarget(
 export function shareForTarget(target: SigningTarget, share: Scalar, additive: boolean): Scalar {
   const { group } = target.suite
   const signed = target.negateShares ? group.negateScalar(share) : share
-  return target.shift === null || additive ? signed : group.addScalars(signed, target.shift)
+  if (target.shift === null || additive) return signed
+  const shifted = group.addScalars(signed, target.shift)
+  if (signed !== share) signed.fill(0)
+  return shifted
 }
 
 /** The public image of `shareForTarget`. */
