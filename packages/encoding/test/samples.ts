@@ -50,7 +50,7 @@ type Shape =
 const shape: Codec<Shape> = union<Shape>({
   empty: struct({}),
   numbered: struct({ n: u16 }),
-  named: struct<{ name: string; nick: string | null }>({ name: text(20), nick: nullable(text(9)) }),
+  named: struct<{ name: string; nick: string | null }>({ name: text(1000), nick: nullable(text(9)) }),
 })
 
 const shapes: fc.Arbitrary<Shape> = fc.oneof(
@@ -76,7 +76,7 @@ export const leaves: readonly Sample[] = [
   sample("bool", bool, fc.boolean()),
   sample("fixedBytes", fixedBytes(5), array({ minLength: 5, maxLength: 5 })),
   sample("bytes", bytes(300), array({ maxLength: 300, size: "max" })),
-  sample("text", text(40), fc.string({ unit: "grapheme", maxLength: 4 })),
+  sample("text", text(1000), fc.string({ unit: "grapheme", maxLength: 4 })),
   sample("oneOf", oneOf("red", "green", "blue"), fc.constantFrom("red", "green", "blue")),
   sample("constant", constant(Uint8Array.of(1, 2, 3)), fc.constant(null)),
   sample(
