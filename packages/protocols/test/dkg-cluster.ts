@@ -1,3 +1,4 @@
+import assert from "node:assert/strict"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Codec, decode, encode } from "@lockkeeper/encoding"
 import {
@@ -18,15 +19,21 @@ import {
   openRandomnessLength,
   revealRandomnessLength,
 } from "../src/dkg/index.ts"
-import type {
-  Abort,
-  KeyCertificate,
-  KeyPackage,
-  KeyType,
-  Message,
-  Outcome,
+import {
+  type Abort,
+  type AbortReason,
+  abort,
+  encodeEvidence,
+  type KeyCertificate,
+  type KeyPackage,
+  type KeyType,
+  LIMITS,
+  type Message,
+  type Outcome,
+  type Statement,
+  verifyEvidence,
 } from "../src/index.ts"
-import { identity, rosterOf, seeded } from "./messages-fixtures.ts"
+import { identity, type Rewrite, rewrite, rosterOf, seeded } from "./messages-fixtures.ts"
 
 export function paramsFor(
   minSigners: number,
@@ -48,7 +55,8 @@ export interface Participant {
 
 /** As a server does it: every state goes through its codec between steps. */
 export class HonestParticipant implements Participant {
-  #stored = new Uint8Array(0)
+  /** The encoded state, as a server would have sealed it. */
+  protected stored = new Uint8Array(0)
   readonly params: DkgParams
   readonly identifier: Identifier
   readonly self: DkgIdentity
@@ -63,7 +71,7 @@ export class HonestParticipant implements Participant {
 
   #keep<S>(codec: Codec<S>, outcome: Outcome<{ state: S; message: Message }>): Outcome<Message> {
     if (!outcome.ok) return outcome
-    this.#stored = encode(codec, outcome.value.state)
+    this.stored = encode(codec, outcome.value.state)
     return { ok: true, value: outcome.value.message }
   }
 
@@ -76,22 +84,22 @@ export class HonestParticipant implements Participant {
       }
       case "reveal": {
         const randomness = seeded(`${this.seed}/reveal`, revealRandomnessLength(this.params))
-        const state = decode(dkgOpenedCodec, this.#stored)
+        const state = decode(dkgOpenedCodec, this.stored)
         return this.#keep(dkgRevealedCodec, dkgReveal(state, deliveries, this.self, randomness))
       }
       case "verdict": {
-        const state = decode(dkgRevealedCodec, this.#stored)
+        const state = decode(dkgRevealedCodec, this.stored)
         return this.#keep(dkgJudgedCodec, dkgVerdict(state, deliveries, this.self))
       }
       case "answer": {
-        const outcome = dkgAnswer(decode(dkgJudgedCodec, this.#stored), deliveries, this.self)
+        const outcome = dkgAnswer(decode(dkgJudgedCodec, this.stored), deliveries, this.self)
         return outcome.ok ? { ok: true, value: outcome.value.message } : outcome
       }
     }
   }
 
   activate(deliveries: readonly Message[]) {
-    return dkgActivate(decode(dkgJudgedCodec, this.#stored), deliveries, this.self)
+    return dkgActivate(decode(dkgJudgedCodec, this.stored), deliveries, this.self)
   }
 }
 
@@ -137,4 +145,99 @@ export function drive(
 
 export function driveHonest(params: DkgParams, seed: string): RunResult {
   return drive(params, (identifier) => new HonestParticipant(params, identifier, seed))
+}
+
+/** What a dishonest participant sends at one step, given what it would have sent; null is silence. */
+export type Misdeed = (message: Message, deliveries: readonly Message[]) => Message | null
+
+/** Honest but for the steps at which it has a misdeed. */
+export class DishonestParticipant extends HonestParticipant {
+  readonly misdeeds: Partial<Record<DkgStep, Misdeed>>
+
+  constructor(
+    params: DkgParams,
+    identifier: Identifier,
+    seed: string,
+    misdeeds: Partial<Record<DkgStep, Misdeed>>,
+  ) {
+    super(params, identifier, seed)
+    this.misdeeds = misdeeds
+  }
+
+  override step(step: DkgStep, deliveries: readonly Message[]): Outcome<Message> {
+    const outcome = super.step(step, deliveries)
+    const misdeed = this.misdeeds[step]
+    if (!outcome.ok || !misdeed) return outcome
+    const message = misdeed(outcome.value, deliveries)
+    if (message) this.standBy(step, { header: message.header, broadcast: message.broadcast })
+    return message ? { ok: true, value: message } : abort("missing-messages")
+  }
+
+  /** It goes on as if what it sent were what it should have sent. */
+  private standBy(step: DkgStep, sent: Statement): void {
+    if (step === "open") {
+      const state = decode(dkgOpenedCodec, this.stored)
+      this.stored = encode(dkgOpenedCodec, { ...state, opening: sent })
+    }
+    if (step === "reveal") {
+      const state = decode(dkgRevealedCodec, this.stored)
+      this.stored = encode(dkgRevealedCodec, { ...state, reveal: sent })
+    }
+  }
+}
+
+/** A run in which the participants with misdeeds commit them. */
+export function driveWith(
+  params: DkgParams,
+  misdeeds: Readonly<Record<Identifier, Partial<Record<DkgStep, Misdeed>>>>,
+): RunResult {
+  return drive(params, (identifier) => {
+    const own = misdeeds[identifier]
+    return own
+      ? new DishonestParticipant(params, identifier, "run", own)
+      : new HonestParticipant(params, identifier, "run")
+  })
+}
+
+/** A misdeed that signs a changed message, as its sender can. */
+export function signs(sender: Identifier, change: (message: Message) => Rewrite): Misdeed {
+  return (message) => rewrite(message, identity(sender), change(message))
+}
+
+/**
+ * The run must end here for exactly this reason; every culprit has evidence that names it offline
+ * for a party with nothing but identity keys, from at most 64 KiB.
+ */
+export function assertAborted(
+  { task, keys }: RunResult,
+  params: DkgParams,
+  expected: {
+    readonly reason: AbortReason
+    readonly culprits?: readonly Identifier[]
+    readonly silent?: readonly Identifier[]
+  },
+): Abort {
+  assert.equal(task.kind, "aborted")
+  const found = task.abort
+  const { reason, culprits = [], silent = [] } = expected
+  assert.deepEqual(
+    { reason: found.reason, culprits: found.culprits, silent: found.silent },
+    { reason, culprits, silent },
+  )
+  assert.equal(keys.size, 0)
+  assert.equal(found.evidence.length, culprits.length)
+  const verifyKeys = rosterOf(params.participants)
+  const named = found.evidence.map((evidence) => {
+    const encoded = encodeEvidence(evidence)
+    assert.ok(encoded.length <= LIMITS.evidence)
+    const verdict = verifyEvidence(encoded, verifyKeys)
+    assert.ok(verdict.valid)
+    return verdict
+  })
+  assert.deepEqual(
+    named.map(({ culprit }) => culprit),
+    culprits,
+  )
+  if (named[0]) assert.equal(named[0].reason, reason)
+  return found
 }
