@@ -50,7 +50,10 @@ type Shape =
 const shape: Codec<Shape> = union<Shape>({
   empty: struct({}),
   numbered: struct({ n: u16 }),
-  named: struct<{ name: string; nick: string | null }>({ name: text(1000), nick: nullable(text(9)) }),
+  named: struct<{ name: string; nick: string | null }>({
+    name: text(1000),
+    nick: nullable(text(9)),
+  }),
 })
 
 const shapes: fc.Arbitrary<Shape> = fc.oneof(
