@@ -4,8 +4,10 @@ import type { Identifier } from "@lockkeeper/crypto"
 import { edwards25519 } from "@lockkeeper/crypto"
 import { type Bytes, concat, fromHex, utf8 } from "@lockkeeper/encoding"
 import { encodeEvidence, verifyEvidence } from "../src/evidence/evidence.ts"
+import { publicKeyOf, verify } from "../src/frost/aggregate.ts"
 import { MAX_MESSAGE_LENGTH, openCommitment, type SigningPackage } from "../src/frost/package.ts"
 import { sign } from "../src/frost/sign.ts"
+import { KEY_TYPES } from "../src/keys.ts"
 import type { Header } from "../src/messages/header.ts"
 import { LIMITS } from "../src/messages/limits.ts"
 import type { Message } from "../src/messages/message.ts"
@@ -322,6 +324,9 @@ test("an Ed25519 key has no tweak", () => {
   const session = makeSession(makeCluster(), [1, 2], { tweak: { kind: "key-path" } })
   assert.equal(assertAbort(signAs(session, 1), "unsupported-tweak").field, "tweak")
   assertAbort(aggregateSession(session, new Map()), "unsupported-tweak")
+  const { public: key } = session.cluster
+  assert.equal(publicKeyOf(key, { kind: "key-path" }), null)
+  assert.equal(verify(key, utf8("any"), new Uint8Array(64), { kind: "key-path" }), false)
 })
 
 const SHARE_FAULTS: readonly (Fault & { readonly silent?: readonly Identifier[] })[] = [
@@ -458,6 +463,23 @@ test("evidence against a signer of the largest package fits its bound", () => {
   const file = encodeEvidence({ kind: "frost-share", certificate, package: pkg, share })
   assert.ok(file.length <= LIMITS.evidence)
   assert.equal(verifyEvidence(file, cluster.verifyKeys).valid, true)
+})
+
+test("signatures of a wrong length, unreduced or cut off do not verify in any suite", () => {
+  for (const keyType of KEY_TYPES) {
+    const cluster = makeCluster({ keyType })
+    const session = makeSession(cluster, [1, 2])
+    const signature = value(aggregateSession(session))
+    const { message } = session.package
+    const check = (bytes: Bytes) => verify(cluster.public, message, bytes)
+    assert.ok(check(signature))
+    assert.ok(!check(concat(signature, Uint8Array.of(0))))
+    assert.ok(!check(signature.slice(0, -1)))
+    assert.ok(!check(signature.slice(1)))
+    assert.ok(!check(new Uint8Array()))
+    assert.ok(!check(concat(signature.slice(0, -32), new Uint8Array(32).fill(255))))
+    for (const at of [0, 10, signature.length - 10]) assert.ok(!check(flipped(signature, at)))
+  }
 })
 
 test("public shares that do not belong to the key blame nobody", () => {

@@ -21,7 +21,6 @@ export function verifyForTarget(target: SigningTarget, message: Bytes, signature
   const { group } = suite
   if (group.name === "edwards25519") return verifySignature(verifyingKey, message, signature)
   const commitmentLength = suite.xOnly ? 32 : group.elementLength
-  if (signature.length !== commitmentLength + group.scalarLength) return false
   let groupCommitment: Element
   let z: Scalar
   try {
