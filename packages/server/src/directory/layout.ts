@@ -6,6 +6,8 @@ export const FILES = {
   seal: "seal",
   /** Sealed rows and the log. */
   database: "database.sqlite",
+  /** Held by the process that runs the server; empty. */
+  lock: "lock",
   /** Public: the server's row for a roster, signed by itself. */
   descriptor: "descriptor.json",
 } as const

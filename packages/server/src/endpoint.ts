@@ -1,0 +1,34 @@
+import { toHex } from "@lockkeeper/encoding"
+import type { KeyServer } from "./key-server.ts"
+import type { Gate } from "./limits/gate.ts"
+import type { Endpoint, ServerState } from "./ports/listener.ts"
+import { PROTOCOL_VERSION, VERSION } from "./version.ts"
+
+/** A key server behind its limits: what listeners serve. `state` is asked at every health check. */
+export function endpointOf(server: KeyServer, gate: Gate, state: () => ServerState): Endpoint {
+  const { self } = server
+  return {
+    health: () => ({
+      state: state(),
+      server: self.identifier,
+      rosterEpoch: self.roster.rosterEpoch,
+      timeMs: server.now(),
+    }),
+    version: () => ({
+      version: VERSION,
+      protocolVersion: PROTOCOL_VERSION,
+      backends: server.backends(),
+    }),
+    signedRoster: () => self.signedRoster,
+    open: (source, hello) =>
+      gate.admit(source, server.now(), () => {
+        gate.checkOpen(source, server.now())
+        return server.open(hello)
+      }),
+    call: (source, frame) =>
+      gate.admit(source, server.now(), () => {
+        gate.checkSession(toHex(frame.sessionId), server.now())
+        return server.call(frame)
+      }),
+  }
+}

@@ -1,0 +1,52 @@
+export { listenHttp } from "./adapters/http/listen.ts"
+export { MemoryRowStore } from "./adapters/memory-row-store.ts"
+export { type Argon2Cost, DEFAULT_COST, PassphraseSeal } from "./adapters/passphrase-seal.ts"
+export { type LogLevel, pinoEvents } from "./adapters/pino-events.ts"
+export { SqliteRowStore } from "./adapters/sqlite/row-store.ts"
+export { inlineCompute, systemClock, systemRandomness } from "./adapters/system.ts"
+export { readConfig } from "./config/read.ts"
+export { parseConfig, type ServerConfig } from "./config/schema.ts"
+export { readTls, type TlsMaterial } from "./config/tls.ts"
+export { type Descriptor, readDescriptor, writeDescriptor } from "./directory/descriptor.ts"
+export { type InitOptions, initialiseServer, type ServerPlace } from "./directory/init.ts"
+export { FILES } from "./directory/layout.ts"
+export {
+  installRoster,
+  joinRoster,
+  ownMember,
+  type RosterBundle,
+  type RosterSignature,
+  readInstalledRoster,
+  rosterBundleCodec,
+  rosterSignatureCodec,
+  signRosterAs,
+} from "./directory/roster.ts"
+export { type Unsealed, unsealServer } from "./directory/unseal.ts"
+export { endpointOf } from "./endpoint.ts"
+export { KeyServer } from "./key-server.ts"
+export { Gate } from "./limits/gate.ts"
+export type { Clock, Compute, Dependencies, EventSink, Randomness } from "./ports/dependencies.ts"
+export type { Endpoint, Health, Listening, ServerState, Version } from "./ports/listener.ts"
+export type { Log, LoggedEntry } from "./ports/log.ts"
+export {
+  type LogRow,
+  type Row,
+  type RowChange,
+  type RowStore,
+  StoreUnavailable,
+} from "./ports/row-store.ts"
+export { type SealProvider, SealRecordDamaged } from "./ports/seal-provider.ts"
+export {
+  type Change,
+  type LogEntry,
+  type LogPosition,
+  type Store,
+  StoreConflict,
+  TABLES,
+  type Table,
+  type Versioned,
+} from "./ports/store.ts"
+export { type RunningServer, type RunOptions, runServer } from "./run-server.ts"
+export { SealBroken, SealedStore } from "./sealing/sealed-store.ts"
+export type { ServerSelf } from "./self.ts"
+export { PROTOCOL_VERSION, VERSION } from "./version.ts"

@@ -1,0 +1,190 @@
+import { LockKeeperError, MAX_CLOCK_SKEW_MS, openRoster } from "@lockkeeper/api"
+import type { opaque } from "@lockkeeper/protocols"
+import { listenHttp } from "./adapters/http/listen.ts"
+import { inlineCompute, systemClock, systemRandomness } from "./adapters/system.ts"
+import type { ServerConfig } from "./config/schema.ts"
+import { readTls, type TlsMaterial } from "./config/tls.ts"
+import { holdDirectory } from "./directory/process-lock.ts"
+import { ownMember, readInstalledRoster } from "./directory/roster.ts"
+import { type Unsealed, unsealServer } from "./directory/unseal.ts"
+import { endpointOf } from "./endpoint.ts"
+import { markStart, markStop } from "./incarnation.ts"
+import { KeyServer } from "./key-server.ts"
+import { Gate } from "./limits/gate.ts"
+import type { Clock, Dependencies, EventSink, Randomness } from "./ports/dependencies.ts"
+import type { Listening, ServerState } from "./ports/listener.ts"
+import type { SealProvider } from "./ports/seal-provider.ts"
+import type { ServerSelf } from "./self.ts"
+
+/** What accounts that do not exist pretend to be stretched with; what the SDK gives new ones. */
+const UNKNOWN_STRETCHING: opaque.Stretching = { memoryKib: 65_536, passes: 3, lanes: 1 }
+
+const TIDY_MS = 60_000
+
+/** How long before its end a certificate is warned about, milliseconds. */
+const CERTIFICATE_WARNING_MS = 14 * 24 * 3_600_000
+
+export interface RunOptions {
+  readonly directory: string
+  readonly config: ServerConfig
+  readonly seal: SealProvider
+  readonly events: EventSink
+  readonly clock?: Clock
+  readonly randomness?: Randomness
+}
+
+/** A key server that answers. */
+export interface RunningServer {
+  readonly server: KeyServer
+  readonly name: string
+  /** Where it listens, as the operating system gave it. */
+  readonly host: string
+  readonly port: number
+  /** Finishes requests under way, ends sessions, wipes keys, closes the store. */
+  close(): Promise<void>
+}
+
+async function assembleSelf(unsealed: Unsealed): Promise<ServerSelf> {
+  const { signed, enumerationSeed } = await readInstalledRoster(unsealed)
+  const roster = openRoster(signed)
+  const { identifier } = ownMember(unsealed, roster)
+  const { identity, channelSecret, keyExchange } = unsealed.secrets
+  const { rosterEpoch, minSigners } = roster
+  return {
+    identifier,
+    roster,
+    signedRoster: signed,
+    identity,
+    channelSecret,
+    loginServer: {
+      identifier,
+      rosterEpoch,
+      minSigners,
+      ake: keyExchange,
+      signer: identity,
+      fakes: { seed: enumerationSeed, epoch: rosterEpoch },
+      stretching: UNKNOWN_STRETCHING,
+    },
+  }
+}
+
+/** Refuses a clock that contradicts what this server or its roster have already seen. */
+async function checkClock({ store }: Unsealed, self: ServerSelf, now: number): Promise<void> {
+  const refuse = (what: string): never => {
+    throw new LockKeeperError("misconfigured", `This machine's clock is behind ${what}.`, {
+      field: "clock",
+      remedy: "Set the clock, with NTP for instance, then start again.",
+    })
+  }
+  if (now + MAX_CLOCK_SKEW_MS < self.roster.createdAt) refuse("the roster's making")
+  const position = await store.logPosition()
+  if (position === null) return
+  const [last] = await store.entries(position.index, 1)
+  if (last !== undefined && now + MAX_CLOCK_SKEW_MS < last.time) refuse("its own last log entry")
+}
+
+function warnOfExpiry(tls: TlsMaterial, now: number, events: EventSink): void {
+  const days = Math.floor((tls.expiresAt - now) / (24 * 3_600_000))
+  if (tls.expiresAt - now < CERTIFICATE_WARNING_MS) {
+    events.event("certificate-expires-soon", { days })
+  }
+}
+
+async function listen(
+  { directory, config, events }: RunOptions,
+  server: KeyServer,
+  gate: Gate,
+  state: () => ServerState,
+): Promise<Listening> {
+  const tls = readTls(directory, config.tls, server.now())
+  warnOfExpiry(tls, server.now(), events)
+  const { listen: address, limits, allowedOrigins } = config
+  const options = { listen: address, limits, allowedOrigins, tls, events }
+  try {
+    return await listenHttp(endpointOf(server, gate, state), options)
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+    if (!code.startsWith("E")) throw cause
+    const where = `${address.host}:${address.port}`
+    throw new LockKeeperError("misconfigured", `The server cannot listen on ${where}: ${code}.`, {
+      field: code === "EADDRNOTAVAIL" || code === "ENOTFOUND" ? "listen.host" : "listen.port",
+      remedy: "Choose an address of this machine and a port that nothing else uses.",
+      cause,
+    })
+  }
+}
+
+/**
+ * Unseals a server's directory and serves it until `close`.
+ *
+ * @throws LockKeeperError `misconfigured` naming field and remedy; then nothing is left running.
+ */
+export async function runServer(options: RunOptions): Promise<RunningServer> {
+  const { directory, config, seal, events } = options
+  const clock = options.clock ?? systemClock
+  const randomness = options.randomness ?? systemRandomness
+  // The certificate is looked at before the passphrase is stretched: the cheapest refusal first.
+  readTls(directory, config.tls, clock.now())
+  const letGo = holdDirectory(directory)
+  let unsealed: Unsealed | null = null
+  try {
+    unsealed = await unsealServer(directory, seal, randomness)
+    const self = await assembleSelf(unsealed)
+    await checkClock(unsealed, self, clock.now())
+    const { store } = unsealed
+    const deps: Dependencies = { clock, randomness, compute: inlineCompute, store, events }
+    const server = new KeyServer(self, deps)
+    await markStart(deps)
+    await server.start()
+    return await serve(options, unsealed, deps, server, letGo)
+  } catch (error) {
+    await unsealed?.close()
+    letGo()
+    throw error
+  }
+}
+
+async function serve(
+  options: RunOptions,
+  unsealed: Unsealed,
+  deps: Dependencies,
+  server: KeyServer,
+  letGo: () => void,
+): Promise<RunningServer> {
+  const { config, events } = options
+  let state: ServerState = "ready"
+  const gate = new Gate(config.limits)
+  const listening = await listen(options, server, gate, () => state)
+  const tidying = setInterval(() => {
+    server.tidy().catch(() => events.event("tidy-failed", {}))
+  }, TIDY_MS)
+  tidying.unref()
+  const { host, port } = listening
+  const { identifier, roster } = server.self
+  const name = roster.members.find((m) => m.identifier === identifier)?.name ?? ""
+  events.event("listening", { host, port, server: identifier, roster: roster.rosterEpoch })
+  let closing: Promise<void> | null = null
+  const close = async (): Promise<void> => {
+    state = "stopping"
+    clearInterval(tidying)
+    await listening.close(config.limits.shutdownTimeoutMs)
+    server.stop()
+    try {
+      await markStop(deps)
+    } finally {
+      await unsealed.close()
+      letGo()
+    }
+    events.event("stopped", { refused: gate.refused })
+  }
+  return {
+    server,
+    name,
+    host,
+    port,
+    close: () => {
+      closing ??= close()
+      return closing
+    },
+  }
+}

@@ -1,0 +1,134 @@
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { encodeRoster, type Roster } from "@lockkeeper/api"
+import { Secret } from "@lockkeeper/crypto"
+import { utf8 } from "@lockkeeper/encoding"
+import { PassphraseSeal } from "../src/adapters/passphrase-seal.ts"
+import { systemRandomness } from "../src/adapters/system.ts"
+import { parseConfig, type ServerConfig } from "../src/config/schema.ts"
+import type { Descriptor } from "../src/directory/descriptor.ts"
+import { initialiseServer } from "../src/directory/init.ts"
+import { installRoster, joinRoster, type RosterBundle, signRosterAs } from "../src/directory/roster.ts"
+import { unsealServer } from "../src/directory/unseal.ts"
+import type { EventSink } from "../src/ports/dependencies.ts"
+import { type RunningServer, runServer } from "../src/run-server.ts"
+
+const CHEAPEST = { memoryKiB: 19_456, passes: 2, lanes: 1 }
+
+export const seal = (passphrase = "test passphrase"): PassphraseSeal =>
+  new PassphraseSeal(new Secret(utf8(passphrase)), systemRandomness, CHEAPEST)
+
+/** Events a test can look at. */
+export class RecordedEvents implements EventSink {
+  readonly seen: [string, Readonly<Record<string, string | number | boolean>>][] = []
+
+  event(name: string, fields: Readonly<Record<string, string | number | boolean>>): void {
+    this.seen.push([name, fields])
+  }
+}
+
+const made: string[] = []
+process.once("exit", () => {
+  for (const directory of made) rmSync(directory, { recursive: true, force: true })
+})
+
+/** A directory that is removed when the process ends. */
+export function scratch(prefix = "lockkeeper-"): string {
+  const directory = mkdtempSync(join(tmpdir(), prefix))
+  made.push(directory)
+  return directory
+}
+
+/** A self-signed certificate for localhost, made by the openssl command. */
+export function certify(directory: string, name = "tls", days = 30): void {
+  const key = join(directory, `${name}.key`)
+  const out = join(directory, `${name}.crt`)
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+  execFileSync(
+    "openssl",
+    ["req", "-x509", ...curve, "-keyout", key, "-out", out, "-days", String(days), ...subject],
+    { stdio: "ignore" },
+  )
+  execFileSync("chmod", ["600", key])
+}
+
+export interface TestServer {
+  readonly directory: string
+  readonly descriptor: Descriptor
+}
+
+/** A server's directory with keys, configuration and certificate, in no roster yet. */
+export async function makeServer(name: string, port = 0): Promise<TestServer> {
+  const directory = join(scratch(), name)
+  const place = {
+    name,
+    url: `https://${name}.test:7443`,
+    operator: `${name} operator`,
+    cloud: `${name} cloud`,
+    jurisdiction: `${name} land`,
+  }
+  const options = { directory, place, seal: seal(), randomness: systemRandomness }
+  const descriptor = await initialiseServer(options)
+  certify(directory)
+  const config = { version: 1, listen: { port }, tls: { certificate: "tls.crt", key: "tls.key" } }
+  writeFileSync(join(directory, "server.json"), JSON.stringify(config), { mode: 0o600 })
+  return { directory, descriptor }
+}
+
+export function rosterOf(servers: readonly TestServer[], minSigners: number): Roster {
+  return {
+    rosterEpoch: 1,
+    minSigners,
+    members: servers.map(({ descriptor }, i) => ({ identifier: i + 1, ...descriptor })),
+    placement: {
+      distinctOperators: false,
+      distinctClouds: false,
+      distinctJurisdictions: false,
+    },
+    previousDigest: new Uint8Array(32),
+    createdAt: Date.now(),
+  }
+}
+
+/** Every server signs the roster and installs it, as operators would one after the other. */
+export async function enrol(
+  servers: readonly TestServer[],
+  roster: Roster,
+): Promise<RosterBundle> {
+  const encoded = encodeRoster(roster)
+  const signatures = []
+  for (const { directory } of servers) {
+    const unsealed = await unsealServer(directory, seal(), systemRandomness)
+    signatures.push(signRosterAs(unsealed, encoded, systemRandomness))
+    await unsealed.close()
+  }
+  const bundle = joinRoster(signatures)
+  for (const { directory } of servers) {
+    const unsealed = await unsealServer(directory, seal(), systemRandomness)
+    await installRoster(unsealed, bundle)
+    await unsealed.close()
+  }
+  return bundle
+}
+
+export function testConfig(changes: Partial<ServerConfig> = {}): ServerConfig {
+  return {
+    ...parseConfig({
+      version: 1,
+      listen: { port: 0 },
+      tls: { certificate: "tls.crt", key: "tls.key" },
+    }),
+    ...changes,
+  }
+}
+
+export function start(
+  { directory }: TestServer,
+  changes: Partial<ServerConfig> = {},
+  events: EventSink = new RecordedEvents(),
+): Promise<RunningServer> {
+  return runServer({ directory, config: testConfig(changes), seal: seal(), events })
+}
