@@ -7,7 +7,7 @@ import { schnorr } from "@noble/curves/secp256k1.js"
 import fc from "fast-check"
 import { encodeEvidence } from "../src/evidence/evidence.ts"
 import { publicKeyOf, verify } from "../src/frost/aggregate.ts"
-import { type NonceState, nonceStateCodec } from "../src/frost/commitment.ts"
+import { commit, type NonceState, nonceStateCodec } from "../src/frost/commitment.ts"
 import { signingPackageCodec, signingPackageDigest } from "../src/frost/package.ts"
 import { sign } from "../src/frost/sign.ts"
 import { suiteOf } from "../src/frost/suites.ts"
@@ -188,6 +188,14 @@ test("nonces depend on the share and on the randomness", () => {
     return [toHex(state.hiding.expose()), toHex(state.binding.expose())]
   })
   assert.equal(new Set(nonces).size, 6)
+})
+
+test("committing takes exactly 96 bytes of randomness", () => {
+  const signer = participant(makeCluster(), 1)
+  for (const length of [0, 95, 97]) {
+    const randomness = new Uint8Array(length)
+    assert.throws(() => commit({ ...signer, rosterEpoch: ROSTER_EPOCH, randomness }), RangeError)
+  }
 })
 
 test("secrets of a nonce state print as redacted", () => {

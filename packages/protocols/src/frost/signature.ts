@@ -1,7 +1,7 @@
 import { type Element, type Scalar, verifySignature } from "@lockkeeper/crypto"
 import { type Bytes, concat, DecodeError } from "@lockkeeper/encoding"
 import { challengeOf } from "./binding.ts"
-import { hasEvenY, liftX, xOnly } from "./taproot.ts"
+import { liftX, xOnly } from "./taproot.ts"
 import type { SigningTarget } from "./target.ts"
 
 /** R || z, RFC 9591 Appendix A; x(R) || z in BIP340. */
@@ -32,11 +32,10 @@ export function verifyForTarget(target: SigningTarget, message: Bytes, signature
     throw error
   }
   const challenge = challengeOf(target, groupCommitment, message)
-  // z*G - c*Y = R
+  // z*G - c*Y = R, which is no identity and, lifted from its x-coordinate, has even y.
   const computed = group.linearCombination(
     [group.generator, verifyingKey],
     [z, group.negateScalar(challenge)],
   )
-  if (group.isIdentity(computed) || (suite.xOnly && !hasEvenY(computed))) return false
   return group.equal(computed, groupCommitment)
 }
