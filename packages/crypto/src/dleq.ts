@@ -79,7 +79,9 @@ export function dleqProve(
   const nonce = hashValueToScalar(group, "dleq/nonce", codec, nonceInput)
   const challenge = challengeOf(group, {
     ...open,
-    commitment: group.multiply(statement.base, nonce),
+    commitment: group.equal(statement.base, group.generator)
+      ? group.multiplyBase(nonce)
+      : group.multiply(statement.base, nonce),
     commitment2: group.multiply(statement.base2, nonce),
   })
   // z = r + c * s

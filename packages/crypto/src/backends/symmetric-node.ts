@@ -83,6 +83,32 @@ function publicKeyObject(publicKey: Uint8Array): KeyObject {
   return parsed
 }
 
+const BLOCK_LENGTH: Partial<Record<HashName, number>> = { sha256: 64, sha512: 128 }
+
+/**
+ * RFC 2104 over two one-shot hashes: half the time of a `createHmac`, which makes a key object for
+ * every call. H(key ^ opad || H(key ^ ipad || parts)); both inputs hold the key and are wiped.
+ */
+function hmac(name: HashName, key: Uint8Array, parts: readonly Uint8Array[]): Bytes {
+  const block = BLOCK_LENGTH[name]
+  if (block === undefined || key.length > block) {
+    const state = createHmac(name, key)
+    for (const part of parts) state.update(part)
+    return plain(state.digest())
+  }
+  const inner = concat(new Uint8Array(block), ...parts)
+  const outer = new Uint8Array(block)
+  for (let i = 0; i < block; i++) {
+    const byte = key[i] ?? 0
+    inner[i] = byte ^ 0x36
+    outer[i] = byte ^ 0x5c
+  }
+  const last = concat(outer, hash(name, inner, "buffer"))
+  const tag = plain(hash(name, last, "buffer"))
+  for (const spent of [inner, outer, last]) spent.fill(0)
+  return tag
+}
+
 export const symmetric: SymmetricBackend = {
   name: "node:crypto",
   hash(name, parts) {
@@ -92,11 +118,7 @@ export const symmetric: SymmetricBackend = {
     for (const part of parts) state.update(part)
     return plain(state.digest())
   },
-  hmac(name: HashName, key, parts) {
-    const state = createHmac(name, key)
-    for (const part of parts) state.update(part)
-    return plain(state.digest())
-  },
+  hmac,
   aesGcmSeal: (key, nonce, aad, plaintext) => seal(gcm(key), key, nonce, aad, plaintext),
   aesGcmOpen: (key, nonce, aad, sealed) => open(gcm(key), key, nonce, aad, sealed),
   chachaSeal: (key, nonce, aad, plaintext) => seal("chacha20-poly1305", key, nonce, aad, plaintext),
