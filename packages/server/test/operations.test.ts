@@ -3,8 +3,8 @@ import { test } from "node:test"
 import { accountListing, keyListings, listKeysBody } from "@lockkeeper/api"
 import { verifySignature } from "@lockkeeper/crypto"
 import { decode, encode, utf8 } from "@lockkeeper/encoding"
-import { startCluster } from "./cluster.ts"
 import { createKey, signWith } from "./flows.ts"
+import { startCluster } from "./memory-cluster.ts"
 import { expectKind, TestOwner, type TestSession } from "./owner.ts"
 
 const EMPTY = new Uint8Array(0)

@@ -32,7 +32,7 @@ import {
 import { type Bytes, decode, encode, utf8 } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 import type { Randomness } from "../src/ports/dependencies.ts"
-import { seededRandomness, type TestCluster, type TestServer } from "./cluster.ts"
+import { seededRandomness, type TestCluster, type TestServer } from "./memory-cluster.ts"
 
 const STRETCHING = { memoryKib: 19_456, passes: 2, lanes: 1 }
 

@@ -1,0 +1,154 @@
+import {
+  encodeRoster,
+  type Member,
+  type Roster,
+  type SignedRoster,
+  signRoster,
+} from "@lockkeeper/api"
+import { type Identifier, Secret, sha512 } from "@lockkeeper/crypto"
+import { type Bytes, concat, utf8 } from "@lockkeeper/encoding"
+import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
+import {
+  deriveSecrets,
+  generateSeeds,
+  type ServerSecrets,
+} from "../src/directory/server-secrets.ts"
+import { KeyServer } from "../src/key-server.ts"
+import type { Dependencies, Randomness } from "../src/ports/dependencies.ts"
+import type { RowStore } from "../src/ports/row-store.ts"
+import { SealedStore } from "../src/sealing/sealed-store.ts"
+import type { ServerSelf } from "../src/self.ts"
+
+/** Deterministic bytes for tests: SHA-512 in counter mode over a name. */
+export function seededRandomness(seed: string): Randomness {
+  let counter = 0
+  return {
+    bytes(length) {
+      const blocks: Bytes[] = []
+      for (let made = 0; made < length; made += 64)
+        blocks.push(sha512(utf8(`${seed}/${counter++}`)))
+      return concat(...blocks).slice(0, length)
+    },
+  }
+}
+
+export interface TestServer {
+  readonly identifier: Identifier
+  readonly server: KeyServer
+  readonly rows: RowStore
+  readonly store: SealedStore
+  readonly deps: Dependencies
+  readonly self: ServerSelf
+}
+
+export interface TestCluster {
+  readonly roster: Roster
+  readonly signed: SignedRoster
+  readonly servers: Map<Identifier, TestServer>
+  readonly clock: { time: number }
+  readonly secrets: readonly ServerSecrets[]
+}
+
+export interface ClusterOptions {
+  readonly servers?: number
+  readonly minSigners?: number
+  /** Wraps the rows of a server, to fail or to spy. */
+  readonly rows?: (identifier: Identifier) => RowStore
+}
+
+/** Key servers in this process, over stores in memory, with seeded randomness and a set clock. */
+export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
+  const { servers: n = 3, minSigners = 2, rows = () => new MemoryRowStore() } = options
+  const clock = { time: 1_700_000_000_000 }
+  const secrets = Array.from({ length: n }, (_, i) =>
+    deriveSecrets(generateSeeds(seededRandomness(`server ${i + 1}`))),
+  )
+  const roster = rosterOf(secrets, minSigners, clock.time)
+  const encoded = encodeRoster(roster)
+  const signatures = new Map(secrets.map((s, i) => [i + 1, signRoster(encoded, s.identity)]))
+  const signed: SignedRoster = { roster: encoded, signatures }
+  const servers = new Map<Identifier, TestServer>()
+  for (const [i, own] of secrets.entries()) {
+    const identifier = i + 1
+    servers.set(
+      identifier,
+      await startServer({ identifier, own, roster, signed, clock, rows: rows(identifier) }),
+    )
+  }
+  return { roster, signed, servers, clock, secrets }
+}
+
+function rosterOf(secrets: readonly ServerSecrets[], minSigners: number, now: number): Roster {
+  const members = secrets.map(
+    (own, i): Member => ({
+      identifier: i + 1,
+      name: `server-${i + 1}`,
+      url: `https://127.0.0.1:${7000 + i}`,
+      identityKey: own.identity.publicKey,
+      channelKey: own.channelPublic,
+      opaqueKey: own.keyExchange.publicKey,
+      operator: `operator-${i + 1}`,
+      cloud: `cloud-${i + 1}`,
+      jurisdiction: `country-${i + 1}`,
+    }),
+  )
+  const free = { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false }
+  const previousDigest = new Uint8Array(32)
+  return { rosterEpoch: 1, minSigners, members, placement: free, previousDigest, createdAt: now }
+}
+
+interface Start {
+  readonly identifier: Identifier
+  readonly own: ServerSecrets
+  readonly roster: Roster
+  readonly signed: SignedRoster
+  readonly clock: { time: number }
+  readonly rows: RowStore
+}
+
+let started = 0
+
+/** One server over given rows; a second one over the same rows is a restart. */
+export async function startServer(start: Start): Promise<TestServer> {
+  const { identifier, own, roster, signed, clock, rows } = start
+  const randomness = seededRandomness(`randomness ${identifier} ${started++}`)
+  const key = new Secret(sha512(utf8(`key-encryption key ${identifier}`)).slice(0, 32))
+  const store = new SealedStore(rows, key, randomness)
+  const deps: Dependencies = {
+    clock: { now: () => clock.time },
+    randomness,
+    compute: { run: async (step) => step() },
+    store,
+    events: { event: () => undefined },
+  }
+  const seed = new Secret(sha512(utf8("enumeration seed")).slice(0, 32))
+  const self: ServerSelf = {
+    identifier,
+    roster,
+    signedRoster: signed,
+    identity: own.identity,
+    channelSecret: Secret.copyOf(own.channelSecret.expose()),
+    loginServer: {
+      identifier,
+      rosterEpoch: roster.rosterEpoch,
+      minSigners: roster.minSigners,
+      ake: own.keyExchange,
+      signer: own.identity,
+      fakes: { seed, epoch: roster.rosterEpoch },
+      stretching: { memoryKib: 19_456, passes: 2, lanes: 1 },
+    },
+  }
+  const server = new KeyServer(self, deps)
+  await server.start()
+  return { identifier, server, rows, store, deps, self }
+}
+
+/** Stops one server without ceremony and starts another over the same rows. */
+export async function restart(cluster: TestCluster, identifier: Identifier): Promise<TestServer> {
+  const { roster, signed, clock, secrets, servers } = cluster
+  const own = secrets[identifier - 1] as ServerSecrets
+  const { rows } = servers.get(identifier) as TestServer
+  const started = await startServer({ identifier, own, roster, signed, clock, rows })
+  servers.set(identifier, started)
+  return started
+}
