@@ -27,7 +27,7 @@ export function generateNonce(suite: Ciphersuite, randomness: Bytes, signingShar
  *
  * @param servers - the signers that hold shares of the polynomial, without the additive ones.
  */
-export function weightOf(
+function weightOf(
   suite: Ciphersuite,
   identifier: Identifier,
   servers: readonly Identifier[],
