@@ -123,6 +123,7 @@ function receiveShares(
       if (share === null || !isShare(group, vector, identifier, share)) complaints.push(dealer)
     }
   }
+  if (!right && complaints.length === 0) throw new Error("the own dealing does not fit its vector")
   for (const share of shares.values()) share?.fill(0)
   return {
     signingShare: right ? new Secret(sum) : null,
