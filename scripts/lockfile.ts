@@ -5,6 +5,7 @@ export interface LockedPackage {
   readonly link?: boolean
   readonly resolved?: string
   readonly optional?: boolean
+  readonly dev?: boolean
   readonly hasInstallScript?: boolean
   readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
@@ -55,4 +56,16 @@ function resolve(lock: Lockfile, from: string, name: string): string | null {
     if (entry) return entry.link ? (entry.resolved ?? path) : path
   }
   return null
+}
+
+/** Optional packages that an entry asks for and the lockfile lacks: `npm ci` refuses such a lockfile. */
+export function missingOptional(lock: Lockfile): { name: string; version: string; dev: boolean }[] {
+  const missing = new Map<string, { name: string; version: string; dev: boolean }>()
+  for (const [path, entry] of Object.entries(lock)) {
+    for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
+      if (resolve(lock, path, name) !== null) continue
+      missing.set(name, { name, version, dev: entry.dev === true })
+    }
+  }
+  return [...missing.values()]
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Lockfile, nameOf, productionTree } from "../lockfile.ts"
+import { type Lockfile, missingOptional, nameOf, productionTree } from "../lockfile.ts"
 import { workspacePackages } from "../workspace.ts"
 import type { Check } from "./check.ts"
 
@@ -95,9 +95,9 @@ export function comparePage(text: string, lock: Lockfile, shipped: ReadonlySet<s
   return problems
 }
 
-/** `@solana/*` covers a scope; anything else is a whole name. */
+/** `@solana/*` covers a scope, `litesvm-*` the builds for each platform; else a whole name. */
 const matches = (pattern: string, name: string) =>
-  pattern.endsWith("/*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern
+  /[/-]\*$/.test(pattern) ? name.startsWith(pattern.slice(0, -1)) : name === pattern
 
 function countAgainstBudgets(lock: Lockfile): { problems: string[]; notes: string[] } {
   const problems: string[] = []
@@ -121,6 +121,10 @@ export function inspectLock(lock: Lockfile, shipped: ReadonlySet<string>): strin
   return [
     ...scripts.map((path) => `${path} has an install script that is not known to be unneeded`),
     ...hosts.map(([path]) => `package-lock.json: ${path} names a registry host`),
+    ...missingOptional(lock).map(
+      ({ name }) =>
+        `package-lock.json lacks ${name}, so npm ci refuses it: node scripts/complete-lockfile.ts`,
+    ),
   ]
 }
 

@@ -70,6 +70,13 @@ test("an install script and a registry host in the lockfile are refused", () => 
   assert.equal(problems.length, 2)
 })
 
+test("a lockfile without an optional package that one of its entries names is refused", () => {
+  const incomplete = { "node_modules/left": { optionalDependencies: { "left-linux": "1.0.0" } } }
+  assert.match(inspectLock(incomplete, new Set()).join(), /lacks left-linux/)
+  const complete = { ...incomplete, "node_modules/left-linux": { version: "1.0.0" } }
+  assert.deepEqual(inspectLock(complete, new Set()), [])
+})
+
 test("only marked blocks are examples, each with its page and line", () => {
   const text = ["# Page", "```ts run", "run()", "```", "```ts", "no()", "```", "```ts check", "```"]
   assert.deepEqual(
