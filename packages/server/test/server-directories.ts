@@ -10,7 +10,12 @@ import { systemRandomness } from "../src/adapters/system.ts"
 import { parseConfig, type ServerConfig } from "../src/config/schema.ts"
 import type { Descriptor } from "../src/directory/descriptor.ts"
 import { initialiseServer } from "../src/directory/init.ts"
-import { installRoster, joinRoster, type RosterBundle, signRosterAs } from "../src/directory/roster.ts"
+import {
+  installRoster,
+  joinRoster,
+  type RosterBundle,
+  signRosterAs,
+} from "../src/directory/roster.ts"
 import { unsealServer } from "../src/directory/unseal.ts"
 import type { EventSink } from "../src/ports/dependencies.ts"
 import { type RunningServer, runServer } from "../src/run-server.ts"
@@ -94,10 +99,7 @@ export function rosterOf(servers: readonly TestServer[], minSigners: number): Ro
 }
 
 /** Every server signs the roster and installs it, as operators would one after the other. */
-export async function enrol(
-  servers: readonly TestServer[],
-  roster: Roster,
-): Promise<RosterBundle> {
+export async function enrol(servers: readonly TestServer[], roster: Roster): Promise<RosterBundle> {
   const encoded = encodeRoster(roster)
   const signatures = []
   for (const { directory } of servers) {
