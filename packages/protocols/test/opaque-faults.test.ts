@@ -225,6 +225,11 @@ test("what a relay may have altered names nobody, field by field", () => {
     must(combineLogin(login.state, foreign)).combined.faults[0]?.reason,
     "unknown-sender",
   )
+  const claimed = tamper(login, 1, withFrame({ identifier: 9 }))
+  const stranger = new Map(login.responses).set(9, get(claimed, 1))
+  assert.deepEqual(must(combineLogin(login.state, stranger)).combined.faults, [
+    { identifier: 9, reason: "unknown-sender", evidence: null },
+  ])
   const signedEpoch = lie(world, login, 2, withFrame({ rosterEpoch: 3 }))
   const { faults } = must(combineLogin(login.state, signedEpoch)).combined
   assert.deepEqual([faults[0]?.reason, faults[0]?.evidence], ["wrong-roster-epoch", null])

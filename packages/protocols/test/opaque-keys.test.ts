@@ -102,3 +102,17 @@ test("no key prints", () => {
   }
   assert.match(inspect(opened), /redacted/)
 })
+
+test("wraps take randomness and keys of their lengths, and no more than they hold", () => {
+  const { random, exportKey, accountId, keys } = scene("lengths")
+  const wrap = (length: number, storageKey = keys.storageKey) =>
+    wrapAccountKeys(exportKey, accountId, 1, { ...keys, storageKey }, random.bytes(length))
+  for (const length of [0, 12, 23, 25]) assert.throws(() => wrap(length), /randomness: 24 bytes/)
+  for (const length of [0, 31, 33]) {
+    assert.throws(() => wrap(24, random.secret(length)), /storage key: 32 bytes/)
+  }
+  const under = (length: number) =>
+    wrapUnderStorageKey(keys.storageKey, accountId, "big", random.secret(length), random.bytes(12))
+  assert.equal(under(4096).sealed.length, 4112)
+  assert.throws(() => under(4097), /more than a wrap holds/)
+})

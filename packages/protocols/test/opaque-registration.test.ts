@@ -8,9 +8,12 @@ import {
   acceptDealing,
   accountIdOf,
   activate,
+  answerLogin,
   confirmRegistration,
   type DealingExpectation,
+  finishRegistration,
   type Registration,
+  startLogin,
   startRegistration,
   verifyConfirmations,
 } from "../src/opaque/index.ts"
@@ -21,6 +24,7 @@ import {
   deal,
   expectation,
   get,
+  loginPlan,
   must,
   register,
   registrationPlan,
@@ -107,6 +111,15 @@ const wrongDealings: readonly [string, string, (s: Scene) => AccountDealing][] =
     "record digest missing",
     "wrong-record",
     (s) => changed(s, { recordDigests: without(s.registration.recordDigests, 1) }),
+  ],
+  [
+    "record digest under another server",
+    "wrong-record",
+    (s) => {
+      const { recordDigests } = s.registration
+      const moved = without(recordDigests, 1).set(7, get(recordDigests, 1))
+      return changed(s, { recordDigests: moved })
+    },
   ],
   [
     "record digest too many",
@@ -238,5 +251,44 @@ test("passwords of no bytes or too many are refused before anything is derived",
       () => startRegistration(plan, secretOf(password), world.random.bytes(128)),
       /password is not 1 to 4096 bytes/,
     )
+  }
+})
+
+test("thresholds that the servers cannot meet are refused before anything is dealt", () => {
+  const { world, plan } = scene("threshold")
+  for (const minSigners of [0, 4]) {
+    const start = () =>
+      startRegistration(
+        { ...plan, minSigners },
+        secretOf("pw"),
+        world.random.bytes(64 * minSigners),
+      )
+    assert.throws(start, /minSigners out of range/)
+  }
+})
+
+test("randomness of another length is refused: nothing is ever padded or cut", () => {
+  const { world, plan, keys } = scene("randomness")
+  const { random } = world
+  for (const length of [0, 127, 129]) {
+    const start = () => startRegistration(plan, secretOf("pw"), random.bytes(length))
+    assert.throws(start, /randomness/)
+  }
+  const started = startRegistration(plan, secretOf("pw"), random.bytes(128))
+  for (const length of [0, 55, 57]) {
+    const finish = () =>
+      finishRegistration(started.state, started.toStretch, keys, random.bytes(length))
+    assert.throws(finish, /randomness: 56 bytes/)
+  }
+  for (const length of [0, 64 * 4 - 1, 64 * 4 + 1]) {
+    const login = () => startLogin(loginPlan(world, "a"), secretOf("pw"), random.bytes(length))
+    assert.throws(login, /randomness does not fit/)
+  }
+  const { accountId, binding } = plan
+  const { ke1 } = startLogin(loginPlan(world, "a"), secretOf("pw"), random.bytes(64 * 4))
+  const question = { accountId, binding, ke1: get(ke1, 1) }
+  for (const length of [0, 127, 129]) {
+    const answer = () => answerLogin(get(world.servers, 1), question, null, random.bytes(length))
+    assert.throws(answer, /randomness: 128 bytes/)
   }
 })

@@ -47,7 +47,7 @@ export interface RegistrationRecord {
   readonly envelope: Envelope
 }
 
-export const envelopeCodec: Codec<Envelope> = struct<Envelope>({
+const envelopeCodec: Codec<Envelope> = struct<Envelope>({
   nonce: fixedBytes(NONCE_LENGTH),
   authTag: fixedBytes(MAC_LENGTH),
 })

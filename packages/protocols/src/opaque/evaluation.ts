@@ -77,7 +77,7 @@ export const evaluationStatementCodec: Codec<EvaluationStatement> = struct<Evalu
 })
 
 /** The outer frame: what a server says about its evaluation, outside KE2 and its preamble. */
-export interface EvaluationFrame {
+interface EvaluationFrame {
   readonly identifier: Identifier
   readonly rosterEpoch: number
   readonly shownVersion: number
@@ -173,7 +173,6 @@ export function evaluationFault(statement: EvaluationStatement): string | null {
   } catch (error) {
     return because("vector", error)
   }
-  if (elements.length === 0) return "vector: empty"
   try {
     const checked = dleqStatement(scopeOf(statement), {
       public: feldmanPublicShare(ristretto255, elements, identifier),

@@ -77,7 +77,7 @@ export const ke2Codec: Codec<Ke2> = struct<Ke2>({
 })
 
 /** What both ends bind their keys to besides the messages. */
-export interface Transcript {
+interface Transcript {
   readonly context: Bytes
   readonly clientIdentity: Bytes
   readonly serverIdentity: Bytes
@@ -123,7 +123,7 @@ function deriveSecret(secret: Bytes, label: string, transcriptHash: Bytes): Byte
 }
 
 /** `DeriveKeys` and both MACs, RFC 9807 Sections 6.4.2.2, 6.4.3 and 6.4.4. Wipes the products. */
-export function scheduleKeys(products: readonly Element[], transcript: Transcript): ExchangeKeys {
+function scheduleKeys(products: readonly Element[], transcript: Transcript): ExchangeKeys {
   const ikm = concat(...products)
   for (const product of products) product.fill(0)
   const none = new Uint8Array(0)

@@ -7,7 +7,6 @@ export const ELEMENT_LENGTH = 32
 export const MAC_LENGTH = 64
 export const HASH_LENGTH = 64
 export const KE1_LENGTH = 96
-export const KE2_LENGTH = 320
 export const KE3_LENGTH = 64
 
 /** Labels of RFC 9807, Sections 4 and 6. */
