@@ -38,8 +38,8 @@ function install() {
   const npm = process.env.npm_execpath
   const args = ["ci", "--loglevel=error", "--no-audit", "--no-fund"]
   const result = npm?.endsWith(".js")
-    ? spawnSync(process.execPath, [npm, ...args], { cwd: root, stdio: ["ignore", 2, 2] })
-    : spawnSync("npm", args, { cwd: root, stdio: ["ignore", 2, 2] })
+    ? spawnSync(process.execPath, [npm, ...args], { cwd: root, stdio: ["ignore", "ignore", 2] })
+    : spawnSync("npm", args, { cwd: root, stdio: ["ignore", "ignore", 2] })
   if (result.status !== 0) {
     console.error("npm ci failed; the lines above say why. Is the npm registry reachable?")
     process.exit(1)
