@@ -343,6 +343,17 @@ test("a login bound to another roster or account ends without any session", () =
   assert.throws(() => answer(world, server, "bob", ke1, record), /another account/)
 })
 
+test("an answer about another account, to the same KE1, is not taken for this one", () => {
+  const { world, login } = scene("account")
+  const bob = register(world, "bob", PASSWORD)
+  const server = get(world.servers, 2)
+  const { response } = answer(world, server, "bob", get(login.ke1, 2), get(bob.records, 2))
+  const { faults } = must(
+    combineLogin(login.state, new Map(login.responses).set(2, response)),
+  ).combined
+  assert.deepEqual(faults, [{ identifier: 2, reason: "wrong-signature", evidence: null }])
+})
+
 test("KE3 is judged once, by one server, for one login", () => {
   const { world, account, login } = scene("ke3")
   const { sessions } = must(conclude(login.state, login.responses))

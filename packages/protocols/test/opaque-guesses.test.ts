@@ -124,6 +124,7 @@ test("an adversary that spreads its guesses evenly reaches the bound: it is not 
   assert.equal(guessBound({ servers: 3, minSigners: 2, corrupt: 0, limit: 10 }), 15)
   assert.equal(guessBound({ servers: 3, minSigners: 2, corrupt: 1, limit: 10 }), 20)
   assert.equal(guessBound({ servers: 3, minSigners: 2, corrupt: 2, limit: 10 }), Infinity)
+  assert.equal(guessBound({ servers: 3, minSigners: 2, corrupt: 3, limit: 10 }), Infinity)
 })
 
 test("guesses possible: what t servers together still allow", () => {
@@ -132,6 +133,7 @@ test("guesses possible: what t servers together still allow", () => {
   assert.equal(guessesPossible([10, 1, 0], 2), 1)
   assert.equal(guessesPossible([0, 0, 0], 2), 0)
   assert.equal(guessesPossible([3], 1), 3)
+  assert.throws(() => guessesPossible([3], 0), /minSigners below 1/)
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 12 }), { minLength: 1, maxLength: 6 }), (remaining) => {
       for (let t = 1; t <= remaining.length; t++) {

@@ -74,6 +74,7 @@ export function guessBound(input: {
  * sum of min(r_i, m) >= t * m. What a client shows as guesses remaining.
  */
 export function guessesPossible(remaining: readonly number[], minSigners: number): number {
+  if (minSigners < 1) throw new RangeError("minSigners below 1")
   const enough = (m: number) =>
     remaining.reduce((sum, r) => sum + Math.min(r, m), 0) >= minSigners * m
   let possible = 0
