@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { spawnAgent } from "./agent/spawn.ts"
 import { run } from "./program.ts"
-import { connectKeeper } from "./sdk.ts"
 import { processTerminal } from "./terminal.ts"
 
 const interrupted = new AbortController()
@@ -12,6 +11,7 @@ process.exitCode = await run(process.argv.slice(2), {
   environment: process.env,
   terminal: processTerminal(),
   signal: interrupted.signal,
-  connect: connectKeeper,
+  // Loaded only by commands that need it: help and `server run` start without the SDK.
+  connect: async (address) => (await import("./sdk.ts")).connectKeeper(address),
   spawnAgent,
 })

@@ -26,11 +26,21 @@ export interface SignOrder {
   readonly merkleRoot: Bytes | null
 }
 
+/** A server that did not do its part, although others finished the work. */
+export interface IncidentView {
+  readonly server: number
+  readonly name: string
+  readonly message: string
+  /** File whose contents prove the server at fault to anyone, or null where nothing is proven. */
+  readonly evidence: string | null
+}
+
 /** A signature that was verified before it was handed over. */
 export interface SignatureView {
   readonly signature: Bytes
   /** Identifiers of the servers that took part. */
   readonly signers: readonly number[]
+  readonly incidents: readonly IncidentView[]
 }
 
 /** What a logged-in owner can do, wherever the session is held: in this process or in the agent. */
@@ -74,4 +84,6 @@ export interface KeeperAddress {
   readonly rosterPin: Bytes | null
   /** Path of the certificate authority, or null for the system's. */
   readonly ca: string | null
+  /** Directory where evidence against servers is kept. */
+  readonly evidence: string
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander"
 import { type CommandDefinition, define, type Host, type Report } from "./command.ts"
 import { addCompletion } from "./commands/completion.ts"
+import { addDev } from "./commands/dev.ts"
 import { addDoctor } from "./commands/doctor.ts"
 import { addEvidenceVerify } from "./commands/evidence-verify.ts"
 import { addHealth } from "./commands/health.ts"
@@ -11,8 +12,14 @@ import { addLogin } from "./commands/login.ts"
 import { addLogout } from "./commands/logout.ts"
 import { addPasswd } from "./commands/passwd.ts"
 import { addRegister } from "./commands/register.ts"
+import { addRosterCreate } from "./commands/roster-create.ts"
+import { addRosterInstall } from "./commands/roster-install.ts"
+import { addRosterJoin } from "./commands/roster-join.ts"
 import { addRosterShow } from "./commands/roster-show.ts"
+import { addRosterSign } from "./commands/roster-sign.ts"
 import { addRosterVerify } from "./commands/roster-verify.ts"
+import { addServerInit } from "./commands/server-init.ts"
+import { addServerRun } from "./commands/server-run.ts"
 import { addSign } from "./commands/sign.ts"
 import { addVerify } from "./commands/verify.ts"
 import { EXIT, EXIT_MEANINGS, exitCodeOf } from "./exit-codes.ts"
@@ -77,6 +84,7 @@ export function buildProgram(
   }
   const group = (name: string, summary: string) => under(program.command(name).description(summary))
   const root = under(program)
+  addDev(root)
   addRegister(root)
   addLogin(root)
   addLogout(root)
@@ -91,7 +99,14 @@ export function buildProgram(
   addDoctor(root)
   const roster = group("roster", "The list of key servers, and what is trusted about it")
   addRosterShow(roster)
+  addRosterCreate(roster)
+  addRosterSign(roster)
+  addRosterJoin(roster)
+  addRosterInstall(roster)
   addRosterVerify(roster)
+  const server = group("server", "Set up and run a key server")
+  addServerInit(server)
+  addServerRun(server)
   addEvidenceVerify(group("evidence", "Proofs that a key server broke the protocol"))
   addCompletion(program, (script) => out.write(script))
   return program

@@ -10,7 +10,8 @@ import {
 } from "@lockkeeper/api"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 
-const MAX_ROSTER_FILE = 131_072
+// A bundle carries one sealed seed for each pair of members.
+const MAX_ROSTER_FILE = 2_097_152
 
 /** A roster that every member has signed, with what clients pin. */
 export interface RosterFile {

@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import { LockKeeperError } from "@lockkeeper/api"
 import { remoteSession } from "./agent/remote-session.ts"
 import { agentSocket } from "./agent/socket.ts"
@@ -8,8 +9,8 @@ import type { Settings } from "./settings.ts"
 import { withProgress } from "./terminal.ts"
 
 /** Where the profile's key servers are. */
-export function addressOf({ roster, rosterPin, ca }: Settings): KeeperAddress {
-  return { roster, rosterPin, ca }
+export function addressOf({ home, roster, rosterPin, ca }: Settings): KeeperAddress {
+  return { roster, rosterPin, ca, evidence: join(home, "evidence") }
 }
 
 /** Runs `use` on a connection to the key servers and closes it whatever happens. */

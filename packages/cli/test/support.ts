@@ -119,7 +119,7 @@ export class LocalOwner implements OwnerSession {
     const key = this.keys.find((key) => toHex(key.keyId) === toHex(keyId))
     if (key === undefined) throw new LockKeeperError("not-found", "You have no such key.")
     const signature = new Uint8Array(sign(null, message, key.privateKey))
-    return { signature, signers: [1, 3] }
+    return { signature, signers: [1, 3], incidents: [] }
   }
 
   async changePassword(_: unknown, next: { expose(): Uint8Array }): Promise<void> {

@@ -26,7 +26,7 @@ import {
   union,
   utf8,
 } from "@lockkeeper/encoding"
-import type { KeeperAddress, KeyView, SignatureView, SignOrder } from "../owner.ts"
+import type { IncidentView, KeeperAddress, KeyView, SignatureView, SignOrder } from "../owner.ts"
 
 /** Longest password, bytes. */
 const MAX_PASSWORD = 1024
@@ -59,6 +59,7 @@ export const agentStart: Codec<AgentStart> = labelled(
       roster: text(MAX_PATH),
       rosterPin: nullable(fixedBytes(32)),
       ca: nullable(text(MAX_PATH)),
+      evidence: text(MAX_PATH),
     }),
     name: text(MAX_NAME),
     password: bytes(MAX_PASSWORD),
@@ -125,6 +126,13 @@ const keyView: Codec<KeyView> = struct<KeyView>({
   holders: identifiers,
 })
 
+const incidentView: Codec<IncidentView> = struct<IncidentView>({
+  server: u16,
+  name: text(64),
+  message: text(512),
+  evidence: nullable(text(MAX_PATH)),
+})
+
 export const agentReply: Codec<AgentReply> = labelled(
   "lockkeeper/agent-reply/v1",
   union<AgentReply>({
@@ -132,6 +140,10 @@ export const agentReply: Codec<AgentReply> = labelled(
     done: nothing,
     status: struct({ name: text(MAX_NAME), idleLeftMs: safeInteger }),
     keys: struct({ keys: list(keyView, MAX_KEYS) }),
-    signature: struct({ signature: bytes(128), signers: identifiers }),
+    signature: struct({
+      signature: bytes(128),
+      signers: identifiers,
+      incidents: list(incidentView, MAX_MEMBERS),
+    }),
   }),
 )

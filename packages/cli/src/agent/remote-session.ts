@@ -53,8 +53,8 @@ export async function remoteSession(
     listKeys: async (signal) => (await request({ kind: "list-keys" }, "keys", signal)).keys,
     showKey: (keyId, signal) => oneKey({ kind: "show-key", keyId }, signal),
     async sign(order, signal) {
-      const { signature, signers } = await request({ kind: "sign", ...order }, "signature", signal)
-      return { signature, signers }
+      const { kind: _, ...signed } = await request({ kind: "sign", ...order }, "signature", signal)
+      return signed
     },
     async changePassword(current, next, signal) {
       const secrets = { current: current.expose(), next: next.expose() }

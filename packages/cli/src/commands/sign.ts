@@ -59,8 +59,13 @@ async function sign(
     const signature = toHex(signed.signature)
     const { keyType, publicKey } = key
     const json = { keyId: toHex(key.keyId), keyType, publicKey: toHex(publicKey), signature }
+    const { signers, incidents } = signed
+    for (const { server, name, message, evidence } of incidents) {
+      const proof = evidence === null ? "" : ` Proof: lockkeeper evidence verify ${evidence}`
+      terminal.err.write(`note: server ${server} "${name}" took no part: ${message}${proof}\n`)
+    }
     const text = options.out === undefined ? `${signature}\n` : `Wrote ${options.out}.\n`
-    return report(text, { ...json, signers: signed.signers })
+    return report(text, { ...json, signers, incidents })
   })
 }
 

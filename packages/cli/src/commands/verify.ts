@@ -1,7 +1,7 @@
 import { KEY_TYPES, type KeyType, LockKeeperError } from "@lockkeeper/api"
 import { type Element, edwards25519, secp256k1 } from "@lockkeeper/crypto"
 import { type Bytes, concat, DecodeError } from "@lockkeeper/encoding"
-import { type PublicKeyPackage, verify } from "@lockkeeper/protocols"
+import { frost, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { type AddCommands, option, report } from "../command.ts"
 import { EXIT } from "../exit-codes.ts"
 import { MESSAGE_OPTIONS, type MessageOptions, readMessage } from "../message.ts"
@@ -42,7 +42,7 @@ export const addVerify: AddCommands = (add) =>
           remedy: "Leave out --taproot and --merkle-root.",
         })
       }
-      const valid = verify(key, message, signature, tweakOf(root))
+      const valid = frost.verify(key, message, signature, tweakOf(root))
       if (valid) return report("The signature is valid.\n", { valid })
       return report("The signature is NOT valid.\n", { valid }, EXIT.verification)
     },

@@ -1,0 +1,34 @@
+import { decodeRoster, rosterDigest } from "@lockkeeper/api"
+import { toHex } from "@lockkeeper/encoding"
+import { type AddCommands, option, report } from "../command.ts"
+import { writeNewFile } from "../output-file.ts"
+import { PASSPHRASE_OPTION, passphraseFor } from "../passphrase.ts"
+import { readRosterBytes } from "../roster-file.ts"
+import { signRosterFile, withServer } from "../server-directory.ts"
+import { withProgress } from "../terminal.ts"
+
+/** `lockkeeper roster sign DIR ROSTER`: one member's consent to the roster. */
+export const addRosterSign: AddCommands = (add) =>
+  add<{ out: string; passphraseFile?: string }>({
+    usage: "sign",
+    summary: "Sign an unsigned roster with a server's identity key",
+    arguments: [
+      ["<directory>", "the server's directory"],
+      ["<roster>", "the unsigned roster"],
+    ],
+    options: [
+      option("--out <path>", "where to write the signature").makeOptionMandatory(),
+      PASSPHRASE_OPTION,
+    ],
+    examples: ["lockkeeper roster sign ./server-1 roster.unsigned --out alpha.signature"],
+    async run(context, { out, passphraseFile }, [directory = "", file = ""]) {
+      const encoded = readRosterBytes(file)
+      decodeRoster(encoded)
+      const passphrase = await passphraseFor(context, passphraseFile, "existing")
+      const work = () =>
+        withServer(directory, passphrase, (unsealed) => signRosterFile(unsealed, encoded))
+      writeNewFile(out, await withProgress(context.terminal, "Signing the roster", work), "out")
+      const digest = toHex(rosterDigest(encoded))
+      return report(`Signed the roster with digest ${digest}.\nWrote ${out}.\n`, { out, digest })
+    },
+  })

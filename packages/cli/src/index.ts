@@ -1,0 +1,2 @@
+export { type Cluster, type ClusterOptions, defaultThreshold, startCluster } from "./dev/cluster.ts"
+export type { ServerProcess } from "./dev/server-process.ts"

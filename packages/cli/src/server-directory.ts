@@ -1,0 +1,71 @@
+import { type Roster, signedRosterCodec } from "@lockkeeper/api"
+import type { Secret } from "@lockkeeper/crypto"
+import { type Bytes, decode, encode } from "@lockkeeper/encoding"
+import {
+  type Argon2Cost,
+  type Descriptor,
+  initialiseServer,
+  installRoster,
+  joinRoster,
+  PassphraseSeal,
+  rosterBundleCodec,
+  rosterSignatureCodec,
+  type ServerPlace,
+  signRosterAs,
+  systemRandomness,
+  type Unsealed,
+  unsealServer,
+} from "@lockkeeper/server"
+
+/** Makes a key server's directory. @param cost - of a guess at the passphrase, or the default. */
+export async function initialise(
+  directory: string,
+  place: ServerPlace,
+  passphrase: Secret,
+  cost?: Argon2Cost,
+): Promise<Descriptor> {
+  const seal = new PassphraseSeal(passphrase, systemRandomness, cost)
+  try {
+    return await initialiseServer({ directory, place, seal, randomness: systemRandomness })
+  } finally {
+    await seal.close()
+  }
+}
+
+/** Runs `use` on the unsealed directory of a server that is not running, and seals it again. */
+export async function withServer<T>(
+  directory: string,
+  passphrase: Secret,
+  use: (unsealed: Unsealed) => Promise<T>,
+): Promise<T> {
+  const seal = new PassphraseSeal(passphrase, systemRandomness)
+  try {
+    const unsealed = await unsealServer(directory, seal, systemRandomness)
+    try {
+      return await use(unsealed)
+    } finally {
+      await unsealed.close()
+    }
+  } finally {
+    await seal.close()
+  }
+}
+
+/** A member's signature file for a roster, with its sealed parts of the roster-wide seed. */
+export async function signRosterFile(unsealed: Unsealed, roster: Bytes): Promise<Bytes> {
+  return encode(rosterSignatureCodec, signRosterAs(unsealed, roster, systemRandomness))
+}
+
+/** What clients take and what every member installs, from all members' signature files. */
+export function joinSignatures(files: readonly Bytes[]): { signed: Bytes; bundle: Bytes } {
+  const joined = joinRoster(files.map((file) => decode(rosterSignatureCodec, file)))
+  return {
+    signed: encode(signedRosterCodec, joined.signed),
+    bundle: encode(rosterBundleCodec, joined),
+  }
+}
+
+/** Makes the server follow the roster of a bundle. */
+export async function installBundle(unsealed: Unsealed, bundle: Bytes): Promise<Roster> {
+  return await installRoster(unsealed, decode(rosterBundleCodec, bundle))
+}
