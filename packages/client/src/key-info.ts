@@ -1,0 +1,97 @@
+import {
+  type Custody,
+  type KeyListing,
+  type KeyState,
+  type KeyType,
+  LockKeeperError,
+} from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, DecodeError, decode, equalBytes } from "@lockkeeper/encoding"
+import {
+  frost,
+  type KeyCertificate,
+  keyCertificateCodec,
+  verifyKeyCertificate,
+} from "@lockkeeper/protocols"
+import type { Trust } from "./trust.ts"
+
+/** What each custody means for the owner, to be shown wherever a key is. */
+export const CUSTODY_MEANING: Readonly<Record<Custody, string>> = {
+  custodial:
+    "The key servers hold all shares: any minSigners of them could sign together without the " +
+    "owner. They do so only on the owner's signed request.",
+}
+
+/** A key whose certificate was verified: every holder signed that these parts belong together. */
+export interface KeyInfo {
+  /** 32 bytes. */
+  readonly keyId: Bytes
+  readonly keyType: KeyType
+  readonly label: string
+  readonly custody: Custody
+  readonly custodyMeaning: string
+  readonly state: KeyState
+  /** Milliseconds since the Unix epoch, by a server's clock. */
+  readonly createdAt: number
+  /** 32 bytes: an Ed25519 public key, or a BIP340 x-only key before any Taproot tweak. */
+  readonly publicKey: Bytes
+  /** How many of the holders a signature takes. */
+  readonly minSigners: number
+  readonly holders: readonly Identifier[]
+  readonly certificate: KeyCertificate
+}
+
+/** A listing without its certificate. */
+export type KeyFacts = Omit<KeyListing, "certificate">
+
+/**
+ * A listed key, if everyone who holds a share of it has signed the same public outcome, with a
+ * threshold the roster asks for. Otherwise the reason: the listing is worth nothing then.
+ */
+export function openListing(
+  { roster, verifyKeys }: Trust,
+  facts: KeyFacts,
+  certificate: KeyCertificate | Bytes,
+): { readonly key: KeyInfo } | { readonly reason: string } {
+  const decoded = certificate instanceof Uint8Array ? decodeCertificate(certificate) : certificate
+  if (decoded === null) return { reason: "malformed-certificate" }
+  const verified = verifyKeyCertificate(decoded, verifyKeys)
+  if (!verified.ok) return { reason: verified.abort.reason }
+  const { keyId, keyType, minSigners, verifyingShares } = verified.value
+  // A server alone could certify a key that it holds alone.
+  if (minSigners < roster.minSigners) return { reason: "wrong-threshold" }
+  if (!equalBytes(keyId, facts.keyId)) return { reason: "wrong-key" }
+  const publicKey = frost.publicKeyOf(verified.value)
+  if (publicKey === null || (keyType !== "ed25519" && keyType !== "bip340")) {
+    return { reason: "wrong-key-type" }
+  }
+  const { label, custody, state, createdAt } = facts
+  const key: KeyInfo = {
+    ...{ keyId, keyType, label, custody, custodyMeaning: CUSTODY_MEANING[custody] },
+    ...{ state, createdAt, publicKey, minSigners },
+    holders: [...verifyingShares.keys()],
+    certificate: decoded,
+  }
+  return { key }
+}
+
+function decodeCertificate(encoded: Bytes): KeyCertificate | null {
+  try {
+    return decode(keyCertificateCodec, encoded)
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    return null
+  }
+}
+
+/** Bytes where bytes are due: a hexadecimal string has another length and another meaning. */
+export function bytesOf(value: unknown, field: string, length?: number): Bytes {
+  if (value instanceof Uint8Array && (length === undefined || value.length === length)) {
+    return new Uint8Array(value)
+  }
+  const what = length === undefined ? "a Uint8Array" : `a Uint8Array of ${length} bytes`
+  throw new LockKeeperError("invalid-request", `\`${field}\` is not ${what}.`, {
+    field,
+    remedy: "Decode text to bytes first, for example with fromHex.",
+  })
+}

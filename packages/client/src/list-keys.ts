@@ -1,0 +1,169 @@
+import {
+  type KeyListing,
+  keyListing,
+  keyListings,
+  LockKeeperError,
+  listKeysBody,
+  MAX_PAGE,
+  showKeyBody,
+} from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, type Codec, DecodeError, decode, encode, toHex } from "@lockkeeper/encoding"
+import { publicKeyPackageCodec } from "@lockkeeper/protocols"
+import { gather, notEnough } from "./gather.ts"
+import type { IncidentLog } from "./incidents.ts"
+import { type KeyInfo, openListing } from "./key-info.ts"
+import { MAX_PAGES } from "./limits.ts"
+import type { Principal } from "./principal.ts"
+
+type Listings = readonly KeyListing[]
+
+/** Keys that enough servers agree on, and ids of those that fewer listed. */
+export interface Agreed {
+  readonly keys: readonly KeyInfo[]
+  readonly unconfirmed: readonly Bytes[]
+}
+
+/**
+ * The account's keys. A key is shown when its certificate holds and t servers list it for this
+ * account, so that no server alone can invent a key, put another account's in its place, or hide one.
+ */
+export function listKeys(
+  principal: Principal,
+  signal: AbortSignal,
+  incidents: IncidentLog,
+): Promise<Agreed> {
+  return agree(principal, signal, incidents, (server, limited) =>
+    pagesFrom(principal, server, limited),
+  )
+}
+
+/** One key, under the same conditions. @throws LockKeeperError `not-found`. */
+export async function showKey(
+  principal: Principal,
+  keyId: Bytes,
+  signal: AbortSignal,
+  incidents: IncidentLog,
+): Promise<KeyInfo> {
+  const body = encode(showKeyBody, { keyId })
+  const request = principal.request("keys.show", principal.servers.all, body)
+  const { keys } = await agree(principal, signal, incidents, async (server, limited) => {
+    try {
+      const { output } = await principal.act(server, request, 1, new Uint8Array(0), limited)
+      return [readFrom(server, keyListing, output)]
+    } catch (error) {
+      // A server that holds no share of the key does not know it: an answer like any other.
+      if (error instanceof LockKeeperError && error.code === "not-found") return []
+      throw error
+    }
+  })
+  const key = keys.find((candidate) => toHex(candidate.keyId) === toHex(keyId))
+  if (key !== undefined) return key
+  throw new LockKeeperError("not-found", "The account has no such key.", {
+    field: "keyId",
+    remedy: "List the account's keys.",
+  })
+}
+
+async function pagesFrom(
+  principal: Principal,
+  server: Identifier,
+  signal: AbortSignal,
+): Promise<Listings> {
+  const all: KeyListing[] = []
+  let after: Bytes | null = null
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const body: Bytes = encode(listKeysBody, { after, limit: MAX_PAGE })
+    const request = principal.request("keys.list", [server], body)
+    const { output } = await principal.act(server, request, 1, new Uint8Array(0), signal)
+    const listings: Listings = readFrom(server, keyListings, output)
+    all.push(...listings)
+    if (listings.length < MAX_PAGE) return all
+    after = (listings.at(-1) as KeyListing).keyId
+  }
+  throw new LockKeeperError("too-large", "The account has more keys than can be listed.", {
+    server,
+    field: "keys",
+  })
+}
+
+function readFrom<T>(server: Identifier, codec: Codec<T>, output: Bytes): T {
+  try {
+    return decode(codec, output)
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause
+    throw new LockKeeperError("untrusted-server", "The server's listing is malformed.", {
+      server,
+      cause,
+    })
+  }
+}
+
+async function agree(
+  principal: Principal,
+  signal: AbortSignal,
+  incidents: IncidentLog,
+  ask: (server: Identifier, signal: AbortSignal) => Promise<Listings>,
+): Promise<Agreed> {
+  const { servers } = principal
+  const { minSigners, all, trust } = servers
+  const opened = new Map<KeyListing, KeyInfo | null>()
+  const open = (server: Identifier, listing: KeyListing): KeyInfo | null => {
+    const known = opened.get(listing)
+    if (known !== undefined) return known
+    const result = openListing(trust, listing, listing.certificate)
+    const key = "key" in result ? result.key : null
+    if ("reason" in result) incidents.suspected(server, result.reason)
+    opened.set(listing, key)
+    return key
+  }
+  const count = (answers: ReadonlyMap<Identifier, Listings>) => tally(answers, open)
+  const got = await gather(servers, {
+    order: servers.inOrder(all, minSigners),
+    need: minSigners,
+    // Where the first servers differ, the others are heard too.
+    isEnough: (answers) =>
+      answers.size >= minSigners &&
+      [...count(answers).values()].every(({ listedBy }) => listedBy.length >= minSigners),
+    signal,
+    ask,
+  })
+  for (const [server, error] of got.failures) incidents.failed(server, error)
+  for (const server of got.pending) incidents.silent(server)
+  if (got.answers.size < minSigners) throw notEnough(minSigners, got.answers.size, got.failures)
+  const counted = [...count(got.answers).values()]
+  const agreed = counted.filter(({ listedBy }) => listedBy.length >= minSigners)
+  const lone = counted.filter(({ listedBy }) => listedBy.length < minSigners)
+  for (const { listedBy } of lone) {
+    for (const server of listedBy) incidents.suspected(server, "unconfirmed-key")
+  }
+  return {
+    keys: agreed.map(({ key }) => key).sort((a, b) => a.createdAt - b.createdAt),
+    unconfirmed: lone.map(({ key }) => key.keyId),
+  }
+}
+
+interface Listed {
+  readonly key: KeyInfo
+  readonly listedBy: Identifier[]
+}
+
+/** Who lists which key: the same public outcome, label, custody and state. */
+function tally(
+  answers: ReadonlyMap<Identifier, Listings>,
+  open: (server: Identifier, listing: KeyListing) => KeyInfo | null,
+): ReadonlyMap<string, Listed> {
+  const listed = new Map<string, Listed>()
+  for (const [server, listings] of answers) {
+    for (const listing of listings) {
+      const key = open(server, listing)
+      if (key === null) continue
+      const outcome = toHex(encode(publicKeyPackageCodec, key.certificate.public))
+      const name = JSON.stringify([outcome, key.label, key.custody, key.state])
+      const entry = listed.get(name) ?? { key, listedBy: [] }
+      if (!entry.listedBy.includes(server)) entry.listedBy.push(server)
+      listed.set(name, entry)
+    }
+  }
+  return listed
+}

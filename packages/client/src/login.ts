@@ -1,0 +1,306 @@
+import { LockKeeperError, loginStatement, type SignedStatement } from "@lockkeeper/api"
+import { type Identifier, type Secret, verifySignature } from "@lockkeeper/crypto"
+import { type Bytes, DecodeError, decode, equalBytes } from "@lockkeeper/encoding"
+import { type Outcome, opaque } from "@lockkeeper/protocols"
+import { askAll, gather, notEnough } from "./gather.ts"
+import type { IncidentLog } from "./incidents.ts"
+import { throwIfCancelled, within } from "./patience.ts"
+import { type LoginResult, wipeKeys } from "./principal.ts"
+import { ServerSession } from "./server-session.ts"
+import type { Servers } from "./servers.ts"
+
+/** One server's answer to KE1, and the session it came in. */
+interface Answered {
+  readonly session: ServerSession
+  readonly response: Bytes
+  readonly guessesRemaining: number
+}
+
+/** What a server said after it had seen the password proven. */
+interface Finished {
+  readonly session: ServerSession
+  readonly statement: SignedStatement
+  readonly accountKeys: opaque.AccountKeys
+  readonly opaqueVersion: number
+  readonly expiresAt: number
+}
+
+export interface LoginOutcome {
+  readonly login: LoginResult
+  /** Most guesses that any server of this login counts as used up, this login's own not included. */
+  readonly failedGuesses: number
+}
+
+/**
+ * Logs in by threshold OPAQUE at a signer set; servers that fail, lie or are slow are replaced by
+ * others. Which servers are combined follows from their signed answers alone: subsets are never
+ * tried, so that no server can test the client's password against a key of its own choosing.
+ *
+ * @param password - as `spellPassword` gives it; stays the caller's.
+ * @throws LockKeeperError `wrong-password` with `guessesRemaining`, `locked`, `not-enough-servers`.
+ */
+export async function loginTo(
+  servers: Servers,
+  name: string,
+  password: Secret,
+  signal: AbortSignal,
+  incidents: IncidentLog,
+): Promise<LoginOutcome> {
+  const { trust, deps, minSigners } = servers
+  const accountId = opaque.accountIdOf(name)
+  const plan: opaque.LoginPlan = {
+    accountId,
+    binding: opaque.accountBinding(trust.digest, accountId),
+    rosterEpoch: trust.roster.rosterEpoch,
+    minSigners,
+    verifyKeys: trust.verifyKeys,
+    stretchingBounds: opaque.STRETCHING_BOUNDS,
+  }
+  const randomness = deps.randomness.bytes(opaque.loginRandomnessLength(plan.verifyKeys.size))
+  const { state, ke1 } = opaque.startLogin(plan, password, randomness)
+  randomness.fill(0)
+  const run = new LoginRun(servers, { name, accountId, state, ke1, signal, incidents })
+  try {
+    return await run.finish()
+  } finally {
+    opaque.wipeLogin(state)
+    run.endUnused()
+  }
+}
+
+interface LoginTask {
+  readonly name: string
+  readonly accountId: Bytes
+  readonly state: opaque.LoginState
+  readonly ke1: ReadonlyMap<Identifier, Bytes>
+  readonly signal: AbortSignal
+  readonly incidents: IncidentLog
+}
+
+class LoginRun {
+  readonly #servers: Servers
+  readonly #task: LoginTask
+  readonly #answered = new Map<Identifier, Answered>()
+  readonly #failures = new Map<Identifier, LockKeeperError>()
+  readonly #finished = new Map<Identifier, Finished>()
+  #kept = false
+
+  constructor(servers: Servers, task: LoginTask) {
+    this.#servers = servers
+    this.#task = task
+  }
+
+  async finish(): Promise<LoginOutcome> {
+    const { minSigners, all } = this.#servers
+    const order = this.#servers.inOrder(all, minSigners)
+    await this.#ask(order, minSigners)
+    for (;;) {
+      const result = await this.#attempt()
+      if (result !== null) return result
+      // Fewer than t of those asked are of use: now everyone is asked, once.
+      const unasked = all.filter((id) => !this.#answered.has(id) && !this.#failures.has(id))
+      if (unasked.length === 0) throw this.#failure()
+      await this.#ask(unasked, unasked.length)
+    }
+  }
+
+  /** Ends the sessions that did not become part of the login. */
+  endUnused(): void {
+    for (const [id, { session }] of this.#answered) {
+      if (!this.#kept || !this.#finished.has(id)) session.end()
+    }
+  }
+
+  async #ask(order: readonly Identifier[], need: number): Promise<void> {
+    const { signal, incidents } = this.#task
+    const { clock } = this.#servers.deps
+    const { callMs } = this.#servers.patience
+    const ask = (server: Identifier, stop: AbortSignal) =>
+      within(clock, callMs, stop, (limited) => this.#open(server, limited))
+    const got = await gather(this.#servers, { order, need, signal, ask })
+    for (const [server, answer] of got.answers) this.#answered.set(server, answer)
+    for (const [server, error] of got.failures) {
+      this.#failures.set(server, error)
+      incidents.failed(server, error)
+    }
+    for (const server of got.pending) incidents.silent(server)
+  }
+
+  async #open(server: Identifier, signal: AbortSignal): Promise<Answered> {
+    const { name, ke1 } = this.#task
+    const message = ke1.get(server) as Bytes
+    const issuedAt = this.#servers.deps.clock.now()
+    const payload = () =>
+      ({ kind: "login", issuedAt, name, shownVersion: 0, ke1: message }) as const
+    const { session, answer } = await ServerSession.open(this.#servers, server, payload, signal)
+    const { response, guessesRemaining } = answer
+    return { session, response, guessesRemaining }
+  }
+
+  /** Null when the servers asked so far cannot finish the login, but others might. */
+  async #attempt(): Promise<LoginOutcome | null> {
+    const { state, signal, incidents } = this.#task
+    if (this.#answered.size < this.#servers.minSigners) return null
+    const responses = new Map([...this.#answered].map(([id, { response }]) => [id, response]))
+    const outcome = opaque.combineLogin(state, responses)
+    if (!outcome.ok) {
+      incidents.aborted(outcome.abort)
+      return null
+    }
+    const { combined, toStretch, stretching } = outcome.value
+    for (const { identifier, reason, evidence } of combined.faults) {
+      if (evidence === null) incidents.suspected(identifier, reason)
+      else incidents.proven(evidence)
+    }
+    throwIfCancelled(signal)
+    const stretched = await this.#servers.deps.compute.stretch(toStretch, stretching)
+    toStretch.wipe()
+    throwIfCancelled(signal)
+    return this.#prove(opaque.finishLogin(combined, stretched))
+  }
+
+  async #prove(outcome: Outcome<opaque.FinishedLogin>): Promise<LoginOutcome | null> {
+    const { incidents } = this.#task
+    if (!outcome.ok) {
+      if (outcome.abort.reason === "wrong-password-or-envelope") throw this.#wrongPassword()
+      incidents.aborted(outcome.abort)
+      return null
+    }
+    const { exportKey, sessions, refused } = outcome.value
+    try {
+      for (const [server, reason] of refused) incidents.suspected(server, reason)
+      await this.#finishAt(sessions)
+      if (this.#finished.size < this.#servers.minSigners) return null
+      return this.#result(exportKey)
+    } finally {
+      exportKey.wipe()
+      for (const { sessionKey } of sessions.values()) sessionKey.wipe()
+    }
+  }
+
+  /** Sends KE3 to those that have not seen it: each takes it once. */
+  async #finishAt(sessions: ReadonlyMap<Identifier, opaque.LoginSession>): Promise<void> {
+    const { signal, incidents } = this.#task
+    const { clock } = this.#servers.deps
+    const { callMs } = this.#servers.patience
+    const waiting = [...sessions.keys()].filter((id) => !this.#finished.has(id))
+    const { answers, failures } = await askAll(this.#servers, waiting, (server) =>
+      within(clock, callMs, signal, (limited) =>
+        this.#finishOne(server, sessions.get(server) as opaque.LoginSession, limited),
+      ),
+    )
+    for (const [server, finished] of answers) this.#finished.set(server, finished)
+    for (const [server, error] of failures) {
+      incidents.failed(server, error)
+      this.#failures.set(server, error)
+      this.#answered.get(server)?.session.end()
+      this.#answered.delete(server)
+    }
+  }
+
+  async #finishOne(
+    server: Identifier,
+    { ke3, sessionKey }: opaque.LoginSession,
+    signal: AbortSignal,
+  ): Promise<Finished> {
+    const { session } = this.#answered.get(server) as Answered
+    const answer = await session.finishLogin(ke3, sessionKey, signal)
+    const { statement, opaqueVersion, expiresAt } = answer
+    if (!this.#isStatement(server, statement)) throw malformed(server, "statement")
+    return {
+      session,
+      statement,
+      accountKeys: decodeKeys(server, answer.accountKeys),
+      opaqueVersion,
+      expiresAt,
+    }
+  }
+
+  /** Whether the server signed that this account logged in at it: other servers will ask. */
+  #isStatement(server: Identifier, { statement, signature }: SignedStatement): boolean {
+    const { verifyKeys } = this.#servers.trust
+    if (!verifySignature(verifyKeys.get(server) as Bytes, statement, signature)) return false
+    try {
+      const said = decode(loginStatement, statement)
+      return said.server === server && equalBytes(said.accountId, this.#task.accountId)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      return false
+    }
+  }
+
+  /** Opens the account's keys from the first copy that is whole. */
+  #result(exportKey: Secret): LoginOutcome {
+    const { accountId, incidents } = this.#task
+    const finished = [...this.#finished].sort(([, a], [, b]) => b.opaqueVersion - a.opaqueVersion)
+    for (const [server, { accountKeys, opaqueVersion }] of finished) {
+      const opened = opaque.openAccountKeys(exportKey, accountId, accountKeys)
+      if (!opened.ok) {
+        incidents.suspected(server, opened.abort.reason)
+        continue
+      }
+      this.#kept = true
+      const login: LoginResult = {
+        accountId,
+        opaqueVersion,
+        keys: opened.value,
+        sessions: new Map(finished.map(([id, { session }]) => [id, session])),
+        statements: new Map(finished.map(([id, { statement }]) => [id, statement])),
+        expiresAt: Math.min(...finished.map(([, { expiresAt }]) => expiresAt)),
+      }
+      return { login, failedGuesses: this.#failedGuesses() }
+    }
+    throw new LockKeeperError(
+      "untrusted-server",
+      "The password is right, but no server returned the account's keys whole.",
+      { remedy: "Ask the operators: the servers of this login have lost or altered them." },
+    )
+  }
+
+  /** The login's own guess is back by now. */
+  #failedGuesses(): number {
+    const used = [...this.#answered.values()].map(
+      ({ guessesRemaining }) => opaque.DEFAULT_GUESS_LIMIT - 1 - guessesRemaining,
+    )
+    return Math.max(0, ...used)
+  }
+
+  #wrongPassword(): LockKeeperError {
+    const left = [...this.#answered.values()].map(({ guessesRemaining }) => guessesRemaining)
+    const guessesRemaining = Math.min(...left)
+    return new LockKeeperError("wrong-password", "The name or the password is wrong.", {
+      field: "password",
+      guessesRemaining,
+      remedy:
+        guessesRemaining === 0
+          ? "The account is locked for now; wait before you try again."
+          : "Check both, and the keyboard's layout, and try again.",
+    })
+  }
+
+  #failure(): LockKeeperError {
+    const { minSigners } = this.#servers
+    const locked = [...this.#failures.values()].find(({ code }) => code === "locked")
+    if (locked !== undefined) return locked
+    return notEnough(minSigners, this.#finished.size, this.#failures)
+  }
+}
+
+function malformed(server: Identifier, what: string): LockKeeperError {
+  return new LockKeeperError("untrusted-server", `The server's ${what} is malformed.`, { server })
+}
+
+function decodeKeys(server: Identifier, encoded: Bytes): opaque.AccountKeys {
+  try {
+    return decode(opaque.accountKeysCodec, encoded)
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    throw malformed(server, "copy of the account's keys")
+  }
+}
+
+/** Discards a login that nothing came of. */
+export function discardLogin({ sessions, keys }: LoginResult): void {
+  for (const session of sessions.values()) session.end()
+  wipeKeys(keys)
+}

@@ -1,0 +1,86 @@
+import { type LockKeeperError, type Member, memberOf, placementViolation } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import type { Dependencies, ServerLink } from "./dependencies.ts"
+import { DEMOTION_MS, type Patience } from "./limits.ts"
+import type { Trust } from "./trust.ts"
+
+/** The key servers of one roster: the links to them, and whom to ask first. */
+export class Servers {
+  readonly trust: Trust
+  readonly deps: Dependencies
+  readonly patience: Patience
+  readonly #links = new Map<Identifier, ServerLink>()
+  readonly #failedAt = new Map<Identifier, number>()
+  #turn: number
+
+  constructor(trust: Trust, deps: Dependencies, patience: Patience) {
+    this.trust = trust
+    this.deps = deps
+    this.patience = patience
+    // Clients that start at the same time do not all begin with the same servers.
+    this.#turn = deps.randomness.bytes(1)[0] as number
+  }
+
+  get minSigners(): number {
+    return this.trust.roster.minSigners
+  }
+
+  get all(): readonly Identifier[] {
+    return this.trust.roster.members.map(({ identifier }) => identifier)
+  }
+
+  member(identifier: Identifier): Member {
+    return memberOf(this.trust.roster, identifier)
+  }
+
+  link(identifier: Identifier): ServerLink {
+    const open = this.#links.get(identifier)
+    if (open !== undefined) return open
+    const link = this.deps.network.connect(this.member(identifier))
+    this.#links.set(identifier, link)
+    return link
+  }
+
+  /** Records how a call ended, so that servers which fail stand last in line for a while. */
+  report(identifier: Identifier, error: LockKeeperError | null): void {
+    if (error === null) this.#failedAt.delete(identifier)
+    else if (error.code === "unavailable") this.#failedAt.set(identifier, this.deps.clock.now())
+  }
+
+  /** Somebody else had to be asked beside it. */
+  reportSlow(identifier: Identifier): void {
+    this.#failedAt.set(identifier, this.deps.clock.now())
+  }
+
+  /**
+   * These servers in the order to ask them: rotated from call to call so that work is spread, those
+   * that failed lately last, and the first `size` of them a signer set the roster's placement rules
+   * allow, where there is one.
+   */
+  inOrder(among: readonly Identifier[], size: number): readonly Identifier[] {
+    const turn = this.#turn++ % Math.max(1, among.length)
+    const rotated = [...among.slice(turn), ...among.slice(0, turn)]
+    const now = this.deps.clock.now()
+    const isDemoted = (id: Identifier): boolean => {
+      const at = this.#failedAt.get(id)
+      return at !== undefined && now - at < DEMOTION_MS
+    }
+    const ordered = [...rotated.filter((id) => !isDemoted(id)), ...rotated.filter(isDemoted)]
+    return this.#placed(ordered, size)
+  }
+
+  #placed(ordered: readonly Identifier[], size: number): readonly Identifier[] {
+    const chosen: Identifier[] = []
+    for (const id of ordered) {
+      if (chosen.length === size) break
+      if (placementViolation(this.trust.roster, [...chosen, id]) === null) chosen.push(id)
+    }
+    if (chosen.length < size) return ordered
+    return [...chosen, ...ordered.filter((id) => !chosen.includes(id))]
+  }
+
+  close(): void {
+    for (const link of this.#links.values()) link.close()
+    this.#links.clear()
+  }
+}

@@ -1,0 +1,393 @@
+import {
+  commitmentList,
+  LockKeeperError,
+  prepareBody,
+  requestDigest,
+  type SignedRequest,
+  signBody,
+  signStepInput,
+  signStepOutput,
+} from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, DecodeError, decode, encode } from "@lockkeeper/encoding"
+import { frost, type Message, messageCodec } from "@lockkeeper/protocols"
+import type { CommitmentPool } from "./commitments.ts"
+import { notEnough } from "./gather.ts"
+import type { IncidentLog } from "./incidents.ts"
+import type { KeyInfo } from "./key-info.ts"
+import { cancelled, throwIfCancelled } from "./patience.ts"
+import type { Logged, Principal } from "./principal.ts"
+
+export interface SignOrder {
+  readonly key: KeyInfo
+  readonly message: Bytes
+  /** See `SignBody.merkleRoot`. */
+  readonly merkleRoot: Bytes | null
+  readonly signal: AbortSignal
+  readonly incidents: IncidentLog
+}
+
+export interface Signed {
+  readonly signature: Bytes
+  /** What the signature verifies under, 32 bytes: the Taproot output key where one was asked for. */
+  readonly publicKey: Bytes
+  readonly signers: readonly Identifier[]
+  readonly log: readonly Logged[]
+}
+
+/** Most times the whole is begun again because servers had restarted and lost their nonces. */
+const MAX_RESTARTS = 2
+
+interface AskedAttempt {
+  readonly opened: frost.OpenedPackage
+  readonly shares: Map<Identifier, Message>
+  readonly log: Logged[]
+}
+
+/**
+ * Signs with t of the key's holders. One round trip when commitments are at hand; a signer that is
+ * slow, refuses or cheats costs another attempt with another signer set under the same request. The
+ * signature was verified under the key when it is returned.
+ */
+export async function sign(
+  principal: Principal,
+  pool: CommitmentPool,
+  order: SignOrder,
+): Promise<Signed> {
+  const run = new SignRun(principal, pool, order)
+  try {
+    return await run.finish()
+  } finally {
+    run.release()
+  }
+}
+
+function tweakOf(merkleRoot: Bytes | null): frost.Tweak {
+  if (merkleRoot === null) return frost.NO_TWEAK
+  if (merkleRoot.length === 0) return { kind: "key-path" }
+  return { kind: "merkle-root", root: merkleRoot }
+}
+
+class SignRun {
+  readonly #principal: Principal
+  readonly #pool: CommitmentPool
+  readonly #order: SignOrder
+  readonly #request: SignedRequest
+  readonly #digest: Bytes
+  #state: frost.RoastState
+  /** Attempts made before the last restart: their numbers are used up. */
+  #attemptBase = 0
+  #restarts = 0
+  #mustRestart = false
+  #over = false
+  readonly #held = new Map<Identifier, frost.OpenedCommitment>()
+  readonly #preparing = new Map<Identifier, { slow: boolean }>()
+  #asked = new Map<number, AskedAttempt>()
+  readonly #failures = new Map<Identifier, LockKeeperError>()
+  #wake = Promise.withResolvers<void>()
+
+  constructor(principal: Principal, pool: CommitmentPool, order: SignOrder) {
+    this.#principal = principal
+    this.#pool = pool
+    this.#order = order
+    const { keyId, holders, minSigners } = order.key
+    const { message, merkleRoot } = order
+    const body = encode(signBody, { keyId, message, merkleRoot })
+    this.#request = principal.request("sign", holders, body)
+    this.#digest = requestDigest(this.#request)
+    this.#state = frost.roastStart(minSigners, principal.servers.inOrder(holders, minSigners))
+  }
+
+  async finish(): Promise<Signed> {
+    const { signal } = this.#order
+    throwIfCancelled(signal)
+    const onCancel = (): void => this.#wake.reject(cancelled())
+    signal.addEventListener("abort", onCancel, { once: true })
+    try {
+      for (;;) {
+        if (this.#mustRestart) this.#restart()
+        this.#topUp()
+        const { state, step } = frost.roastNext(this.#state)
+        this.#state = state
+        if (step.kind === "give-up") throw this.#failure()
+        else if (step.kind === "ask") this.#ask(step.attempt, step.signers)
+        else if (step.kind === "check") this.#check(step.attempt, step.signers)
+        else if (step.kind === "aggregate") {
+          const signed = this.#aggregate(step.attempt)
+          if (signed !== null) return signed
+        } else await this.#wait()
+      }
+    } finally {
+      signal.removeEventListener("abort", onCancel)
+    }
+  }
+
+  /** Gives unused commitments back. Calls still open end by themselves and only fill the pool. */
+  release(): void {
+    this.#over = true
+    const { keyId } = this.#order.key
+    for (const [server, commitment] of this.#held) this.#pool.put(keyId, server, commitment)
+    this.#held.clear()
+  }
+
+  async #wait(): Promise<void> {
+    const busy = [...this.#state.standing.values()].some(({ kind }) => kind === "busy")
+    if (this.#preparing.size === 0 && !busy) throw this.#failure()
+    await this.#wake.promise
+    this.#wake = Promise.withResolvers<void>()
+    throwIfCancelled(this.#order.signal)
+  }
+
+  #observe(event: frost.RoastEvent): void {
+    this.#state = frost.roastObserve(this.#state, event)
+    this.#wake.resolve()
+  }
+
+  /** Whether an open attempt only waits for signers that are not slow. */
+  #isPromising(): boolean {
+    return this.#state.attempts.some(
+      ({ state, signers, answered }) =>
+        state === "open" &&
+        signers.every((id) => answered.includes(id) || this.#isActive(id, "busy")),
+    )
+  }
+
+  #isActive(id: Identifier, kind: "ready" | "busy"): boolean {
+    const standing = this.#state.standing.get(id)
+    if (standing?.kind !== kind) return false
+    return standing.kind !== "busy" || !standing.slow
+  }
+
+  /** Sees to it that t servers have a commitment ready, are at work, or are being asked for one. */
+  #topUp(): void {
+    if (this.#isPromising()) return
+    const { servers, minSigners, standing } = this.#state
+    const isComing = (id: Identifier) =>
+      this.#isActive(id, "ready") ||
+      this.#isActive(id, "busy") ||
+      this.#preparing.get(id)?.slow === false
+    let coming = servers.filter(isComing).length
+    for (const id of servers) {
+      if (coming >= minSigners) return
+      if (standing.get(id)?.kind !== "unknown" || this.#preparing.has(id)) continue
+      this.#obtainCommitment(id)
+      coming++
+    }
+  }
+
+  #obtainCommitment(server: Identifier): void {
+    const pooled = this.#pool.take(this.#order.key.keyId, server)
+    if (pooled === null) void this.#prepare(server)
+    else this.#hold(server, pooled)
+  }
+
+  async #prepare(server: Identifier): Promise<void> {
+    const waiting = { slow: false }
+    this.#preparing.set(server, waiting)
+    const stop = this.#afterPatience(server, () => {
+      waiting.slow = true
+      this.#wake.resolve()
+    })
+    try {
+      const { keyId } = this.#order.key
+      const body = encode(prepareBody, { keyId, count: 1 })
+      const request = this.#principal.request("sign.prepare", [server], body)
+      const none = new Uint8Array(0)
+      const { signal } = this.#order
+      const { output } = await this.#principal.act(server, request, 1, none, signal)
+      this.#keep(server, decode(commitmentList, output))
+      this.#preparing.delete(server)
+      if (!this.#over) this.#useCommitment(server)
+    } catch (error) {
+      this.#preparing.delete(server)
+      this.#exclude(server, error)
+    } finally {
+      stop()
+    }
+  }
+
+  #useCommitment(server: Identifier): void {
+    const commitment = this.#pool.take(this.#order.key.keyId, server)
+    if (commitment === null) this.#exclude(server, noCommitment(server))
+    else this.#hold(server, commitment)
+  }
+
+  #hold(server: Identifier, commitment: frost.OpenedCommitment): void {
+    this.#held.set(server, commitment)
+    this.#observe({ kind: "commitment", identifier: server })
+  }
+
+  /** Checks commitments once, when they arrive, and keeps the good ones. */
+  #keep(server: Identifier, encoded: readonly Bytes[]): void {
+    const { key, incidents } = this.#order
+    const { roster, verifyKeys } = this.#principal.servers.trust
+    const { rosterEpoch } = roster
+    const context = { public: key.certificate.public, verifyKeys, rosterEpoch }
+    for (const bytes of encoded) {
+      const opened = frost.openCommitment(decode(messageCodec, bytes), context)
+      if (!opened.ok) incidents.aborted(opened.abort)
+      else if (opened.value.commitment.identifier === server) {
+        this.#pool.put(key.keyId, server, opened.value)
+      }
+    }
+  }
+
+  #ask(attempt: number, signers: readonly Identifier[]): void {
+    const { key, message, merkleRoot } = this.#order
+    const commitments = signers.map((id) => this.#held.get(id) as frost.OpenedCommitment)
+    for (const id of signers) this.#held.delete(id)
+    const number = this.#attemptBase + attempt + 1
+    const prepared = frost.preparePackage(
+      {
+        rosterEpoch: this.#principal.servers.trust.roster.rosterEpoch,
+        requestDigest: this.#digest,
+        attempt: number,
+        message,
+        tweak: tweakOf(merkleRoot),
+      },
+      key.certificate.public,
+      commitments,
+    )
+    if (!prepared.ok) {
+      throw new LockKeeperError(
+        "invalid-request",
+        `It cannot be signed: ${prepared.abort.reason}.`,
+        {
+          field: prepared.abort.field,
+        },
+      )
+    }
+    const asked = { opened: prepared.value, shares: new Map<Identifier, Message>(), log: [] }
+    this.#asked.set(attempt, asked)
+    const signingPackage = encode(frost.signingPackageCodec, prepared.value.package)
+    for (const id of signers) void this.#askOne(id, attempt, asked, { number, signingPackage })
+  }
+
+  async #askOne(
+    server: Identifier,
+    attempt: number,
+    asked: AskedAttempt,
+    { number, signingPackage }: { readonly number: number; readonly signingPackage: Bytes },
+  ): Promise<void> {
+    const generation = this.#restarts
+    const isCurrent = (): boolean => !this.#over && generation === this.#restarts
+    const stop = this.#afterPatience(server, () => {
+      if (isCurrent()) this.#observe({ kind: "slow", identifier: server })
+    })
+    try {
+      const { keyId } = this.#order.key
+      // Each signature brings the commitment for the next one along.
+      const prepare = Math.min(1, this.#pool.room(keyId, server))
+      const input = encode(signStepInput, { signingPackage, prepare })
+      const { signal } = this.#order
+      const done = await this.#principal.act(server, this.#request, number, input, signal)
+      const { share, commitments } = decode(signStepOutput, done.output)
+      this.#keep(server, commitments)
+      if (!isCurrent()) return
+      asked.shares.set(server, decode(messageCodec, share))
+      asked.log.push({ server, log: done.log })
+      this.#principal.servers.report(server, null)
+      this.#observe({ kind: "share", identifier: server, attempt, spare: false })
+    } catch (error) {
+      if (!isCurrent()) return
+      if (isConflict(error) && this.#restarts < MAX_RESTARTS) this.#onLostNonces(server)
+      else this.#exclude(server, error)
+    } finally {
+      stop()
+    }
+  }
+
+  /** A restarted server is no worse than before: begin again with fresh commitments of it. */
+  #onLostNonces(server: Identifier): void {
+    this.#pool.drop(this.#order.key.keyId, server)
+    this.#mustRestart = true
+    this.#wake.resolve()
+  }
+
+  #restart(): void {
+    const { minSigners, servers, standing, attempts } = this.#state
+    const left = servers.filter((id) => standing.get(id)?.kind !== "excluded")
+    if (left.length < minSigners) throw this.#failure()
+    this.#mustRestart = false
+    this.#restarts++
+    this.#attemptBase += attempts.length
+    for (const [server, held] of this.#held) this.#pool.put(this.#order.key.keyId, server, held)
+    this.#held.clear()
+    this.#asked = new Map()
+    this.#state = frost.roastStart(minSigners, left)
+  }
+
+  #exclude(server: Identifier, error: unknown): void {
+    if (this.#over) return
+    if (error instanceof DecodeError) this.#order.incidents.suspected(server, "malformed-payload")
+    else if (error instanceof LockKeeperError) {
+      if (error.code === "cancelled" && this.#order.signal.aborted) return
+      this.#failures.set(server, error)
+      this.#order.incidents.failed(server, error)
+      this.#principal.servers.report(server, error)
+    } else {
+      this.#wake.reject(error)
+      return
+    }
+    this.#observe({ kind: "excluded", identifier: server })
+  }
+
+  #aggregate(attempt: number): Signed | null {
+    const { key, merkleRoot, incidents } = this.#order
+    const { verifyKeys } = this.#principal.servers.trust
+    const { opened, shares, log } = this.#asked.get(attempt) as AskedAttempt
+    const { certificate } = key
+    const outcome = frost.aggregate({ opened, shares, certificate, verifyKeys })
+    if (outcome.ok) {
+      const publicKey = frost.publicKeyOf(certificate.public, tweakOf(merkleRoot)) as Bytes
+      const signers = [...shares.keys()].sort((a, b) => a - b)
+      return { signature: outcome.value, publicKey, signers, log }
+    }
+    const { culprits, silent } = outcome.abort
+    incidents.aborted(outcome.abort)
+    this.#observe({ kind: "failed", attempt, unusable: [...culprits, ...silent] })
+    return null
+  }
+
+  #check(attempt: number, signers: readonly Identifier[]): void {
+    const { key, incidents } = this.#order
+    const { verifyKeys } = this.#principal.servers.trust
+    const { opened, shares } = this.#asked.get(attempt) as AskedAttempt
+    const unusable = signers.filter((id) => {
+      const input = { opened, certificate: key.certificate, verifyKeys }
+      const outcome = frost.verifyShare(input, id, shares.get(id) as Message)
+      if (!outcome.ok) incidents.aborted(outcome.abort)
+      return !outcome.ok
+    })
+    this.#observe({ kind: "checked", attempt, signers, unusable })
+  }
+
+  /** Runs `onSlow` unless the returned function is called before. */
+  #afterPatience(server: Identifier, onSlow: () => void): () => void {
+    const { deps, patience } = this.#principal.servers
+    const timer = new AbortController()
+    void deps.clock.wait(patience.hedgeMs, timer.signal).then(() => {
+      if (timer.signal.aborted || this.#over) return
+      this.#principal.servers.reportSlow(server)
+      this.#order.incidents.silent(server)
+      onSlow()
+    })
+    return () => timer.abort()
+  }
+
+  #failure(): LockKeeperError {
+    const { minSigners, servers, standing } = this.#state
+    const left = servers.filter((id) => standing.get(id)?.kind !== "excluded").length
+    return notEnough(minSigners, Math.min(left, minSigners - 1), this.#failures)
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof LockKeeperError && error.code === "conflict"
+}
+
+function noCommitment(server: Identifier): LockKeeperError {
+  return new LockKeeperError("untrusted-server", "The server gave no usable commitment.", {
+    server,
+  })
+}
