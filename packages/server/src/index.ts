@@ -21,6 +21,7 @@ export {
   rosterSignatureCodec,
   signRosterAs,
 } from "./directory/roster.ts"
+export { deriveSecrets, generateSeeds, type ServerSecrets } from "./directory/server-secrets.ts"
 export { type Unsealed, unsealServer } from "./directory/unseal.ts"
 export { endpointOf } from "./endpoint.ts"
 export { KeyServer } from "./key-server.ts"

@@ -1,0 +1,5 @@
+export { SimulatedNetwork } from "./network.ts"
+export { SeededRandomness } from "./seeded-randomness.ts"
+export { Trace, type TraceEntry } from "./trace.ts"
+export { VirtualClock } from "./virtual-clock.ts"
+export { World, type WorldOptions } from "./world.ts"
