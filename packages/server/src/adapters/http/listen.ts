@@ -42,7 +42,7 @@ function secureServer({ tls, limits }: HttpOptions): Http2SecureServer {
     // Browsers that do not get HTTP/2 still get TLS 1.3.
     allowHTTP1: true,
     minVersion: "TLSv1.3",
-    handshakeTimeout: 10_000,
+    handshakeTimeout: Math.min(10_000, limits.requestTimeoutMs),
     maxSessionMemory: 10,
     maxHeaderListPairs: 64,
     maxSessionInvalidFrames: 100,
@@ -53,7 +53,7 @@ function secureServer({ tls, limits }: HttpOptions): Http2SecureServer {
       initialWindowSize: 262_144,
       enablePush: false,
     },
-    headersTimeout: 10_000,
+    headersTimeout: Math.min(10_000, limits.requestTimeoutMs),
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: 60_000,
     maxHeaderSize: MAX_HEADER_BYTES,
