@@ -1,0 +1,183 @@
+import {
+  encodeRoster,
+  type Member,
+  type Roster,
+  rosterDigest,
+  type SignedRoster,
+  signedRosterCodec,
+  signRoster,
+} from "@lockkeeper/api"
+import { type Clock, type Dependencies, LockKeeper, type Patience } from "@lockkeeper/client"
+import { type Identifier, Secret, sha512 } from "@lockkeeper/crypto"
+import { type Bytes, concat, encode, utf8 } from "@lockkeeper/encoding"
+import {
+  deriveSecrets,
+  generateSeeds,
+  KeyServer,
+  MemoryRowStore,
+  type RowStore,
+  SealedStore,
+  type Dependencies as ServerDependencies,
+  type ServerSelf,
+  type ServerSecrets,
+} from "@lockkeeper/server"
+import { linkTo, type Wire } from "./wire.ts"
+
+/** Bytes that depend on the seed alone. */
+export function seededRandomness(seed: string): { bytes(length: number): Bytes } {
+  let counter = 0
+  return {
+    bytes(length) {
+      const blocks: Bytes[] = []
+      while (blocks.length * 64 < length) blocks.push(sha512(utf8(`${seed}/${counter++}`)))
+      return concat(...blocks).slice(0, length)
+    },
+  }
+}
+
+/** One real key server over a store in memory. */
+export interface TestServer {
+  readonly server: KeyServer
+  readonly store: SealedStore
+  readonly rows: RowStore
+  readonly self: ServerSelf
+}
+
+export interface ClusterOptions {
+  readonly servers?: number
+  readonly minSigners?: number
+  readonly roster?: Partial<Roster>
+  /** Wraps what a server computes: how a test makes it cheat in what it signs. */
+  readonly compute?: (identifier: Identifier) => ServerDependencies["compute"] | undefined
+}
+
+/** Runs what takes long at the cost of a test: the least stretching that clients accept. */
+const STRETCHING = { memoryKib: 19_456, passes: 2, lanes: 1 }
+
+/** Real key servers in this process; `wires` is the network, to be cut, slowed and counted. */
+export class TestCluster {
+  readonly roster: Roster
+  readonly signed: SignedRoster
+  readonly servers = new Map<Identifier, TestServer>()
+  readonly wires = new Map<Identifier, Wire>()
+  readonly #secrets: readonly ServerSecrets[]
+  readonly #options: ClusterOptions
+  #started = 0
+
+  private constructor(options: ClusterOptions) {
+    const { servers = 3, minSigners = 2 } = options
+    this.#options = options
+    this.#secrets = Array.from({ length: servers }, (_, i) =>
+      deriveSecrets(generateSeeds(seededRandomness(`server ${i + 1}`))),
+    )
+    this.roster = { ...rosterOf(this.#secrets, minSigners), ...options.roster }
+    const encoded = encodeRoster(this.roster)
+    const signatures = this.#secrets.map((s, i) => [i + 1, signRoster(encoded, s.identity)] as const)
+    this.signed = { roster: encoded, signatures: new Map(signatures) }
+  }
+
+  static async start(options: ClusterOptions = {}): Promise<TestCluster> {
+    const cluster = new TestCluster(options)
+    for (const { identifier } of cluster.roster.members) {
+      await cluster.#startServer(identifier, new MemoryRowStore())
+      cluster.wires.set(identifier, { calls: 0 })
+    }
+    return cluster
+  }
+
+  get signedRoster(): Bytes {
+    return encode(signedRosterCodec, this.signed)
+  }
+
+  get pin(): Bytes {
+    return rosterDigest(this.signed.roster)
+  }
+
+  server(identifier: Identifier): TestServer {
+    return this.servers.get(identifier) as TestServer
+  }
+
+  wire(identifier: Identifier): Wire {
+    return this.wires.get(identifier) as Wire
+  }
+
+  /** Every process of before is gone, with its sessions and nonces; the rows stay. */
+  async restart(identifier: Identifier): Promise<void> {
+    await this.#startServer(identifier, this.server(identifier).rows)
+  }
+
+  /** The SDK on this cluster. */
+  connect(patience: Partial<Patience> = {}): Promise<LockKeeper> {
+    const { signedRoster: roster, pin } = this
+    const quick = { callMs: 2_000, hedgeMs: 300, keyGenerationStepMs: 1_500, ...patience }
+    return LockKeeper.connect({ roster, pin, patience: quick, dependencies: this.dependencies() })
+  }
+
+  dependencies(): Partial<Dependencies> {
+    return {
+      network: {
+        connect: (member: Member) =>
+          linkTo(() => this.server(member.identifier).server, this.wire(member.identifier)),
+      },
+    }
+  }
+
+  async #startServer(identifier: Identifier, rows: RowStore): Promise<void> {
+    const own = this.#secrets[identifier - 1] as ServerSecrets
+    const randomness = seededRandomness(`randomness ${identifier} ${this.#started++}`)
+    const key = new Secret(sha512(utf8(`key-encryption key ${identifier}`)).slice(0, 32))
+    const store = new SealedStore(rows, key, randomness)
+    const compute = this.#options.compute?.(identifier) ?? { run: async (step) => step() }
+    const clock = { now: () => Date.now() }
+    const deps = { clock, randomness, compute, store, events: { event: () => undefined } }
+    const self = selfOf(identifier, own, this.roster, this.signed)
+    const server = new KeyServer(self, deps)
+    await server.start()
+    this.servers.set(identifier, { server, store, rows, self })
+  }
+}
+
+function rosterOf(secrets: readonly ServerSecrets[], minSigners: number): Roster {
+  const members = secrets.map(
+    (own, i): Member => ({
+      identifier: i + 1,
+      name: `server-${i + 1}`,
+      url: `https://127.0.0.1:${7000 + i}`,
+      identityKey: own.identity.publicKey,
+      channelKey: own.channelPublic,
+      opaqueKey: own.keyExchange.publicKey,
+      operator: `operator-${i + 1}`,
+      cloud: `cloud-${i + 1}`,
+      jurisdiction: `country-${i + 1}`,
+    }),
+  )
+  const placement = { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false }
+  const previousDigest = new Uint8Array(32)
+  return { rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: 1 }
+}
+
+function selfOf(
+  identifier: Identifier,
+  own: ServerSecrets,
+  roster: Roster,
+  signedRoster: SignedRoster,
+): ServerSelf {
+  const seed = new Secret(sha512(utf8("enumeration seed")).slice(0, 32))
+  const { rosterEpoch, minSigners } = roster
+  return {
+    identifier,
+    roster,
+    signedRoster,
+    identity: own.identity,
+    channelSecret: Secret.copyOf(own.channelSecret.expose()),
+    loginServer: {
+      ...{ identifier, rosterEpoch, minSigners, stretching: STRETCHING },
+      ake: own.keyExchange,
+      signer: own.identity,
+      fakes: { seed, epoch: rosterEpoch },
+    },
+  }
+}
+
+/** Waits in steps of nothing: for tests that own time. */
+export const instantClock: Clock = { now: () => Date.now(), wait: async () => undefined }

@@ -1,0 +1,53 @@
+import { LockKeeperError, signedRosterCodec } from "@lockkeeper/api"
+import type { ServerLink } from "@lockkeeper/client"
+import { encode } from "@lockkeeper/encoding"
+import type { KeyServer } from "@lockkeeper/server"
+
+/** The way to one server: what a test does to it, and what it saw. */
+export interface Wire {
+  /** Nothing gets through, and the caller is told so at once. */
+  down?: boolean
+  /** Nothing comes back, ever. */
+  hangs?: boolean
+  /** The next answers are lost after the server has done its work. */
+  loseAnswers?: number
+  /** Added before each answer. */
+  delayMs?: number
+  /** Alters answers. */
+  tamper?: (kind: "open" | "call", answer: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>
+  calls: number
+}
+
+/** A link that ends in a server of this process. */
+export function linkTo(server: () => KeyServer, wire: Wire): ServerLink {
+  const through = async <T>(act: () => Promise<T>): Promise<T> => {
+    wire.calls++
+    if (wire.down) throw new LockKeeperError("unavailable", "Connection refused.")
+    if (wire.hangs) return new Promise(() => undefined)
+    const answer = await act()
+    if (wire.loseAnswers !== undefined && wire.loseAnswers > 0) {
+      wire.loseAnswers--
+      throw new LockKeeperError("unavailable", "Connection reset.")
+    }
+    if (wire.delayMs !== undefined) await new Promise((done) => setTimeout(done, wire.delayMs))
+    return answer
+  }
+  const tampered = (kind: "open" | "call", answer: Uint8Array<ArrayBuffer>) =>
+    wire.tamper === undefined ? answer : wire.tamper(kind, answer)
+  return {
+    open: (hello) => through(async () => tampered("open", await server().open(hello))),
+    call: (frame) => through(async () => tampered("call", await server().call(frame))),
+    status: () =>
+      through(async () => ({
+        state: "ready" as const,
+        server: server().self.identifier,
+        rosterEpoch: server().self.roster.rosterEpoch,
+        timeMs: server().now(),
+        version: "test",
+        protocolVersion: 1,
+        backends: server().backends(),
+      })),
+    roster: () => through(async () => encode(signedRosterCodec, server().self.signedRoster)),
+    close: () => undefined,
+  }
+}
