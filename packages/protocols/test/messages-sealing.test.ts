@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { xwingKeyPair } from "@lockkeeper/crypto"
-import { utf8 } from "@lockkeeper/encoding"
+import { concat, utf8 } from "@lockkeeper/encoding"
 import {
   openFirst,
   openNext,
@@ -51,7 +51,7 @@ for (const [field, wrong] of elsewhere) {
 
 test("any changed byte of a sealed part keeps it shut", () => {
   const { part } = sealFirst(place, publicKey, randomness, payload)
-  for (let i = 0; i < part.length; i += i < 1130 ? 97 : 1) {
+  for (let i = 0; i < part.length; i += i < 1110 ? 111 : 1) {
     const changed = new Uint8Array(part)
     changed[i] = (changed[i] as number) ^ 1
     assert.equal(openFirst(place, secretKey, changed), null, `byte ${i}`)
@@ -82,4 +82,25 @@ test("revealed randomness shows exactly what was sealed, and nothing else passes
   damaged[damaged.length - 1] = (damaged[damaged.length - 1] as number) ^ 1
   assert.equal(reopenFirst(place, publicKey, randomness, damaged).kind, "does-not-open")
   assert.equal(reopenFirst(place, publicKey, randomness, utf8("junk")).kind, "does-not-open")
+})
+
+test("a later part with an encapsulation, a first one without, and short ones stay shut", () => {
+  const first = sealFirst(place, publicKey, randomness, payload)
+  const second = sealNext(first.channel, place, utf8("second"))
+  const opened = openFirst(place, secretKey, first.part)
+  assert.ok(opened)
+  const encapsulation = first.part.subarray(1, 1121)
+  const dressed = concat(Uint8Array.of(1), encapsulation, second.part.subarray(1))
+  assert.equal(openNext(opened.channel, place, dressed), null)
+  const bare = concat(Uint8Array.of(0), first.part.subarray(1121))
+  assert.equal(openFirst(place, secretKey, bare), null)
+  for (const length of [0, 1, 15]) {
+    const short = concat(
+      first.part.subarray(0, 1125),
+      Uint8Array.of(0, 0, 0, length),
+      new Uint8Array(length),
+    )
+    assert.equal(openFirst(place, secretKey, short), null)
+    assert.equal(reopenFirst(place, publicKey, randomness, short).kind, "does-not-open")
+  }
 })
