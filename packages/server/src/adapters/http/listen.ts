@@ -7,18 +7,12 @@ import {
   type ServerHttp2Session,
 } from "node:http2"
 import type { AddressInfo, Socket } from "node:net"
-import { createContextValues } from "@connectrpc/connect"
-import { connectNodeAdapter } from "@connectrpc/connect-node"
-import { MAX_FRAME } from "@lockkeeper/api"
 import type { ServerConfig } from "../../config/schema.ts"
 import type { TlsMaterial } from "../../config/tls.ts"
 import type { EventSink } from "../../ports/dependencies.ts"
 import type { Endpoint, Listening } from "../../ports/listener.ts"
 import { decideCors } from "./cors.ts"
-import { keyServerRoutes, SOURCE } from "./service.ts"
-
-/** Longest message that is read: a sealed frame, its tag, and the fields beside it. */
-const MAX_BODY = MAX_FRAME + 4096
+import { MAX_BODY, serveRpc } from "./serve-rpc.ts"
 
 const MAX_HEADER_BYTES = 16_384
 
@@ -84,15 +78,7 @@ function handler(
   options: HttpOptions,
 ): (request: Request, response: Response) => void {
   const { allowedOrigins, limits, events } = options
-  const rpc = connectNodeAdapter({
-    routes: keyServerRoutes(endpoint, events),
-    readMaxBytes: MAX_BODY,
-    writeMaxBytes: MAX_BODY,
-    acceptCompression: [],
-    maxTimeoutMs: limits.requestTimeoutMs,
-    contextValues: (request) =>
-      createContextValues().set(SOURCE, request.socket?.remoteAddress ?? "unknown"),
-  })
+  const rpc = serveRpc(endpoint, events, limits.requestTimeoutMs)
   return (request, response) => {
     response.setHeader("cache-control", "no-store")
     response.setHeader("x-content-type-options", "nosniff")

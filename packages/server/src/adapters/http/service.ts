@@ -7,6 +7,16 @@ import type { Endpoint, ServerState } from "../../ports/listener.ts"
 /** The address a request comes from. */
 export const SOURCE = createContextKey("", { description: "source address" })
 
+/** Whether a request got as far as the service: before, its message was not even read. */
+export interface Progress {
+  reached: boolean
+}
+
+export const PROGRESS = createContextKey<Progress>(
+  { reached: false },
+  { description: "how far the request got" },
+)
+
 const STATES: Readonly<Record<ServerState, wire.GetHealthResponse_State>> = {
   ready: wire.GetHealthResponse_State.READY,
   "read-only": wire.GetHealthResponse_State.READ_ONLY,
@@ -29,7 +39,8 @@ export function keyServerRoutes(
   endpoint: Endpoint,
   events: EventSink,
 ): (router: ConnectRouter) => void {
-  const guarded = async <T>(work: () => T | Promise<T>): Promise<T> => {
+  const guarded = async <T>(context: HandlerContext, work: () => T | Promise<T>): Promise<T> => {
+    context.values.get(PROGRESS).reached = true
     try {
       return await work()
     } catch (error) {
@@ -39,24 +50,26 @@ export function keyServerRoutes(
   const sourceOf = (context: HandlerContext): string => context.values.get(SOURCE)
   return (router) => {
     router.service(wire.KeyServerService, {
-      getHealth: () =>
-        guarded(() => {
+      getHealth: (_, context) =>
+        guarded(context, () => {
           const { state, server, rosterEpoch, timeMs } = endpoint.health()
           return { state: STATES[state], server, rosterEpoch, timeMs: BigInt(timeMs) }
         }),
-      getVersion: () =>
-        guarded(() => {
+      getVersion: (_, context) =>
+        guarded(context, () => {
           const { version, protocolVersion, backends } = endpoint.version()
           return { version, protocolVersion, backends: [...backends] }
         }),
-      getRoster: () =>
-        guarded(() => ({ signedRoster: encode(signedRosterCodec, endpoint.signedRoster()) })),
+      getRoster: (_, context) =>
+        guarded(context, () => ({
+          signedRoster: encode(signedRosterCodec, endpoint.signedRoster()),
+        })),
       open: ({ hello }, context) =>
-        guarded(async () => ({
+        guarded(context, async () => ({
           answer: await endpoint.open(sourceOf(context), new Uint8Array(hello)),
         })),
       call: ({ sessionId, counter, sealed }, context) =>
-        guarded(async () => ({
+        guarded(context, async () => ({
           sealed: await endpoint.call(sourceOf(context), {
             sessionId: new Uint8Array(sessionId),
             counter: safeCounter(counter),
