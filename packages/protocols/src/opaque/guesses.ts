@@ -39,7 +39,8 @@ export function takeGuess(counter: GuessCounter): Outcome<GuessCounter> {
 
 /**
  * Gives one guess back after a right KE3, in the transaction that takes that login's state: once
- * for each login. Other logins' guesses stay taken; they may be a stranger's.
+ * for each login, and only while that login's opaqueVersion is the active one: an activation since
+ * then has started the counter again. Other logins' guesses stay taken; they may be a stranger's.
  */
 export function giveGuessBack(counter: GuessCounter): GuessCounter {
   if (counter.taken === 0) throw new RangeError("no guess was taken")
