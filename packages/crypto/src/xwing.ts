@@ -1,6 +1,7 @@
 import { type Bytes, concat, utf8 } from "@lockkeeper/encoding"
 import { shake256 } from "@noble/hashes/sha3.js"
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js"
+import { symmetric } from "#symmetric"
 import { sodium } from "./backends/sodium.ts"
 import { sha3_256 } from "./hash.ts"
 import { Secret } from "./secret.ts"
@@ -25,12 +26,10 @@ function x25519(scalar: Uint8Array, point: Uint8Array): Bytes | null {
   }
 }
 
+/** The ML-KEM seed and the X25519 scalar of an X-Wing seed, as wipeable bytes. */
 function expandSeed(seed: Uint8Array) {
   const expanded = shake256(seed, { dkLen: 96 })
-  const mlKem = ml_kem768.keygen(expanded.subarray(0, 64))
-  const scalar = expanded.slice(64) as Bytes
-  expanded.fill(0)
-  return { mlKem, scalar, public: sodium.crypto_scalarmult_base(scalar) as Bytes }
+  return { expanded, mlKemSeed: expanded.subarray(0, 64), scalar: expanded.subarray(64) }
 }
 
 /** SHA3-256(ss_M || ss_X || ct_X || pk_X || label), wiping the inputs that are secret. */
@@ -49,10 +48,10 @@ function combine(
 /** The key pair of a seed (draft Section 5.2). The secret key is a copy of the seed. */
 export function xwingKeyPair(seed: Uint8Array): { publicKey: Bytes; secretKey: Secret } {
   if (seed.length !== XWING_SEED_LENGTH) throw new RangeError("X-Wing seed is not 32 bytes")
-  const { mlKem, scalar, public: x25519Public } = expandSeed(seed)
-  const publicKey = concat(mlKem.publicKey, x25519Public)
-  mlKem.secretKey.fill(0)
-  scalar.fill(0)
+  const { expanded, mlKemSeed, scalar } = expandSeed(seed)
+  const mlKemPublic = symmetric.mlKem768.publicKey(mlKemSeed)
+  const publicKey = concat(mlKemPublic, sodium.crypto_scalarmult_base(scalar))
+  expanded.fill(0)
   return { publicKey, secretKey: Secret.copyOf(seed) }
 }
 
@@ -112,13 +111,13 @@ export function isXwingPublicKey(publicKey: Uint8Array): boolean {
 export function xwingDecapsulate(secretKey: Secret, ciphertext: Uint8Array): Secret | null {
   if (secretKey.length !== XWING_SEED_LENGTH) throw new RangeError("X-Wing seed is not 32 bytes")
   if (ciphertext.length !== XWING_CIPHERTEXT_LENGTH) return null
-  const { mlKem, scalar, public: x25519Public } = expandSeed(secretKey.expose())
+  const { expanded, mlKemSeed, scalar } = expandSeed(secretKey.expose())
   const x25519Ciphertext = ciphertext.subarray(ML_KEM_CIPHERTEXT_LENGTH)
+  const x25519Public = sodium.crypto_scalarmult_base(scalar) as Bytes
   const x25519Secret = x25519(scalar, x25519Ciphertext)
-  scalar.fill(0)
   const mlKemCiphertext = ciphertext.subarray(0, ML_KEM_CIPHERTEXT_LENGTH)
-  const mlKemSecret = ml_kem768.decapsulate(mlKemCiphertext, mlKem.secretKey)
-  mlKem.secretKey.fill(0)
+  const mlKemSecret = symmetric.mlKem768.decapsulate(mlKemSeed, mlKemCiphertext)
+  expanded.fill(0)
   if (x25519Secret === null) return null
   return combine(mlKemSecret, x25519Secret, x25519Ciphertext, x25519Public)
 }

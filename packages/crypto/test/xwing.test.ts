@@ -2,7 +2,10 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { type Bytes, concat, fromHex, toHex } from "@lockkeeper/encoding"
 import { ml_kem768_x25519 } from "@noble/post-quantum/hybrid.js"
+import { ml_kem768 } from "@noble/post-quantum/ml-kem.js"
 import fc from "fast-check"
+import { mlKemInJavaScript } from "../src/backends/ml-kem.ts"
+import { symmetric } from "../src/backends/symmetric-node.ts"
 import {
   isXwingPublicKey,
   sha256,
@@ -166,5 +169,27 @@ describe("X-Wing", () => {
       const expected = { name: "RangeError", message: "X-Wing randomness is not 64 bytes" }
       assert.throws(() => xwingEncapsulate(publicKey, new Uint8Array(length)), expected)
     }
+  })
+})
+
+describe("ML-KEM-768 on this platform", () => {
+  it("equals the JavaScript one, on altered ciphertexts too", () => {
+    assert.notEqual(symmetric.mlKem768, mlKemInJavaScript)
+    fc.assert(
+      fc.property(fixed(64), fixed(32), fc.nat(1087), (seed, coins, position) => {
+        const publicKey = symmetric.mlKem768.publicKey(seed)
+        assert.deepEqual(publicKey, mlKemInJavaScript.publicKey(seed))
+        const { cipherText, sharedSecret } = ml_kem768.encapsulate(publicKey, coins)
+        assert.deepEqual(
+          symmetric.mlKem768.decapsulate(seed, cipherText),
+          new Uint8Array(sharedSecret),
+        )
+        cipherText[position] = (cipherText[position] as number) ^ 1
+        const rejected = symmetric.mlKem768.decapsulate(seed, cipherText)
+        assert.deepEqual(rejected, mlKemInJavaScript.decapsulate(seed, cipherText))
+        assert.notDeepEqual(rejected, new Uint8Array(sharedSecret))
+      }),
+      { numRuns: 25 },
+    )
   })
 })

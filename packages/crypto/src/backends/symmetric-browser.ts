@@ -3,6 +3,7 @@ import { gcm } from "@noble/ciphers/aes.js"
 import { hmac } from "@noble/hashes/hmac.js"
 import { sha256, sha512 } from "@noble/hashes/sha2.js"
 import { sha3_256 } from "@noble/hashes/sha3.js"
+import { mlKemInJavaScript } from "./ml-kem.ts"
 import { sodium } from "./sodium.ts"
 import type { SymmetricBackend } from "./symmetric.ts"
 
@@ -55,5 +56,6 @@ export const symmetric: SymmetricBackend = {
   ed25519Verify(publicKey, message, signature) {
     return sodium.crypto_sign_verify_detached(signature, message, publicKey)
   },
+  mlKem768: mlKemInJavaScript,
   equalConstantTime: (a, b) => sodium.memcmp(concat(a), concat(b)),
 }

@@ -1,4 +1,4 @@
-import {
+import nodeCrypto, {
   createCipheriv,
   createDecipheriv,
   createHash,
@@ -12,6 +12,7 @@ import {
   verify,
 } from "node:crypto"
 import { type Bytes, concat } from "@lockkeeper/encoding"
+import { type MlKem768, mlKemInJavaScript } from "./ml-kem.ts"
 import type { HashName, SymmetricBackend } from "./symmetric.ts"
 
 const TAG_LENGTH = 16
@@ -109,6 +110,32 @@ function hmac(name: HashName, key: Uint8Array, parts: readonly Uint8Array[]): By
   return tag
 }
 
+// PrivateKeyInfo of ML-KEM-768 with the 64-byte seed alone (draft-ietf-lamps-kyber-certificates).
+const ML_KEM_PKCS8_PREFIX = Uint8Array.of(
+  ...[48, 84, 2, 1, 0, 48, 11, 6, 9, 96, 134, 72, 1, 101, 3, 4, 4, 2, 4, 66, 128, 64],
+)
+const ML_KEM_PUBLIC_LENGTH = 1184
+
+function mlKemKey(seed: Uint8Array): KeyObject {
+  const der = Buffer.from(concat(ML_KEM_PKCS8_PREFIX, seed))
+  const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" })
+  der.fill(0)
+  return privateKey
+}
+
+const mlKemInOpenssl: MlKem768 = {
+  publicKey(seed) {
+    const spki = createPublicKey(mlKemKey(seed)).export({ format: "der", type: "spki" })
+    return plain(spki.subarray(-ML_KEM_PUBLIC_LENGTH))
+  },
+  decapsulate(seed, ciphertext) {
+    const shared = nodeCrypto.decapsulate(mlKemKey(seed), ciphertext)
+    const sharedSecret = plain(shared)
+    shared.fill(0)
+    return sharedSecret
+  },
+}
+
 export const symmetric: SymmetricBackend = {
   name: "node:crypto",
   hash(name, parts) {
@@ -135,5 +162,7 @@ export const symmetric: SymmetricBackend = {
   },
   ed25519Verify: (publicKey, message, signature) =>
     verify(null, message, publicKeyObject(publicKey), signature),
+  // From Node 24.7 on; a tenth of the time, and constant time by OpenSSL's care.
+  mlKem768: typeof nodeCrypto.decapsulate === "function" ? mlKemInOpenssl : mlKemInJavaScript,
   equalConstantTime: (a, b) => timingSafeEqual(a, b),
 }

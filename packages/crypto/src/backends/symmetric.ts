@@ -1,4 +1,5 @@
 import type { Bytes } from "@lockkeeper/encoding"
+import type { MlKem768 } from "./ml-kem.ts"
 
 export type HashName = "sha256" | "sha512"
 
@@ -16,5 +17,6 @@ export interface SymmetricBackend {
   ed25519Signer(seed: Uint8Array): { publicKey: Bytes; sign(message: Uint8Array): Bytes }
   /** RFC 8032 verification without cofactor; `src/signature.ts` adds the stricter checks. */
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+  readonly mlKem768: MlKem768
   equalConstantTime(a: Uint8Array, b: Uint8Array): boolean
 }
