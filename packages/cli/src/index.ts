@@ -1,2 +1,3 @@
+export { commandName } from "./command-name.ts"
 export { type Cluster, type ClusterOptions, defaultThreshold, startCluster } from "./dev/cluster.ts"
 export type { ServerProcess } from "./dev/server-process.ts"

@@ -43,10 +43,16 @@ export interface SignatureView {
   readonly incidents: readonly IncidentView[]
 }
 
+/** A key that the servers have just generated. */
+export interface CreatedView {
+  readonly key: KeyView
+  readonly incidents: readonly IncidentView[]
+}
+
 /** What a logged-in owner can do, wherever the session is held: in this process or in the agent. */
 export interface OwnerSession {
   readonly name: string
-  createKey(type: KeyType, label: string, signal: AbortSignal): Promise<KeyView>
+  createKey(type: KeyType, label: string, signal: AbortSignal): Promise<CreatedView>
   listKeys(signal: AbortSignal): Promise<readonly KeyView[]>
   showKey(keyId: Bytes, signal: AbortSignal): Promise<KeyView>
   sign(order: SignOrder, signal: AbortSignal): Promise<SignatureView>

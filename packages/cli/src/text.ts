@@ -1,6 +1,6 @@
 import { LockKeeperError } from "@lockkeeper/api"
 import { type Bytes, fromHex, toHex } from "@lockkeeper/encoding"
-import type { KeyView } from "./owner.ts"
+import type { IncidentView, KeyView } from "./owner.ts"
 
 /** Rows in columns as wide as their widest cell, two spaces apart. */
 export function table(rows: readonly (readonly string[])[]): string {
@@ -65,4 +65,14 @@ export function keyText(key: KeyView): string {
     ["public key", toHex(key.publicKey)],
     ["shares", `one at each of the servers ${key.holders.join(", ")}; none anywhere else`],
   ])
+}
+
+/** Notes about servers that did not do their part while the others finished the work. */
+export function incidentText(incidents: readonly IncidentView[]): string {
+  return incidents
+    .map(({ server, name, message, evidence }) => {
+      const proof = evidence === null ? "" : ` Proof: lockkeeper evidence verify ${evidence}`
+      return `note: server ${server} "${name}": ${message}${proof}\n`
+    })
+    .join("")
 }

@@ -121,7 +121,7 @@ describe("the agent", () => {
     const { socket, owner } = await setUp(t)
     const session = await sessionOf(socket)
     assert.equal(session.name, "ada")
-    const key = await session.createKey("ed25519", "savings", never)
+    const { key } = await session.createKey("ed25519", "savings", never)
     assert.equal(owner.keys.length, 1)
     assert.deepEqual(await session.listKeys(never), [key])
     assert.deepEqual(await session.showKey(key.keyId, never), key)
@@ -132,7 +132,7 @@ describe("the agent", () => {
   test("carries messages up to the limit and refuses longer ones", async (t) => {
     const { socket } = await setUp(t)
     const session = await sessionOf(socket)
-    const { keyId } = await session.createKey("ed25519", "", never)
+    const { keyId } = (await session.createKey("ed25519", "", never)).key
     const order = (length: number) => ({ keyId, message: new Uint8Array(length), merkleRoot: null })
     assert.equal((await session.sign(order(MAX_MESSAGE), never)).signature.length, 64)
     await assert.rejects(session.sign(order(MAX_MESSAGE + 1), never), RangeError)
@@ -170,7 +170,7 @@ describe("the agent", () => {
   test("aborts the work of a command that goes away", async (t) => {
     const { socket, owner } = await setUp(t)
     const session = await sessionOf(socket)
-    const { keyId } = await session.createKey("ed25519", "", never)
+    const { keyId } = (await session.createKey("ed25519", "", never)).key
     const { promise, resolve } = Promise.withResolvers<void>()
     owner.gate = promise
     const cancelling = new AbortController()

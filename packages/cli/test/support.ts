@@ -83,7 +83,7 @@ export class LocalOwner implements OwnerSession {
     this.name = name
   }
 
-  async createKey(keyType: "ed25519" | "bip340", label: string): Promise<KeyView> {
+  async createKey(keyType: "ed25519" | "bip340", label: string) {
     await this.gate
     const { publicKey, privateKey } = generateKeyPairSync("ed25519")
     const raw = fromBase64url((publicKey.export({ format: "jwk" }) as { x: string }).x)
@@ -99,7 +99,7 @@ export class LocalOwner implements OwnerSession {
       holders: [1, 2, 3],
     } as const
     this.keys.push({ ...key, privateKey })
-    return key
+    return { key, incidents: [] }
   }
 
   async listKeys(): Promise<readonly KeyView[]> {

@@ -135,8 +135,8 @@ async function use(
 ): Promise<AgentReply> {
   switch (request.kind) {
     case "create-key": {
-      const key = await session.createKey(request.keyType, request.label, signal)
-      return { kind: "keys", keys: [key] }
+      const { keyType, label } = request
+      return { kind: "created", ...(await session.createKey(keyType, label, signal)) }
     }
     case "list-keys":
       return { kind: "keys", keys: await session.listKeys(signal) }

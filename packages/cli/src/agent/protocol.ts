@@ -26,7 +26,14 @@ import {
   union,
   utf8,
 } from "@lockkeeper/encoding"
-import type { IncidentView, KeeperAddress, KeyView, SignatureView, SignOrder } from "../owner.ts"
+import type {
+  CreatedView,
+  IncidentView,
+  KeeperAddress,
+  KeyView,
+  SignatureView,
+  SignOrder,
+} from "../owner.ts"
 
 /** Longest password, bytes. */
 const MAX_PASSWORD = 1024
@@ -110,6 +117,7 @@ export type AgentReply =
   | { readonly kind: "done" }
   | ({ readonly kind: "status" } & AgentStatus)
   | { readonly kind: "keys"; readonly keys: readonly KeyView[] }
+  | ({ readonly kind: "created" } & CreatedView)
   | ({ readonly kind: "signature" } & SignatureView)
 
 const identifiers = list(u16, MAX_MEMBERS)
@@ -140,6 +148,7 @@ export const agentReply: Codec<AgentReply> = labelled(
     done: nothing,
     status: struct({ name: text(MAX_NAME), idleLeftMs: safeInteger }),
     keys: struct({ keys: list(keyView, MAX_KEYS) }),
+    created: struct({ key: keyView, incidents: list(incidentView, MAX_MEMBERS) }),
     signature: struct({
       signature: bytes(128),
       signers: identifiers,

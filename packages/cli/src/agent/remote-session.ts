@@ -42,16 +42,18 @@ export async function remoteSession(
     if (reply === null) throw agentGone()
     return reply
   }
-  const oneKey = async (what: AgentRequest, signal: AbortSignal) => {
-    const [key] = (await request(what, "keys", signal)).keys
-    if (key === undefined) throw agentGone()
-    return key
-  }
   return {
     name: status.name,
-    createKey: (keyType, label, signal) => oneKey({ kind: "create-key", keyType, label }, signal),
+    async createKey(keyType, label, signal) {
+      const order = { kind: "create-key", keyType, label } as const
+      const { kind: _, ...created } = await request(order, "created", signal)
+      return created
+    },
     listKeys: async (signal) => (await request({ kind: "list-keys" }, "keys", signal)).keys,
-    showKey: (keyId, signal) => oneKey({ kind: "show-key", keyId }, signal),
+    async showKey(keyId, signal) {
+      const { keys } = await request({ kind: "show-key", keyId }, "keys", signal)
+      return keys[0] ?? noKey()
+    },
     async sign(order, signal) {
       const { kind: _, ...signed } = await request({ kind: "sign", ...order }, "signature", signal)
       return signed
@@ -108,5 +110,12 @@ async function dial(socket: string): Promise<Socket | null> {
 function agentGone(): LockKeeperError {
   return new LockKeeperError("session-ended", "The agent has ended.", {
     remedy: "Run `lockkeeper login`.",
+  })
+}
+
+function noKey(): never {
+  throw new LockKeeperError("not-found", "You have no such key.", {
+    field: "key",
+    remedy: "See `lockkeeper keys list`.",
   })
 }

@@ -3,7 +3,7 @@ import { toHex } from "@lockkeeper/encoding"
 import { type AddCommands, option, report } from "../command.ts"
 import { withOwner } from "../session.ts"
 import { withProgress } from "../terminal.ts"
-import { keyJson, keyText } from "../text.ts"
+import { incidentText, keyJson, keyText } from "../text.ts"
 
 /** `lockkeeper keys create`: servers generate a key together; it exists nowhere in one piece. */
 export const addKeysCreate: AddCommands = (add) =>
@@ -23,8 +23,10 @@ export const addKeysCreate: AddCommands = (add) =>
     run: (context, { type, label }) =>
       withOwner(context, async (session) => {
         const work = () => session.createKey(type, label, context.signal)
-        const key = await withProgress(context.terminal, "Generating the key", work)
+        const { terminal } = context
+        const { key, incidents } = await withProgress(terminal, "Generating the key", work)
+        terminal.err.write(incidentText(incidents))
         const next = `Next: lockkeeper sign ${toHex(key.keyId).slice(0, 12)} --message hello\n`
-        return report(keyText(key) + next, { key: keyJson(key) })
+        return report(keyText(key) + next, { key: keyJson(key), incidents })
       }),
   })

@@ -7,7 +7,7 @@ import { MESSAGE_OPTIONS, type MessageOptions, readMessage } from "../message.ts
 import type { KeyView } from "../owner.ts"
 import { withOwner } from "../session.ts"
 import { withProgress } from "../terminal.ts"
-import { hexArgument } from "../text.ts"
+import { hexArgument, incidentText } from "../text.ts"
 
 export interface TaprootOptions {
   readonly taproot?: boolean
@@ -60,10 +60,7 @@ async function sign(
     const { keyType, publicKey } = key
     const json = { keyId: toHex(key.keyId), keyType, publicKey: toHex(publicKey), signature }
     const { signers, incidents } = signed
-    for (const { server, name, message, evidence } of incidents) {
-      const proof = evidence === null ? "" : ` Proof: lockkeeper evidence verify ${evidence}`
-      terminal.err.write(`note: server ${server} "${name}" took no part: ${message}${proof}\n`)
-    }
+    terminal.err.write(incidentText(incidents))
     const text = options.out === undefined ? `${signature}\n` : `Wrote ${options.out}.\n`
     return report(text, { ...json, signers, incidents })
   })

@@ -5,6 +5,8 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { LockKeeperError } from "@lockkeeper/api"
+import type { Bytes } from "@lockkeeper/encoding"
+import { readRoster } from "../roster-file.ts"
 import { type ClusterPlan, clusterLayout, makeCluster, readPlan } from "./cluster-files.ts"
 import { ServerProcess } from "./server-process.ts"
 
@@ -30,6 +32,8 @@ export interface Cluster {
   readonly profile: string
   /** Path of the signed roster. */
   readonly roster: string
+  /** Digest of the roster, 32 bytes. */
+  readonly rosterPin: Bytes
   /** Path of the cluster's own certificate authority, PEM. */
   readonly ca: string
   readonly threshold: number
@@ -75,8 +79,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     throw error
   }
   const { profile, roster, ca } = clusterLayout(directory)
+  const { digest: rosterPin } = readRoster(roster, null)
   const { threshold } = options
-  return { directory, temporary, profile, roster, ca, threshold, servers, stop }
+  return { directory, temporary, profile, roster, rosterPin, ca, threshold, servers, stop }
 }
 
 async function makePlan(directory: string, options: ClusterOptions): Promise<ClusterPlan> {
