@@ -12,6 +12,7 @@ import {
   u32,
   union,
 } from "@lockkeeper/encoding"
+import type { opaque } from "@lockkeeper/protocols"
 import { type ErrorBody, errorBody } from "./errors.ts"
 import { MAX_NAME, type SignedStatement, signedStatement } from "./operations.ts"
 import { type SignedRequest, signedRequestCodec } from "./request.ts"
@@ -156,3 +157,11 @@ export const callAnswer: Codec<CallAnswer> = union<CallAnswer>({
   act: struct({ output: bytes(200_000), log: logPosition }),
   close: struct({}),
 })
+
+/**
+ * Argon2id for new accounts and passwords, and what servers show for names without an account, which
+ * must look new: 64 MiB, three passes, one lane. RFC 9106's second recommended option with its four
+ * lanes made one, since browsers run lanes one after the other. Stored with each registration, so
+ * that it can change here without breaking what exists.
+ */
+export const DEFAULT_STRETCHING: opaque.Stretching = { memoryKib: 65_536, passes: 3, lanes: 1 }

@@ -12,7 +12,7 @@ export type {
 export { type EvidenceVerdict, verifyEvidenceFile } from "./evidence.ts"
 export type { Incident } from "./incidents.ts"
 export type { KeyInfo } from "./key-info.ts"
-export { DEFAULT_PATIENCE, DEFAULT_STRETCHING, type Patience } from "./limits.ts"
+export { DEFAULT_PATIENCE, type Patience } from "./limits.ts"
 export {
   type ConnectOptions,
   LockKeeper,

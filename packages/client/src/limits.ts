@@ -1,5 +1,3 @@
-import type { opaque } from "@lockkeeper/protocols"
-
 /** How long the SDK waits, milliseconds. Every wait has an end. */
 export interface Patience {
   /** For one call to one server. */
@@ -31,10 +29,3 @@ export const MAX_KNOWN_KEYS = 1024
 
 /** Most pages of a listing that are fetched from one server. */
 export const MAX_PAGES = 64
-
-/**
- * What new accounts and passwords are stretched with: 64 MiB, three passes, one lane, RFC 9106's
- * second recommended option with its four lanes made one, since browsers run lanes one after the
- * other. Stored with the registration, so that it can change without breaking what exists.
- */
-export const DEFAULT_STRETCHING: opaque.Stretching = { memoryKib: 65_536, passes: 3, lanes: 1 }

@@ -47,18 +47,29 @@ export async function showKey(
 ): Promise<KeyInfo> {
   const body = encode(showKeyBody, { keyId })
   const request = principal.request("keys.show", principal.servers.all, body)
-  const { keys } = await agree(principal, signal, incidents, async (server, limited) => {
-    try {
-      const { output } = await principal.act(server, request, 1, new Uint8Array(0), limited)
-      return [readFrom(server, keyListing, output)]
-    } catch (error) {
-      // A server that holds no share of the key does not know it: an answer like any other.
-      if (error instanceof LockKeeperError && error.code === "not-found") return []
-      throw error
-    }
-  })
+  const { keys, unconfirmed } = await agree(
+    principal,
+    signal,
+    incidents,
+    async (server, limited) => {
+      try {
+        const { output } = await principal.act(server, request, 1, new Uint8Array(0), limited)
+        return [readFrom(server, keyListing, output)]
+      } catch (error) {
+        // A server that holds no share of the key does not know it: an answer like any other.
+        if (error instanceof LockKeeperError && error.code === "not-found") return []
+        throw error
+      }
+    },
+  )
   const key = keys.find((candidate) => toHex(candidate.keyId) === toHex(keyId))
   if (key !== undefined) return key
+  if (unconfirmed.length > 0) {
+    throw new LockKeeperError("not-enough-servers", "Too few servers confirm the key.", {
+      field: "keyId",
+      remedy: "Check with `lockkeeper health` whether its holders are up, and try again.",
+    })
+  }
   throw new LockKeeperError("not-found", "The account has no such key.", {
     field: "keyId",
     remedy: "List the account's keys.",
@@ -134,9 +145,6 @@ async function agree(
   const counted = [...count(got.answers).values()]
   const agreed = counted.filter(({ listedBy }) => listedBy.length >= minSigners)
   const lone = counted.filter(({ listedBy }) => listedBy.length < minSigners)
-  for (const { listedBy } of lone) {
-    for (const server of listedBy) incidents.suspected(server, "unconfirmed-key")
-  }
   return {
     keys: agreed.map(({ key }) => key).sort((a, b) => a.createdAt - b.createdAt),
     unconfirmed: lone.map(({ key }) => key.keyId),

@@ -1,9 +1,16 @@
-import { KEY_TYPES, type KeyType, LockKeeperError, MAX_MESSAGE } from "@lockkeeper/api"
-import { type Bytes, equalBytes, toHex, utf8 } from "@lockkeeper/encoding"
+import {
+  forgiveGuessesBody,
+  KEY_TYPES,
+  type KeyType,
+  LockKeeperError,
+  MAX_MESSAGE,
+} from "@lockkeeper/api"
+import { type Bytes, encode, equalBytes, toHex, utf8 } from "@lockkeeper/encoding"
 import type { KeyCertificate } from "@lockkeeper/protocols"
 import { changePassword } from "./change-password.ts"
 import { CommitmentPool } from "./commitments.ts"
 import { createKey } from "./create-key.ts"
+import { askAll } from "./gather.ts"
 import { type Incident, IncidentLog } from "./incidents.ts"
 import { bytesOf, type KeyInfo, openListing } from "./key-info.ts"
 import { MAX_KNOWN_KEYS } from "./limits.ts"
@@ -139,6 +146,23 @@ export class Session {
     }
     const { name } = this
     await changePassword(this.#principal, { name, current, next, signal, incidents })
+    return { incidents: incidents.all }
+  }
+
+  /**
+   * Says that the failed guesses this login was told of were the owner's own: the servers give them
+   * back. A guess that somebody else made is better left counted.
+   */
+  async forgiveGuesses(options: Cancellable = {}): Promise<WithIncidents> {
+    const { signal, incidents } = this.#begin(options)
+    const { servers } = this.#principal
+    const body = encode(forgiveGuessesBody, { seen: this.failedGuesses })
+    const request = this.#principal.request("account.forgive-guesses", servers.all, body)
+    const none = new Uint8Array(0)
+    const { failures } = await askAll(servers, servers.all, (server) =>
+      this.#principal.act(server, request, 1, none, signal),
+    )
+    for (const [server, error] of failures) incidents.failed(server, error)
     return { incidents: incidents.all }
   }
 

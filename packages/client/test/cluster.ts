@@ -1,4 +1,6 @@
+import { argon2Sync } from "node:crypto"
 import {
+  DEFAULT_STRETCHING,
   encodeRoster,
   type Member,
   type Roster,
@@ -7,7 +9,7 @@ import {
   signedRosterCodec,
   signRoster,
 } from "@lockkeeper/api"
-import { type Clock, type Dependencies, LockKeeper, type Patience } from "@lockkeeper/client"
+import { type Dependencies, LockKeeper, type Patience } from "@lockkeeper/client"
 import { type Identifier, Secret, sha512 } from "@lockkeeper/crypto"
 import { type Bytes, concat, encode, utf8 } from "@lockkeeper/encoding"
 import {
@@ -18,8 +20,8 @@ import {
   type RowStore,
   SealedStore,
   type Dependencies as ServerDependencies,
-  type ServerSelf,
   type ServerSecrets,
+  type ServerSelf,
 } from "@lockkeeper/server"
 import { linkTo, type Wire } from "./wire.ts"
 
@@ -51,8 +53,12 @@ export interface ClusterOptions {
   readonly compute?: (identifier: Identifier) => ServerDependencies["compute"] | undefined
 }
 
-/** Runs what takes long at the cost of a test: the least stretching that clients accept. */
-const STRETCHING = { memoryKib: 19_456, passes: 2, lanes: 1 }
+/** Argon2id as in earnest, but at the cost of a test. */
+async function quickStretch(input: Secret): Promise<Secret> {
+  const [message, nonce] = [input.expose(), new Uint8Array(16)]
+  const cost = { parallelism: 1, tagLength: 64, memory: 1024, passes: 1 }
+  return new Secret(new Uint8Array(argon2Sync("argon2id", { message, nonce, ...cost })))
+}
 
 /** Real key servers in this process; `wires` is the network, to be cut, slowed and counted. */
 export class TestCluster {
@@ -72,7 +78,9 @@ export class TestCluster {
     )
     this.roster = { ...rosterOf(this.#secrets, minSigners), ...options.roster }
     const encoded = encodeRoster(this.roster)
-    const signatures = this.#secrets.map((s, i) => [i + 1, signRoster(encoded, s.identity)] as const)
+    const signatures = this.#secrets.map(
+      (s, i) => [i + 1, signRoster(encoded, s.identity)] as const,
+    )
     this.signed = { roster: encoded, signatures: new Map(signatures) }
   }
 
@@ -115,6 +123,7 @@ export class TestCluster {
 
   dependencies(): Partial<Dependencies> {
     return {
+      compute: { stretch: quickStretch },
       network: {
         connect: (member: Member) =>
           linkTo(() => this.server(member.identifier).server, this.wire(member.identifier)),
@@ -151,7 +160,11 @@ function rosterOf(secrets: readonly ServerSecrets[], minSigners: number): Roster
       jurisdiction: `country-${i + 1}`,
     }),
   )
-  const placement = { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false }
+  const placement = {
+    distinctOperators: false,
+    distinctClouds: false,
+    distinctJurisdictions: false,
+  }
   const previousDigest = new Uint8Array(32)
   return { rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: 1 }
 }
@@ -171,13 +184,10 @@ function selfOf(
     identity: own.identity,
     channelSecret: Secret.copyOf(own.channelSecret.expose()),
     loginServer: {
-      ...{ identifier, rosterEpoch, minSigners, stretching: STRETCHING },
+      ...{ identifier, rosterEpoch, minSigners, stretching: DEFAULT_STRETCHING },
       ake: own.keyExchange,
       signer: own.identity,
       fakes: { seed, epoch: rosterEpoch },
     },
   }
 }
-
-/** Waits in steps of nothing: for tests that own time. */
-export const instantClock: Clock = { now: () => Date.now(), wait: async () => undefined }

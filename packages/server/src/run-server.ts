@@ -1,5 +1,4 @@
-import { LockKeeperError, MAX_CLOCK_SKEW_MS, openRoster } from "@lockkeeper/api"
-import type { opaque } from "@lockkeeper/protocols"
+import { DEFAULT_STRETCHING, LockKeeperError, MAX_CLOCK_SKEW_MS, openRoster } from "@lockkeeper/api"
 import { listenHttp } from "./adapters/http/listen.ts"
 import { inlineCompute, systemClock, systemRandomness } from "./adapters/system.ts"
 import type { ServerConfig } from "./config/schema.ts"
@@ -15,9 +14,6 @@ import type { Clock, Dependencies, EventSink, Randomness } from "./ports/depende
 import type { Listening, ServerState } from "./ports/listener.ts"
 import type { SealProvider } from "./ports/seal-provider.ts"
 import type { ServerSelf } from "./self.ts"
-
-/** What accounts that do not exist pretend to be stretched with; what the SDK gives new ones. */
-const UNKNOWN_STRETCHING: opaque.Stretching = { memoryKib: 65_536, passes: 3, lanes: 1 }
 
 const TIDY_MS = 60_000
 
@@ -63,7 +59,7 @@ async function assembleSelf(unsealed: Unsealed): Promise<ServerSelf> {
       ake: keyExchange,
       signer: identity,
       fakes: { seed: enumerationSeed, epoch: rosterEpoch },
-      stretching: UNKNOWN_STRETCHING,
+      stretching: DEFAULT_STRETCHING,
     },
   }
 }
