@@ -2,7 +2,7 @@ import { edwards25519, ristretto255, secp256k1 } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { Guesses } from "./guesses.ts"
 import { OneTimeLedger } from "./one-time.ts"
-import { burnUnfinished } from "./operations/key-generation.ts"
+import { burnExpired, burnUnfinished } from "./operations/key-generation.ts"
 import type { Dependencies } from "./ports/dependencies.ts"
 import { dropExpiredAnswers } from "./request/answers.ts"
 import { handleCall } from "./request/handle-call.ts"
@@ -10,8 +10,11 @@ import { openSession, SeenHellos } from "./request/open-session.ts"
 import { Sessions } from "./request/sessions.ts"
 import type { ServerSelf } from "./self.ts"
 
-/** Most unused commitments of one key, and most unfinished runs of one account. */
+/** Most unused commitments of one key, and most unfinished key generations of one account. */
 const MAX_OUTSTANDING = 64
+
+/** Longest a commitment or an unfinished run of this process may wait to be used, milliseconds. */
+export const ONE_TIME_LIFETIME_MS = 10 * 60_000
 
 /**
  * One key server without a transport: bytes in, bytes out. The HTTP adapter and the simulator call
@@ -64,7 +67,11 @@ export class KeyServer {
 
   /** Housekeeping, to be called about once a minute. */
   async tidy(): Promise<void> {
-    await dropExpiredAnswers(this.#deps.store, this.#deps.clock.now())
+    const { store, clock } = this.#deps
+    const now = clock.now()
+    this.#sessions.endExpired(now)
+    await dropExpiredAnswers(store, now)
+    await burnExpired(store, this.#oneTime, now - ONE_TIME_LIFETIME_MS)
   }
 
   /** Ends every session and wipes what is secret in memory. */

@@ -1,3 +1,13 @@
+/** What shares a bound: the commitments of one key, or the key generations of one account. */
+export type OneTimeKind = "nonces" | "key-generation"
+
+interface Entry {
+  readonly owner: string
+  readonly kind: OneTimeKind
+  /** Milliseconds since the Unix epoch. */
+  readonly issuedAt: number
+}
+
 /**
  * What this process has issued and not yet spent, beside the store's own rows. A hostile database
  * can put a row back that was taken; it cannot put an entry back here. One-time state of an earlier
@@ -5,23 +15,26 @@
  */
 export class OneTimeLedger {
   readonly #limitPerOwner: number
-  readonly #outstanding = new Map<string, string>()
+  /** In the order of issue, so that the oldest come first. */
+  readonly #outstanding = new Map<string, Entry>()
   readonly #counts = new Map<string, number>()
 
-  /** @param limitPerOwner - most entries one owner (a key, an account) may have outstanding. */
+  /** @param limitPerOwner - most entries of one kind one owner (a key, an account) may have. */
   constructor(limitPerOwner: number) {
     this.#limitPerOwner = limitPerOwner
   }
 
   /** How many more entries the owner may have. */
-  room(owner: string): number {
-    return this.#limitPerOwner - (this.#counts.get(owner) ?? 0)
+  room(kind: OneTimeKind, owner: string): number {
+    return this.#limitPerOwner - (this.#counts.get(countedAs({ kind, owner })) ?? 0)
   }
 
-  issue(owner: string, id: string): void {
+  issue(kind: OneTimeKind, owner: string, id: string, issuedAt: number): void {
     if (this.#outstanding.has(id)) throw new Error("one-time state issued twice")
-    this.#outstanding.set(id, owner)
-    this.#counts.set(owner, (this.#counts.get(owner) ?? 0) + 1)
+    const entry = { kind, owner, issuedAt }
+    this.#outstanding.set(id, entry)
+    const counted = countedAs(entry)
+    this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + 1)
   }
 
   has(id: string): boolean {
@@ -30,12 +43,29 @@ export class OneTimeLedger {
 
   /** True once for each issued id, before anything derived from it may leave. */
   spend(id: string): boolean {
-    const owner = this.#outstanding.get(id)
-    if (owner === undefined) return false
+    const entry = this.#outstanding.get(id)
+    if (entry === undefined) return false
     this.#outstanding.delete(id)
-    const left = (this.#counts.get(owner) ?? 1) - 1
-    if (left === 0) this.#counts.delete(owner)
-    else this.#counts.set(owner, left)
+    const counted = countedAs(entry)
+    const left = (this.#counts.get(counted) ?? 1) - 1
+    if (left === 0) this.#counts.delete(counted)
+    else this.#counts.set(counted, left)
     return true
   }
+
+  /** Strikes off up to `limit` entries issued before `issuedBefore`, and says which they were. */
+  expire(issuedBefore: number, limit: number): readonly { kind: OneTimeKind; id: string }[] {
+    const expired: { kind: OneTimeKind; id: string }[] = []
+    for (const [id, { kind, issuedAt }] of this.#outstanding) {
+      if (issuedAt >= issuedBefore || expired.length === limit) break
+      expired.push({ kind, id })
+    }
+    for (const { id } of expired) this.spend(id)
+    return expired
+  }
+}
+
+// Key ids are chosen by strangers, so a key may bear the id of somebody else's account.
+function countedAs({ kind, owner }: Pick<Entry, "kind" | "owner">): string {
+  return `${kind}/${owner}`
 }

@@ -26,10 +26,10 @@ export async function createKey(
   owner: TestOwner,
   sessions: readonly TestSession[],
   keyType: "ed25519" | "bip340",
+  keyId: Bytes = owner.randomness.bytes(32),
 ): Promise<KeyCertificate> {
   const { roster } = owner.cluster
   const holders = sessions.map((s) => s.to.identifier)
-  const keyId = owner.randomness.bytes(32)
   const { minSigners, rosterEpoch } = roster
   const body = {
     keyId,

@@ -187,6 +187,14 @@ export class TestOwner {
     at: readonly TestServer[] = this.servers.slice(0, this.cluster.roster.minSigners),
   ) {
     const { started, opened } = await this.startLogin(password, at)
+    return this.completeLogin(started, opened)
+  }
+
+  /** The second half of a login, from what the first half gave. */
+  async completeLogin(
+    started: { readonly state: opaque.LoginState },
+    opened: readonly { readonly session: TestSession; readonly answer: OpenAnswer }[],
+  ): Promise<TestSession[]> {
     const responses = new Map<Identifier, Bytes>()
     for (const { session, answer } of opened) {
       if (answer.kind === "refused") throw LockKeeperError.fromBody(answer.error)

@@ -22,7 +22,7 @@ export function nonceId(keyId: Bytes, commitmentId: Bytes): string {
 export function freshCommitments(step: Step, key: KeyPackage, count: number): FreshCommitments {
   const { self, deps, oneTime } = step
   const owner = toHex(key.public.keyId)
-  const room = Math.min(count, oneTime.room(owner), MAX_PREPARED)
+  const room = Math.min(count, oneTime.room("nonces", owner), MAX_PREPARED)
   const messages: Bytes[] = []
   const changes: Change[] = []
   const ids: string[] = []
@@ -45,14 +45,15 @@ export function freshCommitments(step: Step, key: KeyPackage, count: number): Fr
     messages,
     changes,
     issue: () => {
-      for (const id of ids) oneTime.issue(owner, id)
+      const now = deps.clock.now()
+      for (const id of ids) oneTime.issue("nonces", owner, id, now)
     },
   }
 }
 
 /** Refuses when the key's commitments are all handed out. */
 export function checkRoom(step: Step, keyId: Bytes): void {
-  if (step.oneTime.room(toHex(keyId)) > 0) return
+  if (step.oneTime.room("nonces", toHex(keyId)) > 0) return
   throw new LockKeeperError(
     "rate-limited",
     "Too many commitments of this key are handed out and unused.",

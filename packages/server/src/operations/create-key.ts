@@ -20,7 +20,14 @@ import type { OperationStep, Step } from "../request/act.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs, decodeField } from "../request/decode.ts"
 import { refuseAbort } from "./aborts.ts"
-import { type KeyGenerationRow, putRun, readRun, runId, type StoredRun } from "./key-generation.ts"
+import {
+  type KeyGenerationRow,
+  putRun,
+  readRun,
+  runId,
+  type StoredRun,
+  stateId,
+} from "./key-generation.ts"
 import { noSuchStep } from "./steps.ts"
 
 /** What each step of a key generation works on. */
@@ -100,7 +107,7 @@ async function open({ step, params, id, identity }: Run): Promise<StepOutcome> {
       remedy: "Choose a fresh key id.",
     })
   }
-  if (oneTime.room(owner) === 0) {
+  if (oneTime.room("key-generation", owner) === 0) {
     throw new LockKeeperError("rate-limited", "Too many key generations are unfinished.", {
       remedy: "Finish them, or wait until they expire.",
     })
@@ -116,7 +123,7 @@ async function open({ step, params, id, identity }: Run): Promise<StepOutcome> {
     output: encode(messageCodec, message),
     changes: [putRun(id, { kind: "opened", state }, "absent")],
     event: step.event({ keyId: params.keyId }),
-    afterCommit: () => oneTime.issue(owner, `${id}-opened`),
+    afterCommit: () => issueState(step, id, "opened"),
   }
 }
 
@@ -147,9 +154,9 @@ async function takeState<K extends Working["kind"]>(
   { step, id }: Run,
   kind: K,
 ): Promise<{ readonly state: StateOf<K>; readonly version: number }> {
-  const live = step.oneTime.has(`${id}-${kind}`)
+  const live = step.oneTime.has(stateId(id, kind))
   const run: StoredRun | null = live ? await readRun(step.deps.store, id) : null
-  if (run === null || run.row.kind !== kind || !step.oneTime.spend(`${id}-${kind}`)) {
+  if (run === null || run.row.kind !== kind || !step.oneTime.spend(stateId(id, kind))) {
     throw new LockKeeperError(
       "out-of-order",
       "This key generation is not waiting for this step here.",
@@ -169,13 +176,18 @@ function advance<K extends "revealed" | "judged">(
   const { step, id, params } = run
   if (!outcome.ok) return stop(run, version, outcome.abort)
   const { state, message } = outcome.value
-  const owner = toHex(step.request.accountId)
   return {
     output: encode(messageCodec, message),
     changes: [putRun(id, { kind, state } as KeyGenerationRow, version)],
     event: step.event({ keyId: params.keyId }),
-    afterCommit: () => step.oneTime.issue(owner, `${id}-${kind}`),
+    afterCommit: () => issueState(step, id, kind),
   }
+}
+
+/** Makes a run's new state usable in this process; after its commit. */
+function issueState({ deps, oneTime, request }: Step, id: string, kind: Working["kind"]): void {
+  const owner = toHex(request.accountId)
+  oneTime.issue("key-generation", owner, stateId(id, kind), deps.clock.now())
 }
 
 function stop({ step, id, params }: Run, version: number, abort: Abort): Promise<StepOutcome> {

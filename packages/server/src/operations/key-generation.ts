@@ -1,5 +1,6 @@
 import { type Codec, decode, encode, struct, toHex, union } from "@lockkeeper/encoding"
 import { dkg } from "@lockkeeper/protocols"
+import type { OneTimeLedger } from "../one-time.ts"
 import type { Change, Store } from "../ports/store.ts"
 
 /** What a server keeps between the steps of one key generation. */
@@ -27,6 +28,16 @@ export interface StoredRun {
 
 export function runId(params: Pick<dkg.DkgParams, "keyId" | "attempt">): string {
   return `dkg-${toHex(params.keyId)}-${params.attempt}`
+}
+
+/** How the ledger of one-time state names a run's state after one of its steps. */
+export function stateId(run: string, kind: KeyGenerationRow["kind"]): string {
+  return `${run}/${kind}`
+}
+
+/** The run that a `stateId` is of. */
+export function runOf(state: string): string {
+  return state.slice(0, state.indexOf("/"))
 }
 
 export async function readRun(store: Store, id: string): Promise<StoredRun | null> {
@@ -67,4 +78,37 @@ export async function burnUnfinished(store: Store): Promise<number> {
     burnt += unfinished.length
     after = runs[runs.length - 1]?.id ?? after
   }
+}
+
+/** Burns what this process issued before `issuedBefore` and nobody used. Returns how much. */
+export async function burnExpired(
+  store: Store,
+  oneTime: OneTimeLedger,
+  issuedBefore: number,
+): Promise<number> {
+  for (let burnt = 0; ; ) {
+    // Struck off first: from here on no request can use them, whatever the store does.
+    const expired = oneTime.expire(issuedBefore, 256)
+    if (expired.length === 0) return burnt
+    const changes = await Promise.all(
+      expired.map(({ kind, id }) =>
+        kind === "nonces" ? takeNonces(store, id) : endRun(store, id),
+      ),
+    )
+    const needed = changes.filter((change) => change !== null)
+    if (needed.length > 0) await store.commit(needed)
+    burnt += expired.length
+  }
+}
+
+async function takeNonces(store: Store, id: string): Promise<Change | null> {
+  const row = await store.read("nonces", id)
+  row?.value.fill(0)
+  return row === null ? null : { kind: "take", table: "nonces", id, version: row.version }
+}
+
+async function endRun(store: Store, state: string): Promise<Change | null> {
+  const id = runOf(state)
+  const run = await readRun(store, id)
+  return run === null ? null : putRun(id, { kind: "over" }, run.version)
 }

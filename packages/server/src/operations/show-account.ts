@@ -1,4 +1,4 @@
-import { accountListing } from "@lockkeeper/api"
+import { accountListing, LockKeeperError } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
 import { activeVersion } from "../accounts.ts"
 import type { OperationStep } from "../request/act.ts"
@@ -7,6 +7,11 @@ import { onlyStep } from "./steps.ts"
 /** What this server knows of the account that asks. */
 export const showAccount: OperationStep = async (step) => {
   onlyStep(step)
+  if (step.request.body.length !== 0) {
+    throw new LockKeeperError("invalid-request", "This operation takes no body.", {
+      field: "body",
+    })
+  }
   const { accountId, name, createdAt } = step.account.value
   const opaqueVersion = activeVersion(step.account.value)
   const output = encode(accountListing, { accountId, name, opaqueVersion, createdAt })

@@ -15,7 +15,7 @@ import { prepareSigning } from "../operations/prepare-signing.ts"
 import { showAccount } from "../operations/show-account.ts"
 import { showKey } from "../operations/show-key.ts"
 import { sign } from "../operations/sign.ts"
-import { answerId } from "./answers.ts"
+import { questionOf } from "./answers.ts"
 import { type AuthorisedRequest, authorise } from "./authorise.ts"
 import { commitEvent, commitStep, repeatAnswer, type StepOutcome } from "./commit.ts"
 import type { CallContext } from "./handle-call.ts"
@@ -49,18 +49,16 @@ export async function act(
 ): Promise<CallAnswer> {
   const { self, deps, session } = context
   const authorised = await authorise(self, deps, session, payload.request)
-  const id = answerId(authorised.request, payload.step)
-  const repeated = await repeatAnswer(deps, id)
-  if (repeated !== null) return { kind: "act", ...repeated }
-
-  const event = eventAbout(authorised.request, authorised.digest, payload.step)
+  const { request, digest } = authorised
+  const { step, input } = payload
+  const question = questionOf(request, digest, step, input)
+  const event = eventAbout(request, digest, step)
   try {
-    const run = OPERATION_STEPS[authorised.request.operation]
-    const { step, input } = payload
+    const repeated = await repeatAnswer(deps, question)
+    if (repeated !== null) return { kind: "act", ...repeated }
+    const run = OPERATION_STEPS[request.operation]
     const outcome = await run({ ...context, ...authorised, step, input, event })
-    const { output, log } = await commitStep(deps, id, outcome)
-    outcome.afterCommit?.()
-    return { kind: "act", output, log }
+    return { kind: "act", ...(await commitStep(deps, question, outcome)) }
   } catch (error) {
     if (!(error instanceof LockKeeperError)) throw error
     if (error.code !== "conflict" && error.code !== "aborted") {

@@ -1,37 +1,74 @@
-import type { Request } from "@lockkeeper/api"
-import { type Bytes, bytes, decode, encode, struct, toHex } from "@lockkeeper/encoding"
+import { LockKeeperError, type Request } from "@lockkeeper/api"
+import { hashValue } from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  bytes,
+  decode,
+  encode,
+  equalBytes,
+  fixedBytes,
+  struct,
+  toHex,
+} from "@lockkeeper/encoding"
 import type { Change, Store } from "../ports/store.ts"
 
-const answerRow = struct<{ output: Bytes }>({ output: bytes(200_000) })
+const MAX_INPUT = 200_000
+
+/** Most rows that one round of housekeeping drops at a time. */
+const BATCH = 256
+
+const answerRow = struct<{ input: Bytes; output: Bytes }>({
+  input: fixedBytes(32),
+  output: bytes(200_000),
+})
+
+/** One step of one request with one input: what a repeat must agree with to be a repeat. */
+export interface Question {
+  readonly id: string
+  /** 32 bytes over the step's input as it came. */
+  readonly input: Bytes
+}
 
 /**
- * Where the answer to one step of a request is kept, so that a retry gets the same bytes. Starts
- * with the request's expiry, after which nobody may ask for it, so that old answers sort first.
+ * Where the answer to one step of a request is kept, so that a retry gets the same bytes. Named by
+ * the digest of the whole request, so that two requests never share an answer. Starts with the
+ * request's expiry, after which nobody may ask for it, so that old answers sort first.
  */
-export function answerId(request: Request, step: number): string {
+export function questionOf(request: Request, digest: Bytes, step: number, input: Bytes): Question {
   const expiry = request.expiresAt.toString(16).padStart(14, "0")
-  return `${expiry}-${toHex(request.accountId)}-${toHex(request.requestId)}-${step}`
+  const id = `${expiry}-${toHex(digest)}-${step}`
+  return { id, input: hashValue("step-input", bytes(MAX_INPUT), input) }
 }
 
-export async function readAnswer(store: Store, id: string): Promise<Bytes | null> {
-  const row = await store.read("answers", id)
-  return row === null ? null : decode(answerRow, row.value).output
+/** @throws LockKeeperError `replayed` when the step was answered for another input. */
+export async function readAnswer(store: Store, question: Question): Promise<Bytes | null> {
+  const row = await store.read("answers", question.id)
+  if (row === null) return null
+  const { input, output } = decode(answerRow, row.value)
+  if (equalBytes(input, question.input)) return output
+  throw new LockKeeperError("replayed", "This step was answered before, for another input.", {
+    field: "input",
+    remedy: "Sign a new request.",
+  })
 }
 
-export function keepAnswer(id: string, output: Bytes): Change {
-  const value = encode(answerRow, { output })
+export function keepAnswer({ id, input }: Question, output: Bytes): Change {
+  const value = encode(answerRow, { input, output })
   return { kind: "put", table: "answers", id, ifVersion: "absent", value }
 }
 
-/** Drops up to 256 answers whose requests expired before `now`. Returns how many. */
+/** Drops the answers whose requests expired before `now`. Returns how many. */
 export async function dropExpiredAnswers(store: Store, now: number): Promise<number> {
   const limit = now.toString(16).padStart(14, "0")
-  const oldest = await store.scan("answers", "", "", 256)
-  const expired = oldest.filter(({ id }) => id.slice(0, 14) < limit)
-  if (expired.length > 0) {
-    await store.commit(
-      expired.map(({ id, version }) => ({ kind: "take", table: "answers", id, version })),
-    )
+  for (let dropped = 0; ; ) {
+    const oldest = await store.scan("answers", "", "", BATCH)
+    const expired = oldest.filter(({ id }) => id.slice(0, 14) < limit)
+    if (expired.length > 0) {
+      await store.commit(
+        expired.map(({ id, version }) => ({ kind: "take", table: "answers", id, version })),
+      )
+    }
+    dropped += expired.length
+    if (expired.length < BATCH) return dropped
   }
-  return expired.length
 }

@@ -2,7 +2,7 @@ import { type Event, eventCodec, LockKeeperError, type LogPosition } from "@lock
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import type { Dependencies } from "../ports/dependencies.ts"
 import { type Change, StoreConflict } from "../ports/store.ts"
-import { keepAnswer, readAnswer } from "./answers.ts"
+import { keepAnswer, type Question, readAnswer } from "./answers.ts"
 
 /** What an operation's step wants to happen; nothing of it has happened yet. */
 export interface StepOutcome {
@@ -41,31 +41,33 @@ export async function commitChanges(
 
 /**
  * The one place where a step's effects become real: one-time state taken, next state put, the answer
- * kept under `id`, the event logged, all or nothing. When another copy of the same step won, its
- * answer is returned and ours is thrown away.
+ * kept, the event logged, all or nothing; then what follows from it in this process's memory. When
+ * another copy of the same step won, its answer is returned and ours is thrown away.
  */
 export async function commitStep(
   deps: Dependencies,
-  id: string,
-  { output, changes, event }: StepOutcome,
+  question: Question,
+  { output, changes, event, afterCommit }: StepOutcome,
 ): Promise<{ output: Bytes; log: LogPosition }> {
+  let log: LogPosition
   try {
-    const log = await commitChanges(deps, [...changes, keepAnswer(id, output)], event)
-    return { output, log }
+    log = await commitChanges(deps, [...changes, keepAnswer(question, output)], event)
   } catch (error) {
     if (!(error instanceof LockKeeperError) || error.code !== "conflict") throw error
-    const repeated = await repeatAnswer(deps, id)
+    const repeated = await repeatAnswer(deps, question)
     if (repeated === null) throw error
     return repeated
   }
+  afterCommit?.()
+  return { output, log }
 }
 
 /** The answer that was committed for this step before, or null. */
 export async function repeatAnswer(
   deps: Dependencies,
-  id: string,
+  question: Question,
 ): Promise<{ output: Bytes; log: LogPosition } | null> {
-  const output = await readAnswer(deps.store, id)
+  const output = await readAnswer(deps.store, question)
   if (output === null) return null
   // The entry stands at or before the head as it is now, which covers it too.
   const log = await deps.store.logPosition()

@@ -31,6 +31,10 @@ export interface Session {
   busy: boolean
 }
 
+function isOver({ expiresAt, lastUsed }: Session, now: number): boolean {
+  return now >= expiresAt || now - lastUsed > SESSION_IDLE_MS
+}
+
 /** The open sessions of this process, bounded, in the order of last use. */
 export class Sessions {
   readonly #sessions = new Map<string, Session>()
@@ -57,7 +61,7 @@ export class Sessions {
     const id = toHex(sessionId)
     const session = this.#sessions.get(id)
     if (session === undefined) return null
-    if (now >= session.expiresAt || now - session.lastUsed > SESSION_IDLE_MS) {
+    if (isOver(session, now)) {
       this.#remove(id)
       return null
     }
@@ -77,6 +81,11 @@ export class Sessions {
       if (session === except || session.stage.kind !== "authenticated") continue
       if (toHex(session.stage.accountId) === toHex(accountId)) this.#remove(id)
     }
+  }
+
+  /** Ends the sessions whose time is over, so that their keys do not wait for a next frame. */
+  endExpired(now: number): void {
+    for (const [id, session] of this.#sessions) if (isOver(session, now)) this.#remove(id)
   }
 
   endAll(): void {
