@@ -1,9 +1,9 @@
-import { type LockKeeperError, memberOf } from "@lockkeeper/api"
+import type { LockKeeperError } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { type Abort, type Evidence, encodeEvidence, verifyEvidence } from "@lockkeeper/protocols"
 import { evidenceFile } from "./evidence.ts"
-import type { Trust } from "./trust.ts"
+import type { Servers } from "./servers.ts"
 
 /**
  * A server that did not do its part in an operation, although the operation may have succeeded.
@@ -28,11 +28,11 @@ export interface Incident {
 
 /** Collects what went wrong in one operation, at most one incident a server and reason. */
 export class IncidentLog {
-  readonly #trust: Trust
+  readonly #servers: Servers
   readonly #incidents: Incident[] = []
 
-  constructor(trust: Trust) {
-    this.#trust = trust
+  constructor(servers: Servers) {
+    this.#servers = servers
   }
 
   get all(): readonly Incident[] {
@@ -50,17 +50,19 @@ export class IncidentLog {
       (known) => known.server === server && known.kind === kind && known.reason === reason,
     )
     if (same) return
-    this.#incidents.push({ ...incident, name: memberOf(this.#trust.roster, server).name })
+    const named = { ...incident, name: this.#servers.member(server).name }
+    this.#incidents.push(named)
+    this.#servers.onIncident(named)
   }
 
   /** Names a culprit if the evidence holds; a name without proof is dropped. */
   proven(evidence: Evidence): Identifier | null {
     const encoded = encodeEvidence(evidence)
-    const verdict = verifyEvidence(encoded, this.#trust.verifyKeys)
+    const verdict = verifyEvidence(encoded, this.#servers.trust.verifyKeys)
     if (!verdict.valid) return null
     const { culprit: server, reason } = verdict
     const message = `It broke the protocol (${reason}); its own signed messages prove it.`
-    const file = evidenceFile(this.#trust.signedRoster, encoded)
+    const file = evidenceFile(this.#servers.trust.signedRoster, encoded)
     this.#add({ kind: "proven", server, reason, message, evidence: file })
     return server
   }

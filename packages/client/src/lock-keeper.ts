@@ -3,7 +3,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { platformDependencies } from "#platform"
 import type { Dependencies, ServerStatus } from "./dependencies.ts"
-import { IncidentLog } from "./incidents.ts"
+import { type Incident, IncidentLog } from "./incidents.ts"
 import { DEFAULT_PATIENCE, type Patience } from "./limits.ts"
 import { loginTo } from "./login.ts"
 import { within } from "./patience.ts"
@@ -21,6 +21,8 @@ export interface ConnectOptions {
   /** PEM certificates to trust instead of the system's; Node only. */
   readonly ca?: string
   readonly patience?: Partial<Patience>
+  /** Told of each server that does not do its part, also when the operation fails. */
+  readonly onIncident?: (incident: Incident) => void
   /** For tests and simulators; the platform's own by default. */
   readonly dependencies?: Partial<Dependencies>
 }
@@ -58,7 +60,7 @@ export class LockKeeper {
    * @throws LockKeeperError `untrusted-roster`, `misconfigured`, `invalid-request`, naming the field.
    */
   static async connect(options: ConnectOptions): Promise<LockKeeper> {
-    const { roster, pin, ca, patience, dependencies } = options
+    const { roster, pin, ca, dependencies, onIncident = () => undefined } = options
     if (!(roster instanceof Uint8Array)) {
       throw new LockKeeperError("invalid-request", "`roster` is not a Uint8Array.", {
         field: "roster",
@@ -67,7 +69,8 @@ export class LockKeeper {
     }
     const trust = trustRoster(roster, pin)
     const deps = { ...platformDependencies(ca === undefined ? {} : { ca }), ...dependencies }
-    return new LockKeeper(new Servers(trust, deps, { ...DEFAULT_PATIENCE, ...patience }))
+    const patience = { ...DEFAULT_PATIENCE, ...options.patience }
+    return new LockKeeper(new Servers(trust, deps, patience, onIncident))
   }
 
   /** Digest of the trusted roster, 32 bytes. */
@@ -89,7 +92,7 @@ export class LockKeeper {
   async login({ name: typedName, password: typed, signal }: LoginOptions): Promise<Session> {
     const name = spellName(typedName)
     using password = spellPassword(typed)
-    const incidents = new IncidentLog(this.#servers.trust)
+    const incidents = new IncidentLog(this.#servers)
     const caller = signal ?? new AbortController().signal
     const outcome = await loginTo(this.#servers, name, password, caller, incidents)
     return new Session(this.#servers, name, outcome, incidents.all)

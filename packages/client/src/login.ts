@@ -144,7 +144,8 @@ class LoginRun {
     const responses = new Map([...this.#answered].map(([id, { response }]) => [id, response]))
     const outcome = opaque.combineLogin(state, responses)
     if (!outcome.ok) {
-      incidents.aborted(outcome.abort)
+      // Whom to suspect shows when others have answered too; proofs stand by themselves.
+      for (const piece of outcome.abort.evidence) incidents.proven(piece)
       return null
     }
     const { combined, toStretch, stretching } = outcome.value
@@ -163,7 +164,7 @@ class LoginRun {
     const { incidents } = this.#task
     if (!outcome.ok) {
       if (outcome.abort.reason === "wrong-password-or-envelope") throw this.#wrongPassword()
-      incidents.aborted(outcome.abort)
+      for (const server of outcome.abort.silent) incidents.suspected(server, outcome.abort.reason)
       return null
     }
     const { exportKey, sessions, refused } = outcome.value

@@ -44,7 +44,7 @@ export async function register(
     storageKey: new Secret(randomness.bytes(32)),
     signingSeed: new Secret(randomness.bytes(32)),
   }
-  const incidents = new IncidentLog(servers.trust)
+  const incidents = new IncidentLog(servers)
   try {
     throwIfCancelled(signal)
     const { registration, dealings } = await dealAccount(servers, accountId, 1, password, keys)

@@ -1,6 +1,7 @@
 import { type LockKeeperError, type Member, memberOf, placementViolation } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Dependencies, ServerLink } from "./dependencies.ts"
+import type { Incident } from "./incidents.ts"
 import { DEMOTION_MS, type Patience } from "./limits.ts"
 import type { Trust } from "./trust.ts"
 
@@ -9,14 +10,22 @@ export class Servers {
   readonly trust: Trust
   readonly deps: Dependencies
   readonly patience: Patience
+  /** Told of each incident when it is noticed, so that proofs survive a failed operation. */
+  readonly onIncident: (incident: Incident) => void
   readonly #links = new Map<Identifier, ServerLink>()
   readonly #failedAt = new Map<Identifier, number>()
   #turn: number
 
-  constructor(trust: Trust, deps: Dependencies, patience: Patience) {
+  constructor(
+    trust: Trust,
+    deps: Dependencies,
+    patience: Patience,
+    onIncident: (incident: Incident) => void,
+  ) {
     this.trust = trust
     this.deps = deps
     this.patience = patience
+    this.onIncident = onIncident
     // Clients that start at the same time do not all begin with the same servers.
     this.#turn = deps.randomness.bytes(1)[0] as number
   }

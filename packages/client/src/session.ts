@@ -183,7 +183,7 @@ export class Session {
 
   #begin({ signal = new AbortController().signal }: Cancellable) {
     this.#principal.assertLive()
-    return { signal, incidents: new IncidentLog(this.#principal.servers.trust) }
+    return { signal, incidents: new IncidentLog(this.#principal.servers) }
   }
 
   async #create(options: CreateKeyOptions): Promise<CreatedKey> {

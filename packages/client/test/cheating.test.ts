@@ -1,0 +1,175 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import {
+  type Incident,
+  type LockKeeper,
+  type Session,
+  verifyEvidenceFile,
+} from "@lockkeeper/client"
+import { verifySignature } from "@lockkeeper/crypto"
+import { utf8 } from "@lockkeeper/encoding"
+import {
+  borrowListing,
+  dealWronglyTo,
+  evaluateWrongly,
+  inventKey,
+  revealAnotherVector,
+  showAnotherVector,
+  signWrongly,
+  spoilEnvelope,
+} from "./cheats.ts"
+import { TestCluster } from "./cluster.ts"
+
+const OWNER = { name: "alice", password: "correct horse" }
+
+async function owner(cluster: TestCluster): Promise<{ keeper: LockKeeper; session: Session }> {
+  const keeper = await cluster.connect()
+  await keeper.register(OWNER)
+  return { keeper, session: await keeper.login(OWNER) }
+}
+
+/** Exactly this server is proven at fault, by a file that holds offline and for this roster only. */
+function assertProven(
+  cluster: TestCluster,
+  incidents: readonly Incident[],
+  server: number,
+  reason: string,
+): void {
+  const proven = incidents.filter(({ kind }) => kind === "proven")
+  assert.deepEqual(
+    proven.map((incident) => [incident.server, incident.name, incident.reason]),
+    [[server, `server-${server}`, reason]],
+  )
+  const file = proven[0]?.evidence as Uint8Array
+  const verdict = verifyEvidenceFile(file, cluster.signedRoster)
+  assert.ok(verdict.valid, JSON.stringify(verdict))
+  assert.deepEqual([verdict.culprit, verdict.reason], [server, reason])
+  assert.equal(verdict.operator, `operator-${server}`)
+  for (const at of [file.length >> 2, file.length >> 1, file.length - 1]) {
+    const altered = file.slice()
+    altered[at] = (altered[at] as number) ^ 1
+    assert.equal(verifyEvidenceFile(altered, cluster.signedRoster).valid, false, `byte ${at}`)
+  }
+}
+
+/** Repeats until the rotation has put the server into the first signer set. */
+async function untilProven(act: () => Promise<readonly Incident[]>): Promise<readonly Incident[]> {
+  for (let i = 0; i < 6; i++) {
+    const incidents = await act()
+    if (incidents.some(({ kind }) => kind === "proven")) return incidents
+  }
+  return assert.fail("nobody was proven at fault")
+}
+
+describe("a server that evaluates the OPRF wrongly", () => {
+  it("is named with evidence, and login finishes without it", async () => {
+    const cluster = await TestCluster.start()
+    const { keeper } = await owner(cluster)
+    await evaluateWrongly(cluster.server(2), OWNER.name)
+    const incidents = await untilProven(async () => {
+      const session = await keeper.login(OWNER)
+      await session.keys.create({ type: "ed25519" })
+      return session.incidents
+    })
+    assertProven(cluster, incidents, 2, "wrong-evaluation")
+  })
+})
+
+describe("a server that signs with a wrong share", () => {
+  for (const type of ["ed25519", "bip340"] as const) {
+    it(`is named with evidence, and the ${type} signature is made without it`, async () => {
+      const cluster = await TestCluster.start()
+      const { session } = await owner(cluster)
+      const { key } = await session.keys.create({ type })
+      await signWrongly(cluster.server(3), key.keyId)
+      const message = new Uint8Array(32).fill(5)
+      const incidents = await untilProven(async () => {
+        const signed = await session.sign({ keyId: key.keyId, message })
+        if (type === "ed25519") assert.ok(verifySignature(key.publicKey, message, signed.signature))
+        assert.deepEqual(signed.signers.includes(3), false)
+        return signed.incidents
+      })
+      assertProven(cluster, incidents, 3, "invalid-signature-share")
+    })
+  }
+})
+
+describe("a server that cheats in key generation", () => {
+  it("by a wrong share to one server is named with evidence, and the key is made without it", async () => {
+    const cluster: TestCluster = await TestCluster.start({
+      compute: (id) => (id === 2 ? dealWronglyTo(() => cluster, 2, 1) : undefined),
+    })
+    const { session } = await owner(cluster)
+    const { key, incidents } = await session.keys.create({ type: "ed25519" })
+    assert.deepEqual(key.holders, [1, 3])
+    assertProven(cluster, incidents, 2, "bad-dealing")
+    const message = utf8("made without it")
+    const { signature } = await session.sign({ keyId: key.keyId, message })
+    assert.ok(verifySignature(key.publicKey, message, signature))
+  })
+
+  it("by another vector than it committed to is named with evidence", async () => {
+    const cluster: TestCluster = await TestCluster.start({
+      compute: (id) => (id === 1 ? revealAnotherVector(() => cluster, 1) : undefined),
+    })
+    const { session } = await owner(cluster)
+    const { key, incidents } = await session.keys.create({ type: "ed25519" })
+    assert.deepEqual(key.holders, [2, 3])
+    assertProven(cluster, incidents, 1, "wrong-opening")
+  })
+})
+
+describe("a server that lies where no proof exists", () => {
+  it("about the commitment vector is suspected, not named, and login finishes without it", async () => {
+    const cluster = await TestCluster.start()
+    const { keeper } = await owner(cluster)
+    await showAnotherVector(cluster.server(1), OWNER.name)
+    const seen: Incident[] = []
+    for (let i = 0; i < 3; i++) seen.push(...(await keeper.login(OWNER)).incidents)
+    assert.ok(seen.length > 0)
+    for (const { kind, server, reason, evidence } of seen) {
+      assert.deepEqual([kind, server, reason, evidence], ["suspected", 1, "stale-or-lying", null])
+    }
+  })
+
+  it("about its envelope is suspected, and login finishes without it", async () => {
+    const cluster = await TestCluster.start()
+    const { keeper } = await owner(cluster)
+    await spoilEnvelope(cluster.server(1), OWNER.name)
+    const seen: Incident[] = []
+    for (let i = 0; i < 3; i++) seen.push(...(await keeper.login(OWNER)).incidents)
+    assert.ok(seen.length > 0)
+    for (const { kind, server } of seen) assert.deepEqual([kind, server], ["suspected", 1])
+  })
+
+  it("by a key it made up shows the owner nothing", async () => {
+    const cluster = await TestCluster.start()
+    const { session } = await owner(cluster)
+    const { key } = await session.keys.create({ type: "ed25519" })
+    await inventKey(cluster.server(1), session.accountId, key.certificate.public)
+    for (let i = 0; i < 3; i++) {
+      const { keys, unconfirmed } = await session.keys.list()
+      assert.deepEqual(
+        keys.map(({ keyId }) => keyId),
+        [key.keyId],
+      )
+      assert.deepEqual(unconfirmed, [])
+    }
+  })
+
+  it("by another account's key does not put it into this account's list", async () => {
+    const cluster = await TestCluster.start()
+    const { keeper, session } = await owner(cluster)
+    const { key } = await session.keys.create({ type: "ed25519" })
+    await keeper.register({ name: "bob", password: "other" })
+    const bob = await keeper.login({ name: "bob", password: "other" })
+    await borrowListing(cluster.server(2), bob.accountId, session.accountId, key.keyId)
+    let noticed = 0
+    for (let i = 0; i < 3; i++) {
+      const { keys, unconfirmed } = await bob.keys.list()
+      assert.deepEqual(keys, [])
+      noticed += unconfirmed.length
+    }
+    assert.ok(noticed > 0)
+  })
+})

@@ -1,0 +1,230 @@
+import { KEY_STATES, keyListing } from "@lockkeeper/api"
+import { groupByName, type Identifier, ristretto255, type Scalar, Secret } from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  type Codec,
+  decode,
+  encode,
+  fixedBytes,
+  nullable,
+  oneOf,
+  safeInteger,
+  struct,
+  text,
+  toHex,
+} from "@lockkeeper/encoding"
+import {
+  confirmKey,
+  type dkg,
+  headerCodec,
+  type KeyPackage,
+  keyCertificateCodec,
+  keyPackageCodec,
+  type Message,
+  type Outcome,
+  opaque,
+  type PublicKeyPackage,
+  sealFirst,
+  signMessage,
+} from "@lockkeeper/protocols"
+import type { Dependencies, Table } from "@lockkeeper/server"
+import type { TestCluster, TestServer } from "./cluster.ts"
+
+// A server cheats here by holding something else than it should, or by computing something else: what
+// it signs, it signs with its own key, as a corrupted process would.
+
+/** Rewrites one row of a server's store. */
+async function rewrite<T>(
+  { store }: TestServer,
+  table: Table,
+  id: string,
+  codec: Codec<T>,
+  change: (value: T) => T,
+): Promise<void> {
+  const row = await store.read(table, id)
+  if (row === null) throw new Error(`no row ${id} in ${table}`)
+  const value = encode(codec, change(decode(codec, row.value)))
+  await store.commit([{ kind: "put", table, id, ifVersion: row.version, value }])
+}
+
+interface Account {
+  readonly accountId: Bytes
+  readonly name: string
+  readonly createdAt: number
+  readonly active: opaque.AccountRecord | null
+  readonly pending: opaque.AccountRecord | null
+  readonly pendingSince: number
+}
+
+const accountCodec = struct<Account>({
+  accountId: fixedBytes(32),
+  name: text(256),
+  createdAt: safeInteger,
+  active: nullable(opaque.accountRecordCodec),
+  pending: nullable(opaque.accountRecordCodec),
+  pendingSince: safeInteger,
+})
+
+function rewriteRecord(
+  server: TestServer,
+  name: string,
+  change: (record: opaque.AccountRecord) => opaque.AccountRecord,
+): Promise<void> {
+  const id = toHex(opaque.accountIdOf(name))
+  return rewrite(server, "accounts", id, accountCodec, (account) => ({
+    ...account,
+    active: account.active && change(account.active),
+  }))
+}
+
+/** From now on this server evaluates the OPRF with another share than the one it was dealt. */
+export function evaluateWrongly(server: TestServer, name: string): Promise<void> {
+  return rewriteRecord(server, name, (record) => {
+    const share = record.share.expose() as Scalar
+    return { ...record, share: new Secret(ristretto255.addScalars(share, ristretto255.one)) }
+  })
+}
+
+/** From now on this server shows another commitment vector than the one that was registered. */
+export function showAnotherVector(server: TestServer, name: string): Promise<void> {
+  return rewriteRecord(server, name, (record) => {
+    const [first, ...rest] = record.registration.vector
+    const vector = [ristretto255.add(first!, ristretto255.generator), ...rest]
+    return { ...record, registration: { ...record.registration, vector } }
+  })
+}
+
+/** From now on this server's envelope opens for nobody. */
+export function spoilEnvelope(server: TestServer, name: string): Promise<void> {
+  return rewriteRecord(server, name, (record) => {
+    const { envelope } = record.record
+    const authTag = envelope.authTag.map((byte) => byte ^ 1) as Bytes
+    return { ...record, record: { ...record.record, envelope: { ...envelope, authTag } } }
+  })
+}
+
+interface Key {
+  readonly accountId: Bytes
+  readonly state: (typeof KEY_STATES)[number]
+  readonly keyPackage: KeyPackage
+}
+
+const keyCodec = struct<Key>({
+  accountId: fixedBytes(32),
+  state: oneOf(...KEY_STATES),
+  keyPackage: keyPackageCodec,
+})
+
+/** From now on this server signs with another share of the key than its own. */
+export function signWrongly(server: TestServer, keyId: Bytes): Promise<void> {
+  return rewrite(server, "keys", toHex(keyId), keyCodec, (key) => {
+    const { keyPackage } = key
+    const group = groupByName(keyPackage.public.group)
+    const share = group.addScalars(keyPackage.signingShare.expose() as Scalar, group.one)
+    return { ...key, keyPackage: { ...keyPackage, signingShare: new Secret(share) } }
+  })
+}
+
+/** This server lists a key that it made up and holds alone, certified by itself. */
+export async function inventKey(server: TestServer, owner: Bytes, like: PublicKeyPackage) {
+  const { identifier, identity } = server.self
+  const group = groupByName(like.group)
+  const keyId = new Uint8Array(32).fill(0xee)
+  const pkg: PublicKeyPackage = {
+    ...like,
+    keyId,
+    minSigners: 1,
+    verifyingKey: group.generator,
+    verifyingShares: new Map([[identifier, group.generator]]),
+  }
+  const certificate = encode(keyCertificateCodec, {
+    public: pkg,
+    confirmations: new Map([[identifier, confirmKey(identity, pkg)]]),
+  })
+  const value = encode(keyListing, {
+    ...{ keyId, label: "send money here", custody: "custodial", state: "active", createdAt: 1 },
+    certificate,
+  })
+  await listAs(server, owner, keyId, value)
+}
+
+/** This server lists another account's key as this one's. */
+export async function borrowListing(server: TestServer, owner: Bytes, from: Bytes, keyId: Bytes) {
+  const row = await server.store.read("account-keys", `${toHex(from)}-${toHex(keyId)}`)
+  await listAs(server, owner, keyId, row!.value)
+}
+
+async function listAs({ store }: TestServer, owner: Bytes, keyId: Bytes, value: Bytes) {
+  const id = `${toHex(owner)}-${toHex(keyId)}`
+  await store.commit([{ kind: "put", table: "account-keys", id, ifVersion: "absent", value }])
+}
+
+type Step = Outcome<{ readonly state: unknown; readonly message: Message }>
+
+/** Changes the outcome of a key generation step as `cheat` says; everything else runs as it is. */
+export function cheatingCompute(
+  cheat: (revealed: dkg.DkgRevealed, message: Message) => Step,
+): Dependencies["compute"] {
+  return {
+    async run<T>(step: () => T): Promise<T> {
+      const outcome = step() as Step
+      if (!("ok" in outcome) || !outcome.ok) return outcome as T
+      const { state, message } = outcome.value
+      const isReveal = typeof state === "object" && state !== null && "ownShare" in state
+      return (isReveal ? cheat(state as dkg.DkgRevealed, message) : outcome) as T
+    },
+  }
+}
+
+const openingCodec = struct<{ nonce: Bytes; sealingKey: Bytes; commitment: Bytes }>({
+  nonce: fixedBytes(32),
+  sealingKey: fixedBytes(1216),
+  commitment: fixedBytes(32),
+})
+
+/** A dealer that seals a wrong share to `victim`, and signs that it did. */
+export function dealWronglyTo(
+  cluster: () => TestCluster,
+  dealer: Identifier,
+  victim: Identifier,
+): Dependencies["compute"] {
+  return cheatingCompute((state, message) => {
+    const slot = decode(headerCodec, message.header.bytes)
+    if (!state.params.participants.includes(victim)) return { ok: true, value: { state, message } }
+    const { sealingKey } = decode(openingCodec, state.opens.get(victim)!.broadcast)
+    const randomness = state.randomness.get(victim)!.expose()
+    const wrong = new Uint8Array(32).fill(1)
+    const { part } = sealFirst({ slot, recipient: victim }, sealingKey, randomness, wrong)
+    return resign(cluster().server(dealer), state, message, {
+      sealed: new Map(message.sealed).set(victim, part),
+    })
+  })
+}
+
+/** A dealer that reveals another vector than it had committed to. */
+export function revealAnotherVector(
+  cluster: () => TestCluster,
+  dealer: Identifier,
+): Dependencies["compute"] {
+  return cheatingCompute((state, message) => {
+    const broadcast = message.broadcast.slice()
+    // The blinding behind the vector: the commitment of step 1 no longer opens.
+    const at = 4 + 32 * state.params.minSigners
+    broadcast[at] = (broadcast[at] as number) ^ 1
+    return resign(cluster().server(dealer), state, message, { broadcast })
+  })
+}
+
+function resign(
+  { self }: TestServer,
+  state: dkg.DkgRevealed,
+  message: Message,
+  change: Partial<Message>,
+): Step {
+  const header = decode(headerCodec, message.header.bytes)
+  const { broadcast, sealed } = { ...message, ...change }
+  const draft = { previousDigest: header.previousDigest, broadcast, sealed }
+  const signed = signMessage(self.identity, header, draft)
+  const reveal = { header: signed.header, broadcast }
+  return { ok: true, value: { state: { ...state, reveal }, message: signed } }
+}
