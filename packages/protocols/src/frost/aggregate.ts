@@ -105,7 +105,7 @@ function judgeShare(
   const message = openMessage(share, verifyKeys, "all-parts")
   if (!message.ok) return message.abort.reason
   const { header } = message.value
-  const misplaced = slotMismatch(header, shareSlot(pkg))
+  const misplaced = slotMismatch(header, shareSlot(pkg, certificate.public))
   if (misplaced) return misplaced
   if (header.sender !== identifier) return "unknown-sender"
   // Further parts would only serve to make the evidence too large.

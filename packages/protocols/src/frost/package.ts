@@ -11,7 +11,7 @@ import {
   struct,
   u32,
 } from "@lockkeeper/encoding"
-import type { PublicKeyPackage } from "../keys.ts"
+import { type PublicKeyPackage, publicKeyPackageCodec } from "../keys.ts"
 import { echoDigest } from "../messages/echo.ts"
 import { headerCodec, headerDigest, NO_PREVIOUS, slotMismatch } from "../messages/header.ts"
 import { LIMITS } from "../messages/limits.ts"
@@ -55,9 +55,23 @@ export const signingPackageCodec: Codec<SigningPackage> = struct<SigningPackage>
   commitments: list(messageCodec, LIMITS.participants),
 })
 
-/** Names a package: the session of its signature shares. */
-export function signingPackageDigest(pkg: SigningPackage): Bytes {
-  return hashValue("frost-signing-package", signingPackageCodec, pkg)
+interface PackageUnderKey {
+  readonly key: PublicKeyPackage
+  readonly package: SigningPackage
+}
+
+const packageUnderKeyCodec: Codec<PackageUnderKey> = struct<PackageUnderKey>({
+  key: publicKeyPackageCodec,
+  package: signingPackageCodec,
+})
+
+/**
+ * Names a package under one key: the session of its signature shares. It covers the whole public key
+ * package, since several attempts at one key id may each have been confirmed by everyone: a share is
+ * judged by the public share that its signer holds, and by no other that it confirmed once.
+ */
+export function signingPackageDigest(pkg: SigningPackage, key: PublicKeyPackage): Bytes {
+  return hashValue("frost-signing-package", packageUnderKeyCodec, { key, package: pkg })
 }
 
 /**

@@ -6,7 +6,7 @@ import {
   type Scalar,
 } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, encode, equalBytes, struct } from "@lockkeeper/encoding"
-import { groupOf, type KeyPackage, type KeyType } from "../keys.ts"
+import { groupOf, type KeyPackage, type KeyType, type PublicKeyPackage } from "../keys.ts"
 import type { Slot } from "../messages/header.ts"
 import { type Message, signMessage } from "../messages/message.ts"
 import type { Signer } from "../messages/signature.ts"
@@ -23,11 +23,11 @@ import {
 import { signatureShare } from "./shares.ts"
 import { equalTweaks, type Tweak } from "./taproot.ts"
 
-/** A share answers one package, so its slot follows from the package. */
-export function shareSlot(pkg: SigningPackage): Omit<Slot, "sender"> {
+/** A share answers one package under one key, so its slot follows from the two. */
+export function shareSlot(pkg: SigningPackage, key: PublicKeyPackage): Omit<Slot, "sender"> {
   const { attempt, rosterEpoch } = pkg
   const { protocol } = COMMITMENT_SLOT
-  return { protocol, step: 2, attempt, sessionId: signingPackageDigest(pkg), rosterEpoch }
+  return { protocol, step: 2, attempt, sessionId: signingPackageDigest(pkg, key), rosterEpoch }
 }
 
 /** What a signature share message says. */
@@ -102,8 +102,11 @@ function signOnce(
     return abort("not-a-signer", { field: "commitments" })
   }
   const ours = decodeOwnCommitment(state.message.broadcast)
-  if (!equalBytes(ours.keyId, key.public.keyId)) return abort("wrong-key", { field: "state" })
-  if (ours.keyEpoch !== key.public.keyEpoch) return abort("wrong-key-epoch", { field: "state" })
+  const { keyId, keyType, keyEpoch } = key.public
+  if (!equalBytes(ours.keyId, keyId) || ours.keyType !== keyType) {
+    return abort("wrong-key", { field: "state" })
+  }
+  if (ours.keyEpoch !== keyEpoch) return abort("wrong-key-epoch", { field: "state" })
   // A package whose commitment of ours is not the one behind these nonces would yield a bad share,
   // for which this signer would be blamed.
   if (!pkg.commitments.some((message) => sameMessage(message, state.message))) {
@@ -126,6 +129,6 @@ function signOnce(
   const signingShare = key.signingShare.expose() as Scalar
   const share = signatureShare(target, binding, identifier, servers, nonces, signingShare)
   const body = encode(shareBodyCodec(key.public.keyType), { signatureShare: share })
-  const slot: Slot = { ...shareSlot(pkg), sender: identifier }
+  const slot: Slot = { ...shareSlot(pkg, key.public), sender: identifier }
   return done(signMessage(identity, slot, { previousDigest, broadcast: body }))
 }

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { groupByName } from "@lockkeeper/crypto"
+import { encodeEvidence, verifyEvidence } from "../src/evidence/evidence.ts"
+import { verifyShare } from "../src/frost/aggregate.ts"
+import { openPackage } from "../src/frost/package.ts"
+import { groupOf, type KeyCertificate, verifyKeyCertificate } from "../src/keys.ts"
+import type { Message } from "../src/messages/message.ts"
+import { driveHonest, paramsFor } from "./dkg-cluster.ts"
+import {
+  allShares,
+  assertAbort,
+  type Cluster,
+  makeSession,
+  signAs,
+  value,
+} from "./frost-fixture.ts"
+import { identity, rosterOf } from "./messages-fixtures.ts"
+
+const HOLDERS = [1, 2, 3]
+const verifyKeys = rosterOf(HOLDERS)
+
+/** The key that one attempt at the same key id ended in, as everyone has confirmed it. */
+function attemptAt(attempt: number, keyType: "ed25519" | "bip340" = "ed25519"): Cluster {
+  const params = { ...paramsFor(2, HOLDERS, "ed25519", attempt), keyType }
+  const { keys, certificates } = driveHonest(params, "twice")
+  const certificate = certificates[0] as KeyCertificate
+  return {
+    participants: new Map([...keys].map(([id, key]) => [id, { key, identity: identity(id) }])),
+    public: value(verifyKeyCertificate(certificate, verifyKeys)),
+    certificate,
+    verifyKeys,
+    secretKey: groupByName(groupOf(keyType)).zero,
+  }
+}
+
+test("two attempts at one key, both confirmed, frame no honest signer of either", () => {
+  // A coordinator keeps the confirmations of one attempt to itself and lets another one finish.
+  const kept = attemptAt(1)
+  const used = attemptAt(2)
+  assert.deepEqual(kept.public.keyId, used.public.keyId)
+  assert.notDeepEqual(kept.public.verifyingKey, used.public.verifyingKey)
+  for (const [own, other] of [
+    [used, kept],
+    [kept, used],
+  ] as const) {
+    const session = makeSession(own, [1, 2])
+    for (const [signer, share] of allShares(session)) {
+      const { certificate } = other
+      const file = { kind: "frost-share", certificate, package: session.package, share } as const
+      assert.deepEqual(verifyEvidence(encodeEvidence(file), verifyKeys), {
+        valid: false,
+        why: "share: wrong-session",
+      })
+      const opened = value(openPackage(session.package, { public: other.public, verifyKeys }))
+      const verdict = verifyShare({ opened, certificate, verifyKeys }, signer, share)
+      assertAbort(verdict, "wrong-session", { silent: [signer] })
+    }
+  }
+})
+
+test("nonces committed for another type of key under the same id are refused", () => {
+  const mine = makeSession(attemptAt(1), [1, 2])
+  const theirs = makeSession(attemptAt(2, "bip340"), [1, 2])
+  const commitments = [mine.package.commitments[0], theirs.package.commitments[1]] as Message[]
+  const session = { ...theirs, states: mine.states }
+  assertAbort(signAs(session, 1, { ...theirs.package, commitments, ...mine.approved }), "wrong-key")
+})
