@@ -94,10 +94,10 @@ test("the least configuration is completed with every default, and frozen throug
     limits: {
       concurrentRequests: 256,
       connections: 4096,
-      requestsPerSecond: 200,
-      requestBurst: 1000,
+      requestsPerSecond: 1000,
+      requestBurst: 4000,
       opensPerMinute: 600,
-      sessionRequestsPerSecond: 200,
+      sessionRequestsPerSecond: 500,
       requestTimeoutMs: 30_000,
       shutdownTimeoutMs: 10_000,
     },

@@ -35,12 +35,12 @@ const limitsSchema = z.strictObject({
   /** Open connections. */
   connections: whole(1, 100_000).default(4_096),
   /** Requests a second from one address, and how many may come at once. */
-  requestsPerSecond: whole(1, 100_000).default(200),
-  requestBurst: whole(1, 1_000_000).default(1_000),
+  requestsPerSecond: whole(1, 100_000).default(1_000),
+  requestBurst: whole(1, 1_000_000).default(4_000),
   /** Sessions opened a minute from one address: each costs the server a key exchange. */
   opensPerMinute: whole(1, 1_000_000).default(600),
   /** Requests a second in one session. */
-  sessionRequestsPerSecond: whole(1, 100_000).default(200),
+  sessionRequestsPerSecond: whole(1, 100_000).default(500),
   /** Longest a request may take to arrive and be answered, milliseconds. */
   requestTimeoutMs: whole(100, 600_000).default(30_000),
   /** Longest a shutdown waits for requests under way, milliseconds. */
