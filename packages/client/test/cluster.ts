@@ -48,7 +48,7 @@ export interface TestServer {
 export interface ClusterOptions {
   readonly servers?: number
   readonly minSigners?: number
-  readonly roster?: Partial<Roster>
+  readonly urls?: readonly string[]
   /** Wraps what a server computes: how a test makes it cheat in what it signs. */
   readonly compute?: (identifier: Identifier) => ServerDependencies["compute"] | undefined
 }
@@ -76,7 +76,7 @@ export class TestCluster {
     this.#secrets = Array.from({ length: servers }, (_, i) =>
       deriveSecrets(generateSeeds(seededRandomness(`server ${i + 1}`))),
     )
-    this.roster = { ...rosterOf(this.#secrets, minSigners), ...options.roster }
+    this.roster = rosterOf(this.#secrets, minSigners, options.urls ?? [])
     const encoded = encodeRoster(this.roster)
     const signatures = this.#secrets.map(
       (s, i) => [i + 1, signRoster(encoded, s.identity)] as const,
@@ -146,12 +146,16 @@ export class TestCluster {
   }
 }
 
-function rosterOf(secrets: readonly ServerSecrets[], minSigners: number): Roster {
+function rosterOf(
+  secrets: readonly ServerSecrets[],
+  minSigners: number,
+  urls: readonly string[],
+): Roster {
   const members = secrets.map(
     (own, i): Member => ({
       identifier: i + 1,
       name: `server-${i + 1}`,
-      url: `https://127.0.0.1:${7000 + i}`,
+      url: urls[i] ?? `https://server-${i + 1}.example`,
       identityKey: own.identity.publicKey,
       channelKey: own.channelPublic,
       opaqueKey: own.keyExchange.publicKey,
