@@ -88,7 +88,8 @@ async function benchSigning(session: Session, keeper: LockKeeper, report: Report
     unit: "1/s",
     baseline: { name: "one in flight", value: 200 / (alone.elapsedMs / 1000) },
     target: { of: "value", is: "at least", bound: 100 },
-    consistsOf: "16 signatures in flight from one session; three servers and the client on this machine",
+    consistsOf:
+      "16 signatures in flight from one session; three servers and the client on this machine",
   })
 }
 

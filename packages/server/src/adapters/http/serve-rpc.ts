@@ -8,7 +8,7 @@ import {
 import { LockKeeperError, MAX_FRAME, refusalToConnect } from "@lockkeeper/api"
 import type { EventSink } from "../../ports/dependencies.ts"
 import type { Endpoint } from "../../ports/listener.ts"
-import { keyServerRoutes, PROGRESS, type Progress, SOURCE } from "./service.ts"
+import { keyServerRoutes, PROGRESS, type Progress, SOURCE } from "./routes.ts"
 
 /** Longest message that is read: a sealed frame, its tag, and the fields beside it. */
 export const MAX_BODY = MAX_FRAME + 4096
