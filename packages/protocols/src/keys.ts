@@ -102,7 +102,7 @@ function fieldsFor(group: GroupName) {
   })
 }
 
-/** Refuses thresholds the holders cannot meet and holders that are also additive. */
+/** Refuses thresholds the holders cannot meet, too many holders, and holders that are also additive. */
 export const publicKeyPackageCodec: Codec<PublicKeyPackage> = {
   write(writer, value) {
     u8.write(writer, VERSION)
@@ -118,6 +118,9 @@ export const publicKeyPackageCodec: Codec<PublicKeyPackage> = {
     const { minSigners, verifyingShares, additive } = value
     if (minSigners < 1 || minSigners > verifyingShares.size) {
       reader.fail("minSigners outside 1 to the number of holders", start)
+    }
+    if (verifyingShares.size + additive.size > LIMITS.participants) {
+      reader.fail("more holders than one run has participants", start)
     }
     for (const identifier of additive.keys()) {
       if (verifyingShares.has(identifier)) reader.fail("additive participant is a holder", start)
@@ -158,7 +161,7 @@ export const keyPackageCodec: Codec<KeyPackage> = {
 
 export const keyCertificateCodec: Codec<KeyCertificate> = struct<KeyCertificate>({
   public: publicKeyPackageCodec,
-  confirmations: numberMap(identifierCodec, signatureCodec, LIMITS.participants * 2),
+  confirmations: numberMap(identifierCodec, signatureCodec, LIMITS.participants),
 })
 
 /** A holder's signature that it holds its share of exactly this public package. */

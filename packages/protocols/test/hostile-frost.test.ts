@@ -1,16 +1,26 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { groupByName } from "@lockkeeper/crypto"
+import { decode, encode } from "@lockkeeper/encoding"
 import { encodeEvidence, verifyEvidence } from "../src/evidence/evidence.ts"
 import { verifyShare } from "../src/frost/aggregate.ts"
 import { openPackage } from "../src/frost/package.ts"
-import { groupOf, type KeyCertificate, verifyKeyCertificate } from "../src/keys.ts"
+import {
+  groupOf,
+  type KeyCertificate,
+  keyCertificateCodec,
+  publicKeyPackageCodec,
+  verifyKeyCertificate,
+} from "../src/keys.ts"
+import { LIMITS } from "../src/messages/limits.ts"
 import type { Message } from "../src/messages/message.ts"
 import { driveHonest, paramsFor } from "./dkg-cluster.ts"
 import {
+  aggregateSession,
   allShares,
   assertAbort,
   type Cluster,
+  makeCluster,
   makeSession,
   signAs,
   value,
@@ -57,6 +67,26 @@ test("two attempts at one key, both confirmed, frame no honest signer of either"
       assertAbort(verdict, "wrong-session", { silent: [signer] })
     }
   }
+})
+
+test("a key has no more holders, additive ones among them, than one package has signers", () => {
+  const options = { minSigners: LIMITS.participants, maxSigners: LIMITS.participants }
+  const largest = makeCluster({
+    ...options,
+    maxSigners: LIMITS.participants - 1,
+    minSigners: 23,
+    additive: [100],
+  })
+  const everyone = [...largest.participants.keys()]
+  assert.equal(everyone.length, LIMITS.participants)
+  assert.ok(aggregateSession(makeSession(largest, everyone)).ok)
+  const decoded = decode(keyCertificateCodec, encode(keyCertificateCodec, largest.certificate))
+  assert.ok(verifyKeyCertificate(decoded, largest.verifyKeys).ok)
+  const { certificate } = makeCluster({ ...options, additive: [100] })
+  assert.throws(
+    () => decode(publicKeyPackageCodec, encode(publicKeyPackageCodec, certificate.public)),
+    /more holders/,
+  )
 })
 
 test("nonces committed for another type of key under the same id are refused", () => {
