@@ -1,7 +1,10 @@
+import { commitmentList, prepareBody } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, toHex } from "@lockkeeper/encoding"
-import type { frost } from "@lockkeeper/protocols"
+import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
+import { frost, messageCodec } from "@lockkeeper/protocols"
 import { MAX_POOLED, MAX_POOLED_KEYS } from "./limits.ts"
+import type { Principal } from "./principal.ts"
+import type { SignOrder } from "./signing-attempt.ts"
 
 /**
  * Nonce commitments that servers handed out and nobody has used, so that a signature takes one round
@@ -46,5 +49,43 @@ export class CommitmentPool {
       this.#byKey.delete(oldest)
     }
     return found
+  }
+}
+
+/** Asks a server for one commitment and puts it into the pool. */
+export async function fetchCommitment(
+  principal: Principal,
+  pool: CommitmentPool,
+  order: SignOrder,
+  server: Identifier,
+): Promise<void> {
+  const body = encode(prepareBody, { keyId: order.key.keyId, count: 1 })
+  const request = principal.request("sign.prepare", [server], body)
+  const none = new Uint8Array(0)
+  const { output } = await principal.act(server, request, 1, none, order.signal)
+  keepCommitments(principal, pool, order, server, decode(commitmentList, output))
+}
+
+/**
+ * Checks commitments once, when they arrive, and keeps the good ones.
+ *
+ * @throws DecodeError on what is no message.
+ */
+export function keepCommitments(
+  { servers }: Principal,
+  pool: CommitmentPool,
+  { key, incidents }: SignOrder,
+  server: Identifier,
+  encoded: readonly Bytes[],
+): void {
+  const { roster, verifyKeys } = servers.trust
+  const { rosterEpoch } = roster
+  const context = { public: key.certificate.public, verifyKeys, rosterEpoch }
+  for (const bytes of encoded) {
+    const opened = frost.openCommitment(decode(messageCodec, bytes), context)
+    if (!opened.ok) incidents.aborted(opened.abort)
+    else if (opened.value.commitment.identifier === server) {
+      pool.put(key.keyId, server, opened.value)
+    }
   }
 }

@@ -18,7 +18,8 @@ import { listKeys, showKey } from "./list-keys.ts"
 import type { LoginOutcome } from "./login.ts"
 import { type Logged, Principal } from "./principal.ts"
 import type { Servers } from "./servers.ts"
-import { type Signed, sign } from "./sign.ts"
+import { sign } from "./sign.ts"
+import type { Signed } from "./signing-attempt.ts"
 import { type PasswordInput, spellPassword } from "./spelling.ts"
 
 /** Every operation can be cancelled; what a server has already done is not undone by it. */

@@ -1,7 +1,5 @@
 import {
-  commitmentList,
   LockKeeperError,
-  prepareBody,
   requestDigest,
   type SignedRequest,
   signBody,
@@ -10,39 +8,15 @@ import {
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, decode, encode } from "@lockkeeper/encoding"
-import { frost, type Message, messageCodec } from "@lockkeeper/protocols"
-import type { CommitmentPool } from "./commitments.ts"
+import { frost } from "@lockkeeper/protocols"
+import { type CommitmentPool, fetchCommitment, keepCommitments } from "./commitments.ts"
 import { notEnough } from "./gather.ts"
-import type { IncidentLog } from "./incidents.ts"
-import type { KeyInfo } from "./key-info.ts"
 import { cancelled, throwIfCancelled } from "./patience.ts"
-import type { Logged, Principal } from "./principal.ts"
-
-export interface SignOrder {
-  readonly key: KeyInfo
-  readonly message: Bytes
-  /** See `SignBody.merkleRoot`. */
-  readonly merkleRoot: Bytes | null
-  readonly signal: AbortSignal
-  readonly incidents: IncidentLog
-}
-
-export interface Signed {
-  readonly signature: Bytes
-  /** What the signature verifies under, 32 bytes: the Taproot output key where one was asked for. */
-  readonly publicKey: Bytes
-  readonly signers: readonly Identifier[]
-  readonly log: readonly Logged[]
-}
+import type { Principal } from "./principal.ts"
+import { type Signed, SigningAttempt, type SignOrder } from "./signing-attempt.ts"
 
 /** Most times the whole is begun again because servers had restarted and lost their nonces. */
 const MAX_RESTARTS = 2
-
-interface AskedAttempt {
-  readonly opened: frost.OpenedPackage
-  readonly shares: Map<Identifier, Message>
-  readonly log: Logged[]
-}
 
 /**
  * Signs with t of the key's holders. One round trip when commitments are at hand; a signer that is
@@ -62,12 +36,6 @@ export async function sign(
   }
 }
 
-function tweakOf(merkleRoot: Bytes | null): frost.Tweak {
-  if (merkleRoot === null) return frost.NO_TWEAK
-  if (merkleRoot.length === 0) return { kind: "key-path" }
-  return { kind: "merkle-root", root: merkleRoot }
-}
-
 class SignRun {
   readonly #principal: Principal
   readonly #pool: CommitmentPool
@@ -82,7 +50,7 @@ class SignRun {
   #over = false
   readonly #held = new Map<Identifier, frost.OpenedCommitment>()
   readonly #preparing = new Map<Identifier, { slow: boolean }>()
-  #asked = new Map<number, AskedAttempt>()
+  #asked = new Map<number, SigningAttempt>()
   readonly #failures = new Map<Identifier, LockKeeperError>()
   #wake = Promise.withResolvers<void>()
 
@@ -189,13 +157,7 @@ class SignRun {
       this.#wake.resolve()
     })
     try {
-      const { keyId } = this.#order.key
-      const body = encode(prepareBody, { keyId, count: 1 })
-      const request = this.#principal.request("sign.prepare", [server], body)
-      const none = new Uint8Array(0)
-      const { signal } = this.#order
-      const { output } = await this.#principal.act(server, request, 1, none, signal)
-      this.#keep(server, decode(commitmentList, output))
+      await fetchCommitment(this.#principal, this.#pool, this.#order, server)
       this.#preparing.delete(server)
       if (!this.#over) this.#useCommitment(server)
     } catch (error) {
@@ -217,57 +179,22 @@ class SignRun {
     this.#observe({ kind: "commitment", identifier: server })
   }
 
-  /** Checks commitments once, when they arrive, and keeps the good ones. */
-  #keep(server: Identifier, encoded: readonly Bytes[]): void {
-    const { key, incidents } = this.#order
-    const { roster, verifyKeys } = this.#principal.servers.trust
-    const { rosterEpoch } = roster
-    const context = { public: key.certificate.public, verifyKeys, rosterEpoch }
-    for (const bytes of encoded) {
-      const opened = frost.openCommitment(decode(messageCodec, bytes), context)
-      if (!opened.ok) incidents.aborted(opened.abort)
-      else if (opened.value.commitment.identifier === server) {
-        this.#pool.put(key.keyId, server, opened.value)
-      }
-    }
-  }
-
   #ask(attempt: number, signers: readonly Identifier[]): void {
-    const { key, message, merkleRoot } = this.#order
     const commitments = signers.map((id) => this.#held.get(id) as frost.OpenedCommitment)
     for (const id of signers) this.#held.delete(id)
+    const { trust } = this.#principal.servers
     const number = this.#attemptBase + attempt + 1
-    const prepared = frost.preparePackage(
-      {
-        rosterEpoch: this.#principal.servers.trust.roster.rosterEpoch,
-        requestDigest: this.#digest,
-        attempt: number,
-        message,
-        tweak: tweakOf(merkleRoot),
-      },
-      key.certificate.public,
-      commitments,
-    )
-    if (!prepared.ok) {
-      throw new LockKeeperError(
-        "invalid-request",
-        `It cannot be signed: ${prepared.abort.reason}.`,
-        {
-          field: prepared.abort.field,
-        },
-      )
-    }
-    const asked = { opened: prepared.value, shares: new Map<Identifier, Message>(), log: [] }
+    const asked = new SigningAttempt(trust, this.#order, this.#digest, number, commitments)
     this.#asked.set(attempt, asked)
-    const signingPackage = encode(frost.signingPackageCodec, prepared.value.package)
-    for (const id of signers) void this.#askOne(id, attempt, asked, { number, signingPackage })
+    const { signingPackage } = asked
+    for (const id of signers) void this.#askOne(id, attempt, asked, signingPackage)
   }
 
   async #askOne(
     server: Identifier,
     attempt: number,
-    asked: AskedAttempt,
-    { number, signingPackage }: { readonly number: number; readonly signingPackage: Bytes },
+    asked: SigningAttempt,
+    signingPackage: Bytes,
   ): Promise<void> {
     const generation = this.#restarts
     const isCurrent = (): boolean => !this.#over && generation === this.#restarts
@@ -280,12 +207,11 @@ class SignRun {
       const prepare = Math.min(1, this.#pool.room(keyId, server))
       const input = encode(signStepInput, { signingPackage, prepare })
       const { signal } = this.#order
-      const done = await this.#principal.act(server, this.#request, number, input, signal)
+      const done = await this.#principal.act(server, this.#request, asked.number, input, signal)
       const { share, commitments } = decode(signStepOutput, done.output)
-      this.#keep(server, commitments)
+      keepCommitments(this.#principal, this.#pool, this.#order, server, commitments)
       if (!isCurrent()) return
-      asked.shares.set(server, decode(messageCodec, share))
-      asked.log.push({ server, log: done.log })
+      asked.add(server, share, done.log)
       this.#principal.servers.report(server, null)
       this.#observe({ kind: "share", identifier: server, attempt, spare: false })
     } catch (error) {
@@ -333,32 +259,14 @@ class SignRun {
   }
 
   #aggregate(attempt: number): Signed | null {
-    const { key, merkleRoot, incidents } = this.#order
-    const { verifyKeys } = this.#principal.servers.trust
-    const { opened, shares, log } = this.#asked.get(attempt) as AskedAttempt
-    const { certificate } = key
-    const outcome = frost.aggregate({ opened, shares, certificate, verifyKeys })
-    if (outcome.ok) {
-      const publicKey = frost.publicKeyOf(certificate.public, tweakOf(merkleRoot)) as Bytes
-      const signers = [...shares.keys()].sort((a, b) => a - b)
-      return { signature: outcome.value, publicKey, signers, log }
-    }
-    const { culprits, silent } = outcome.abort
-    incidents.aborted(outcome.abort)
-    this.#observe({ kind: "failed", attempt, unusable: [...culprits, ...silent] })
+    const result = (this.#asked.get(attempt) as SigningAttempt).conclude()
+    if ("signed" in result) return result.signed
+    this.#observe({ kind: "failed", attempt, unusable: result.unusable })
     return null
   }
 
   #check(attempt: number, signers: readonly Identifier[]): void {
-    const { key, incidents } = this.#order
-    const { verifyKeys } = this.#principal.servers.trust
-    const { opened, shares } = this.#asked.get(attempt) as AskedAttempt
-    const unusable = signers.filter((id) => {
-      const input = { opened, certificate: key.certificate, verifyKeys }
-      const outcome = frost.verifyShare(input, id, shares.get(id) as Message)
-      if (!outcome.ok) incidents.aborted(outcome.abort)
-      return !outcome.ok
-    })
+    const unusable = (this.#asked.get(attempt) as SigningAttempt).judge(signers)
     this.#observe({ kind: "checked", attempt, signers, unusable })
   }
 

@@ -1,0 +1,104 @@
+import { LockKeeperError, type LogPosition } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, decode, encode } from "@lockkeeper/encoding"
+import { frost, type Message, messageCodec } from "@lockkeeper/protocols"
+import type { IncidentLog } from "./incidents.ts"
+import type { KeyInfo } from "./key-info.ts"
+import type { Logged } from "./principal.ts"
+import type { Trust } from "./trust.ts"
+
+export interface SignOrder {
+  readonly key: KeyInfo
+  readonly message: Bytes
+  /** See `SignBody.merkleRoot`. */
+  readonly merkleRoot: Bytes | null
+  readonly signal: AbortSignal
+  readonly incidents: IncidentLog
+}
+
+export interface Signed {
+  readonly signature: Bytes
+  /** What the signature verifies under, 32 bytes: the Taproot output key where one was asked for. */
+  readonly publicKey: Bytes
+  readonly signers: readonly Identifier[]
+  readonly log: readonly Logged[]
+}
+
+function tweakOf(merkleRoot: Bytes | null): frost.Tweak {
+  if (merkleRoot === null) return frost.NO_TWEAK
+  if (merkleRoot.length === 0) return { kind: "key-path" }
+  return { kind: "merkle-root", root: merkleRoot }
+}
+
+/** One signing package, and the shares that its signers have sent. */
+export class SigningAttempt {
+  /** From 1, over all restarts: the step under which the servers keep their answers. */
+  readonly number: number
+  readonly #trust: Trust
+  readonly #order: SignOrder
+  readonly #opened: frost.OpenedPackage
+  readonly #shares = new Map<Identifier, Message>()
+  readonly #log: Logged[] = []
+
+  /** @throws LockKeeperError `invalid-request` when these commitments make no package. */
+  constructor(
+    trust: Trust,
+    order: SignOrder,
+    requestDigest: Bytes,
+    number: number,
+    commitments: readonly frost.OpenedCommitment[],
+  ) {
+    const { key, message, merkleRoot } = order
+    const { rosterEpoch } = trust.roster
+    const tweak = tweakOf(merkleRoot)
+    const request = { rosterEpoch, requestDigest, attempt: number, message, tweak }
+    const prepared = frost.preparePackage(request, key.certificate.public, commitments)
+    if (!prepared.ok) {
+      const { reason, field } = prepared.abort
+      throw new LockKeeperError("invalid-request", `It cannot be signed: ${reason}.`, { field })
+    }
+    this.number = number
+    this.#trust = trust
+    this.#order = order
+    this.#opened = prepared.value
+  }
+
+  /** What is sent to every signer. */
+  get signingPackage(): Bytes {
+    return encode(frost.signingPackageCodec, this.#opened.package)
+  }
+
+  /** @throws DecodeError on what is no message. */
+  add(server: Identifier, share: Bytes, log: LogPosition): void {
+    this.#shares.set(server, decode(messageCodec, share))
+    this.#log.push({ server, log })
+  }
+
+  /** The verified signature, or whose shares cannot be used: the incidents say why. */
+  conclude(): { readonly signed: Signed } | { readonly unusable: readonly Identifier[] } {
+    const { key, merkleRoot, incidents } = this.#order
+    const { certificate } = key
+    const { verifyKeys } = this.#trust
+    const [opened, shares] = [this.#opened, this.#shares]
+    const outcome = frost.aggregate({ opened, shares, certificate, verifyKeys })
+    if (!outcome.ok) {
+      incidents.aborted(outcome.abort)
+      return { unusable: [...outcome.abort.culprits, ...outcome.abort.silent] }
+    }
+    const publicKey = frost.publicKeyOf(certificate.public, tweakOf(merkleRoot)) as Bytes
+    const signers = [...shares.keys()].sort((a, b) => a - b)
+    return { signed: { signature: outcome.value, publicKey, signers, log: this.#log } }
+  }
+
+  /** Those of these signers whose share is wrong by itself. */
+  judge(signers: readonly Identifier[]): readonly Identifier[] {
+    const { key, incidents } = this.#order
+    const { verifyKeys } = this.#trust
+    const input = { opened: this.#opened, certificate: key.certificate, verifyKeys }
+    return signers.filter((id) => {
+      const outcome = frost.verifyShare(input, id, this.#shares.get(id) as Message)
+      if (!outcome.ok) incidents.aborted(outcome.abort)
+      return !outcome.ok
+    })
+  }
+}
