@@ -59,12 +59,20 @@ export function keyText(key: KeyView): string {
     ["key", toHex(key.keyId)],
     ["label", key.label === "" ? "-" : key.label],
     ["type", key.keyType],
-    ["custody", `${key.custody}: any ${key.minSigners} of its servers sign on your request`],
+    ["custody", custodyText(key)],
     ["state", key.state],
     ["created", moment(key.createdAt)],
     ["public key", toHex(key.publicKey)],
     ["shares", `one at each of the servers ${key.holders.join(", ")}; none anywhere else`],
   ])
+}
+
+/** What custody means for the owner: never shortened to a word that sounds better than it is. */
+function custodyText({ custody, minSigners }: KeyView): string {
+  return (
+    `${custody}: the servers hold every share; any ${minSigners} of them could sign without you, ` +
+    "and do so only on your signed request"
+  )
 }
 
 /** Notes about servers that did not do their part while the others finished the work. */

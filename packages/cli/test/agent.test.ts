@@ -162,6 +162,7 @@ describe("the agent", () => {
   test("ends the session and its socket at log-out", async (t) => {
     const { socket, owner, agent } = await setUp(t)
     await (await sessionOf(socket)).logout()
+    assert.equal(statSync(socket, { throwIfNoEntry: false }), undefined, "gone when answered")
     assert.equal(await agent.ended, "logout")
     assert.equal(owner.ended, 1)
     assert.equal(await agentStatus(socket, never), null)

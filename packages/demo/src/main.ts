@@ -11,12 +11,8 @@ const THRESHOLD = 2
 
 /** The main job: a cluster, an owner, real transactions, a lost server, a wrong password. */
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      once: { type: "boolean", default: false },
-      json: { type: "boolean", default: false },
-    },
-  })
+  const values = readOptions()
+  if (values === null) return 2
   const interrupted = new AbortController()
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => interrupted.abort())
@@ -37,11 +33,25 @@ async function main(): Promise<number> {
   } catch (error) {
     if (interrupted.signal.aborted) return 130
     narrator.say(`\nThis went wrong: ${describe(error)}`)
-    if (values.json)
+    if (values.json) {
       process.stdout.write(`${JSON.stringify({ ok: false, error: describe(error) })}\n`)
+    }
     return 1
   } finally {
     await cluster?.stop()
+  }
+}
+
+/** The options, or null when there is one that means nothing. */
+function readOptions(): { once: boolean; json: boolean } | null {
+  try {
+    const flag = { type: "boolean", default: false } as const
+    return parseArgs({ options: { once: flag, json: flag } }).values
+  } catch (error) {
+    process.stderr.write(
+      `${describe(error)}\nOptions: --once (do not stay up), --json (one last line).\n`,
+    )
+    return null
   }
 }
 

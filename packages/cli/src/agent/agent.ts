@@ -38,14 +38,18 @@ export async function startAgent(options: {
   const { promise: ended, resolve: announceEnd } = Promise.withResolvers<AgentEnd>()
   let ending: Promise<void> | null = null
   const end = (why: AgentEnd): Promise<void> => {
-    ending ??= close(server, socket, session, idle).finally(() => announceEnd(why))
+    if (ending !== null) return ending
+    // The last connection, which may be the log-out's own, still gets its answer.
+    server.once("close", () => announceEnd(why))
+    ending = close(server, socket, session, idle)
     return ending
   }
   const idle = new IdleTimer(idleMs, timers, () => void end("idle"))
   const server = createServer({ allowHalfOpen: true }, (connection) => {
     const refusal = ending === null ? null : sessionEnded()
-    void serve(connection, session, idle, refusal).then((request) => {
-      if (request === "logout") return end("logout")
+    void serve(connection, refusal, async (request, signal) => {
+      if (request.kind === "logout") await end("logout")
+      return await answer(request, session, idle, signal)
     })
   })
   server.maxConnections = MAX_CONNECTIONS
@@ -55,7 +59,13 @@ export async function startAgent(options: {
     idle.stop()
     throw error
   }
-  return { ended, stop: () => end("stopped") }
+  return {
+    ended,
+    async stop() {
+      await end("stopped")
+      await ended
+    },
+  }
 }
 
 /** Binds the socket, replacing one that a dead agent left, and closes it to other users. */
@@ -86,24 +96,21 @@ async function close(
   }
 }
 
-/** Answers the one request of a connection; returns its kind, or null when it was not understood. */
+/** Answers the one request of a connection and closes it; never rejects. */
 async function serve(
   connection: Socket,
-  session: OwnerSession,
-  idle: IdleTimer,
   refusal: LockKeeperError | null,
-): Promise<AgentRequest["kind"] | null> {
+  act: (request: AgentRequest, signal: AbortSignal) => Promise<AgentReply>,
+): Promise<void> {
   const gone = new AbortController()
   connection.on("error", () => gone.abort())
   connection.on("close", () => gone.abort())
   connection.setTimeout(REQUEST_TIMEOUT_MS, () => connection.destroy())
-  let kind: AgentRequest["kind"] | null = null
   try {
     const request = await readFrame(connection, agentRequest)
     connection.setTimeout(0)
     if (refusal !== null) throw refusal
-    kind = request.kind
-    await writeFrame(connection, agentReply, await answer(request, session, idle, gone.signal))
+    await writeFrame(connection, agentReply, await act(request, gone.signal))
   } catch (thrown) {
     const error = asLockKeeperError(thrown)
     const failed: AgentReply = { kind: "failed", error: error.toBody(error.server) }
@@ -111,7 +118,6 @@ async function serve(
   } finally {
     connection.end()
   }
-  return kind
 }
 
 async function answer(
@@ -120,7 +126,7 @@ async function answer(
   idle: IdleTimer,
   signal: AbortSignal,
 ): Promise<AgentReply> {
-  // Asking how long is left, or ending, is no use of the session.
+  // Asking how long is left, or having ended, is no use of the session.
   if (request.kind === "status") {
     return { kind: "status", name: session.name, idleLeftMs: idle.leftMs }
   }

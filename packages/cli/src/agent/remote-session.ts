@@ -88,6 +88,7 @@ async function ask<K extends AgentReply["kind"]>(
     return reply as ReplyOf<K>
   } catch (error) {
     if (signal.aborted) throw new LockKeeperError("cancelled", "Cancelled.")
+    if (isReset(error)) return null
     throw error
   } finally {
     signal.removeEventListener("abort", cancel)
@@ -105,6 +106,12 @@ async function dial(socket: string): Promise<Socket | null> {
     else reject(error)
   })
   return await promise
+}
+
+/** The agent ended while we were asking. */
+function isReset(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : ""
+  return code === "ECONNRESET" || code === "EPIPE"
 }
 
 function agentGone(): LockKeeperError {

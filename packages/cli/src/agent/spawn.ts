@@ -1,14 +1,11 @@
 import { spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { LockKeeperError } from "@lockkeeper/api"
+import { childEnvironment, nodeArguments } from "../child-process.ts"
 import { readFrame, writeFrame } from "./frames.ts"
 import { type AgentReply, type AgentStart, agentReply, agentStart } from "./protocol.ts"
 
 /** Starts an agent and resolves with its process id once it is logged in. */
 export type SpawnAgent = (start: AgentStart, signal: AbortSignal) => Promise<number>
-
-/** The file that the background process runs: source in a checkout, JavaScript in a package. */
-const ENTRY = new URL(import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js", import.meta.url)
 
 /**
  * Starts the background process that logs in and holds the session. The password goes through a
@@ -18,13 +15,11 @@ const ENTRY = new URL(import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js
  * @throws LockKeeperError what the login refused, or `internal` when the process died.
  */
 export const spawnAgent: SpawnAgent = async (start, signal) => {
-  // Without SIGUSR1 nobody can open the debugger of the process that holds the session.
-  const nodeOptions = [...process.execArgv, "--disable-sigusr1"]
-  const child = spawn(process.execPath, [...nodeOptions, fileURLToPath(ENTRY)], {
+  const child = spawn(process.execPath, nodeArguments("./agent/main"), {
     detached: true,
     cwd: "/",
     stdio: ["pipe", "pipe", "ignore"],
-    env: agentEnvironment(),
+    env: childEnvironment(),
   })
   const cancel = () => child.kill("SIGTERM")
   signal.addEventListener("abort", cancel, { once: true })
@@ -48,10 +43,4 @@ export const spawnAgent: SpawnAgent = async (start, signal) => {
     child.stdin.destroy()
     child.stdout.destroy()
   }
-}
-
-/** The agent needs no variables of the shell that started it but where things are. */
-function agentEnvironment(): NodeJS.ProcessEnv {
-  const kept = ["PATH", "HOME", "TMPDIR", "LANG", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]
-  return Object.fromEntries(kept.map((name) => [name, process.env[name]]))
 }

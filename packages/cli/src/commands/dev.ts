@@ -2,7 +2,7 @@ import { once } from "node:events"
 import { LockKeeperError } from "@lockkeeper/api"
 import { type AddCommands, type Context, option, type Report, report } from "../command.ts"
 import { commandName } from "../command-name.ts"
-import { type Cluster, defaultThreshold, startCluster } from "../dev/cluster.ts"
+import type { Cluster } from "../dev/cluster.ts"
 import { withProgress } from "../terminal.ts"
 import { table } from "../text.ts"
 
@@ -36,6 +36,7 @@ export const addDev: AddCommands = (add) =>
 
 async function dev(context: Context, options: DevOptions): Promise<Report> {
   const { terminal, signal, settings } = context
+  const { defaultThreshold, startCluster } = await import("../dev/cluster.ts")
   const servers = whole(options.servers, "servers")
   const threshold =
     options.threshold === undefined

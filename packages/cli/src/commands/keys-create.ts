@@ -1,6 +1,7 @@
 import { KEY_TYPES, type KeyType } from "@lockkeeper/api"
 import { toHex } from "@lockkeeper/encoding"
 import { type AddCommands, option, report } from "../command.ts"
+import { commandName } from "../command-name.ts"
 import { withOwner } from "../session.ts"
 import { withProgress } from "../terminal.ts"
 import { incidentText, keyJson, keyText } from "../text.ts"
@@ -26,7 +27,7 @@ export const addKeysCreate: AddCommands = (add) =>
         const { terminal } = context
         const { key, incidents } = await withProgress(terminal, "Generating the key", work)
         terminal.err.write(incidentText(incidents))
-        const next = `Next: lockkeeper sign ${toHex(key.keyId).slice(0, 12)} --message hello\n`
+        const next = `Next: ${commandName()} sign ${toHex(key.keyId).slice(0, 12)} --message hello\n`
         return report(keyText(key) + next, { key: keyJson(key), incidents })
       }),
   })

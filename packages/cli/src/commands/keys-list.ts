@@ -1,5 +1,6 @@
 import { toHex } from "@lockkeeper/encoding"
 import { type AddCommands, report } from "../command.ts"
+import { commandName } from "../command-name.ts"
 import { withOwner } from "../session.ts"
 import { withProgress } from "../terminal.ts"
 import { keyJson, moment, table } from "../text.ts"
@@ -15,7 +16,9 @@ export const addKeysList: AddCommands = (add) =>
         const work = () => session.listKeys(context.signal)
         const keys = await withProgress(context.terminal, "Fetching the keys", work)
         if (keys.length === 0) {
-          return report("No keys yet. Next: lockkeeper keys create --type ed25519\n", { keys: [] })
+          return report(`No keys yet. Next: ${commandName()} keys create --type ed25519\n`, {
+            keys: [],
+          })
         }
         const rows = keys.map((key) => [
           toHex(key.keyId).slice(0, 12),

@@ -1,4 +1,5 @@
 import { type AddCommands, NAME_OPTION, report } from "../command.ts"
+import { commandName } from "../command-name.ts"
 import { accountName, chosenPassword } from "../prompts.ts"
 import { passwordSource, withKeeper } from "../session.ts"
 import { withProgress } from "../terminal.ts"
@@ -25,7 +26,7 @@ export const addRegister: AddCommands = (add) =>
         const text =
           `Registered ${name} at ${servers} key servers. No server knows the password, and ` +
           `fewer than ${threshold} of them together cannot test a guess.\n` +
-          `Next: lockkeeper login --name ${name}\n`
+          `Next: ${commandName()} login --name ${name}\n`
         return report(text, { name, servers, threshold })
       })
     },

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs"
 import { encodeRoster, LockKeeperError, type Roster, rosterDigest } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
-import { readDescriptor } from "@lockkeeper/server"
 import { type AddCommands, option, report } from "../command.ts"
 import { writeNewFile } from "../output-file.ts"
 import { readRoster } from "../roster-file.ts"
@@ -36,6 +35,7 @@ export const addRosterCreate: AddCommands = (add) =>
     async run({ settings }, options, files) {
       const before =
         options.after === undefined ? null : readRoster(options.after, settings.rosterPin)
+      const { readDescriptor } = await import("@lockkeeper/server")
       const roster: Roster = {
         rosterEpoch: (before?.roster.rosterEpoch ?? 0) + 1,
         minSigners: parseThreshold(options.threshold),

@@ -1,7 +1,6 @@
 import { type AddCommands, report } from "../command.ts"
 import { PASSPHRASE_OPTION, passphraseFor } from "../passphrase.ts"
 import { readRosterBytes } from "../roster-file.ts"
-import { installBundle, withServer } from "../server-directory.ts"
 import { withProgress } from "../terminal.ts"
 
 /** `lockkeeper roster install DIR BUNDLE`: make a stopped server follow the joined roster. */
@@ -18,6 +17,7 @@ export const addRosterInstall: AddCommands = (add) =>
     async run(context, { passphraseFile }, [directory = "", file = ""]) {
       const bundle = readRosterBytes(file)
       const passphrase = await passphraseFor(context, passphraseFile, "existing")
+      const { installBundle, withServer } = await import("../server-directory.ts")
       const work = () =>
         withServer(directory, passphrase, (unsealed) => installBundle(unsealed, bundle))
       const roster = await withProgress(context.terminal, "Installing the roster", work)

@@ -4,7 +4,6 @@ import { type AddCommands, option, report } from "../command.ts"
 import { writeNewFile } from "../output-file.ts"
 import { PASSPHRASE_OPTION, passphraseFor } from "../passphrase.ts"
 import { readRosterBytes } from "../roster-file.ts"
-import { signRosterFile, withServer } from "../server-directory.ts"
 import { withProgress } from "../terminal.ts"
 
 /** `lockkeeper roster sign DIR ROSTER`: one member's consent to the roster. */
@@ -25,6 +24,7 @@ export const addRosterSign: AddCommands = (add) =>
       const encoded = readRosterBytes(file)
       decodeRoster(encoded)
       const passphrase = await passphraseFor(context, passphraseFile, "existing")
+      const { signRosterFile, withServer } = await import("../server-directory.ts")
       const work = () =>
         withServer(directory, passphrase, (unsealed) => signRosterFile(unsealed, encoded))
       writeNewFile(out, await withProgress(context.terminal, "Signing the roster", work), "out")

@@ -2,7 +2,6 @@ import { join } from "node:path"
 import { toHex } from "@lockkeeper/encoding"
 import { type AddCommands, option, report } from "../command.ts"
 import { PASSPHRASE_OPTION, passphraseFor } from "../passphrase.ts"
-import { initialise } from "../server-directory.ts"
 import { withProgress } from "../terminal.ts"
 
 interface InitOptions {
@@ -33,6 +32,7 @@ export const addServerInit: AddCommands = (add) =>
     ],
     async run(context, { passphraseFile, ...place }, [directory = ""]) {
       const passphrase = await passphraseFor(context, passphraseFile, "new")
+      const { initialise } = await import("../server-directory.ts")
       const work = () => initialise(directory, place, passphrase)
       const { identityKey } = await withProgress(context.terminal, "Generating keys", work)
       const descriptor = join(directory, "descriptor.json")

@@ -1,12 +1,5 @@
 import { once } from "node:events"
 import { resolve } from "node:path"
-import {
-  PassphraseSeal,
-  pinoEvents,
-  readConfig,
-  runServer,
-  systemRandomness,
-} from "@lockkeeper/server"
 import { type AddCommands, type Context, option, type Report, report } from "../command.ts"
 import { PASSPHRASE_OPTION, passphraseFor } from "../passphrase.ts"
 import { withProgress } from "../terminal.ts"
@@ -39,13 +32,18 @@ async function runUntilStopped(
   [directory = ""]: readonly string[],
 ): Promise<Report> {
   const { terminal, settings } = context
-  const config = readConfig(directory)
+  // Loaded here so that the other commands start without the key server.
+  const server = await import("@lockkeeper/server")
+  const config = server.readConfig(directory)
   const inConfig = config.seal.passphraseFile
   const file = options.passphraseFile ?? (inConfig && resolve(directory, inConfig))
-  const seal = new PassphraseSeal(await passphraseFor(context, file, "existing"), systemRandomness)
+  const seal = new server.PassphraseSeal(
+    await passphraseFor(context, file, "existing"),
+    server.systemRandomness,
+  )
   try {
-    const events = pinoEvents(config.log.level, {})
-    const start = () => runServer({ directory, config, seal, events })
+    const events = server.pinoEvents(config.log.level, {})
+    const start = () => server.runServer({ directory, config, seal, events })
     const running = await withProgress(terminal, "Unsealing", start)
     const { name, host, port } = running
     const line = { ok: true, event: "listening", name, host, port }

@@ -3,14 +3,10 @@ import { once } from "node:events"
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 import type { Readable } from "node:stream"
-import { fileURLToPath } from "node:url"
 import { LockKeeperError } from "@lockkeeper/api"
+import { childEnvironment, nodeArguments } from "../child-process.ts"
 import { passphraseFile, serverDirectory } from "./cluster-files.ts"
 
-const ENTRY = new URL(
-  import.meta.url.endsWith(".ts") ? "../main.ts" : "../main.js",
-  import.meta.url,
-)
 const START_TIMEOUT_MS = 30_000
 const STOP_TIMEOUT_MS = 5_000
 
@@ -39,12 +35,15 @@ export class ServerProcess {
   async start(signal: AbortSignal): Promise<void> {
     const phrase = passphraseFile(this.#cluster, this.identifier)
     const command = ["server", "run", this.directory, "--passphrase-file", phrase]
-    const args = [...process.execArgv, fileURLToPath(ENTRY), ...command, "--until-input-ends"]
+    const args = [...nodeArguments("./main"), ...command, "--until-input-ends"]
     // The open input is a leash: the server ends when this process does, however it ends.
     const log = `${this.directory}.log`
     const descriptor = openSync(log, "a", 0o600)
     const before = fstatSync(descriptor).size
-    const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", descriptor] })
+    const child = spawn(process.execPath, args, {
+      stdio: ["pipe", "pipe", descriptor],
+      env: childEnvironment(),
+    })
     closeSync(descriptor)
     this.#child = child
     child.stdin?.on("error", () => undefined)

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict"
+import { execFile } from "node:child_process"
+import { describe, test } from "node:test"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+
+describe("the main job", () => {
+  test("ends with 0 and one JSON line that names every signature and its verifier", async () => {
+    const started = performance.now()
+    const args = ["-C", "lockkeeper-source", MAIN, "--once", "--json"]
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
+      timeout: 120_000,
+      env: { PATH: process.env["PATH"], HOME: process.env["HOME"] },
+    })
+    const lines = stdout.split("\n")
+    assert.equal(lines.length, 2)
+    assert.equal(lines[1], "")
+    const { ms, ...facts } = JSON.parse(lines[0] ?? "")
+    assert.deepEqual(facts, {
+      ok: true,
+      servers: 3,
+      threshold: 2,
+      signatures: [
+        { keyType: "ed25519", verifiedBy: "node:crypto", afterServerLoss: false },
+        { keyType: "bip340", verifiedBy: "@scure/btc-signer", afterServerLoss: false },
+        { keyType: "ed25519", verifiedBy: "node:crypto", afterServerLoss: true },
+        { keyType: "bip340", verifiedBy: "@scure/btc-signer", afterServerLoss: true },
+      ],
+    })
+    const times: number[] = Object.values(ms)
+    assert.ok(times.every((time) => time > 0))
+    assert.ok(times.reduce((a, b) => a + b) <= performance.now() - started)
+    assert.match(stderr, /1 SOL/)
+    assert.match(stderr, /Refused: .* 9 guesses/)
+    assert.ok(!stderr.includes("correct horse"), "the password is not told when nobody goes on")
+  })
+
+  test("ends with 2 on an option that it does not know", async () => {
+    const args = ["-C", "lockkeeper-source", MAIN, "--frobnicate"]
+    await assert.rejects(
+      promisify(execFile)(process.execPath, args),
+      (error: { code?: number; stderr?: string }) =>
+        error.code === 2 && /--once/.test(error.stderr ?? ""),
+    )
+  })
+})
