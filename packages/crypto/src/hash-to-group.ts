@@ -32,9 +32,14 @@ export function expandMessageXmd(
   for (let i = 1; i <= blocks; i++) {
     const mixed = first.map((byte, at) => byte ^ (block[at] as number))
     block = symmetric.hash(hash, [mixed, Uint8Array.of(i), dstPrime])
+    mixed.fill(0)
     output.push(block)
   }
-  return concat(...output).slice(0, length)
+  const joined = concat(...output)
+  const expanded = joined.slice(0, length)
+  // Passwords and nonces pass through here.
+  for (const spent of [first, joined, ...output]) spent.fill(0)
+  return expanded
 }
 
 /** HashToGroup of ristretto255-SHA512 (RFC 9497 Section 4.1, RFC 9380 Appendix B). */

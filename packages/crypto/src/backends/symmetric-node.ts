@@ -23,8 +23,15 @@ const PARSED_KEYS_MAX = 256
 
 const parsedKeys = new Map<string, KeyObject>()
 
-// Buffers leave as plain arrays of their own: a pooled Buffer could be wiped under another.
-const plain = (buffer: Uint8Array): Bytes => new Uint8Array(buffer)
+/**
+ * Buffers leave as plain arrays of their own: a pooled Buffer could be wiped under another. What they
+ * held is wiped, since nonces and keys are made of it.
+ */
+function plain(buffer: Uint8Array): Bytes {
+  const bytes = new Uint8Array(buffer)
+  buffer.fill(0)
+  return bytes
+}
 
 function gcm(key: Uint8Array): "aes-128-gcm" | "aes-192-gcm" | "aes-256-gcm" {
   if (key.length === 16) return "aes-128-gcm"
@@ -68,9 +75,7 @@ function open(
     body.fill(0)
     return null
   }
-  const plaintext = plain(body)
-  body.fill(0)
-  return plaintext
+  return plain(body)
 }
 
 function publicKeyObject(publicKey: Uint8Array): KeyObject {

@@ -39,11 +39,13 @@ export function secp256k1Over(backend: Secp256k1Backend): Group {
     isElement: (bytes) => backend.isPoint(bytes),
     reduceUniform(bytes) {
       // c0 * 2^496 + c1 * 2^248 + c2, each chunk below the order, so no bigint sees a nonce.
-      const high = multiplyScalars(chunk(bytes.subarray(0, 2)), TWO_496) as Scalar
-      const middle = multiplyScalars(chunk(bytes.subarray(2, 33)), TWO_248) as Scalar
-      const low = chunk(bytes.subarray(33))
-      const reduced = addScalars(addScalars(high, middle) as Scalar, low)
-      for (const part of [high, middle, low]) part.fill(0)
+      const chunks = [bytes.subarray(0, 2), bytes.subarray(2, 33), bytes.subarray(33)].map(chunk)
+      const [c0, c1, c2] = chunks as [Scalar, Scalar, Scalar]
+      const high = multiplyScalars(c0, TWO_496) as Scalar
+      const middle = multiplyScalars(c1, TWO_248) as Scalar
+      const upper = addScalars(high, middle) as Scalar
+      const reduced = addScalars(upper, c2)
+      for (const part of [...chunks, high, middle, upper]) part.fill(0)
       return reduced
     },
     addScalars,

@@ -82,8 +82,15 @@ function reduceBigEndian(bytes: Uint8Array): Scalar {
 /** `hash_to_field` of RFC 9380 Section 5.2 with L = 48 and the label as DST, modulo the order. */
 const hashToField =
   (label: Bytes): ToScalar =>
-  (...parts) =>
-    reduceBigEndian(expandMessageXmd("sha256", concat(...parts), label, 48))
+  (...parts) => {
+    const message = concat(...parts)
+    const expanded = expandMessageXmd("sha256", message, label, 48)
+    const scalar = reduceBigEndian(expanded)
+    // Nonces are made this way, from a message that ends in the signing share.
+    message.fill(0)
+    expanded.fill(0)
+    return scalar
+  }
 
 /** The tagged hash as an integer modulo the order, BIP340 verification step 4. */
 const bip340Challenge: ToScalar = (...parts) =>
