@@ -144,8 +144,8 @@ export function summaryLines(
   const ran = passed + failed
   if (ran === 0) lines.push("FAILED: no test ran")
   lines.push(
-    `tests run: ${ran} in ${expected} files (${passed} passed, ${failed} failed, ` +
-      `${skipped.length} skipped, ${crashed} crashed)`,
+    `${ran} tests ran in ${expected} files, of which ${crashed} crashed`,
+    `tests: ${passed} passed, ${failed} failed, ${skipped.length} skipped`,
   )
   const ok = ran > 0 && failed + crashed === 0 && files.size >= expected
   return { lines, ok: ok && (filtered || silent.length === 0) }
