@@ -6,7 +6,7 @@ import {
   LockKeeperError,
   protocolStepInput,
 } from "@lockkeeper/api"
-import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
+import { type Bytes, decode, encode, equalBytes, toHex } from "@lockkeeper/encoding"
 import {
   type Abort,
   dkg,
@@ -121,7 +121,7 @@ async function open({ step, params, id, identity }: Run): Promise<StepOutcome> {
   const { state, message } = outcome.value
   return {
     output: encode(messageCodec, message),
-    changes: [putRun(id, { kind: "opened", state }, "absent")],
+    changes: [putRun(id, { kind: "opened", accountId: step.request.accountId, state }, "absent")],
     event: step.event({ keyId: params.keyId }),
     afterCommit: () => issueState(step, id, "opened"),
   }
@@ -149,21 +149,27 @@ async function verdict(run: Run): Promise<StepOutcome> {
 type Working = Extract<KeyGenerationRow, { readonly state: unknown }>
 type StateOf<K extends Working["kind"]> = Extract<Working, { kind: K }>["state"]
 
-/** Strikes the state of the step before off this process's ledger, and reads it. */
+/**
+ * Strikes the state of the step before off this process's ledger, and reads it. Holders learn the
+ * key id and the public messages while a run goes on, so only who opened it may take its next step:
+ * otherwise a corrupt one could have the finished share stored for an account of its own.
+ */
 async function takeState<K extends Working["kind"]>(
   { step, id }: Run,
   kind: K,
 ): Promise<{ readonly state: StateOf<K>; readonly version: number }> {
   const live = step.oneTime.has(stateId(id, kind))
   const run: StoredRun | null = live ? await readRun(step.deps.store, id) : null
-  if (run === null || run.row.kind !== kind || !step.oneTime.spend(stateId(id, kind))) {
+  const waiting = run?.row.kind === kind && equalBytes(run.row.accountId, step.request.accountId)
+  if (run === null || !waiting || !step.oneTime.spend(stateId(id, kind))) {
     throw new LockKeeperError(
       "out-of-order",
       "This key generation is not waiting for this step here.",
       { field: "step", remedy: "Start a new attempt." },
     )
   }
-  return { state: run.row.state as StateOf<K>, version: run.version }
+  const { state } = run.row as Extract<Working, { kind: K }>
+  return { state: state as StateOf<K>, version: run.version }
 }
 
 /** The next state and message, or the end of the run. */
@@ -176,9 +182,10 @@ function advance<K extends "revealed" | "judged">(
   const { step, id, params } = run
   if (!outcome.ok) return stop(run, version, outcome.abort)
   const { state, message } = outcome.value
+  const { accountId } = step.request
   return {
     output: encode(messageCodec, message),
-    changes: [putRun(id, { kind, state } as KeyGenerationRow, version)],
+    changes: [putRun(id, { kind, accountId, state } as KeyGenerationRow, version)],
     event: step.event({ keyId: params.keyId }),
     afterCommit: () => issueState(step, id, kind),
   }

@@ -1,13 +1,28 @@
-import { type Codec, decode, encode, struct, toHex, union } from "@lockkeeper/encoding"
+import {
+  type Bytes,
+  type Codec,
+  decode,
+  encode,
+  fixedBytes,
+  struct,
+  toHex,
+  union,
+} from "@lockkeeper/encoding"
 import { dkg } from "@lockkeeper/protocols"
 import type { OneTimeLedger } from "../one-time.ts"
 import type { Change, Store } from "../ports/store.ts"
 
+/** A run that is not over, and the account that opened it: no other may go on with it. */
+interface Owned {
+  /** 32 bytes. */
+  readonly accountId: Bytes
+}
+
 /** What a server keeps between the steps of one key generation. */
 export type KeyGenerationRow =
-  | { readonly kind: "opened"; readonly state: dkg.DkgOpened }
-  | { readonly kind: "revealed"; readonly state: dkg.DkgRevealed }
-  | { readonly kind: "judged"; readonly state: dkg.DkgJudged }
+  | (Owned & { readonly kind: "opened"; readonly state: dkg.DkgOpened })
+  | (Owned & { readonly kind: "revealed"; readonly state: dkg.DkgRevealed })
+  | (Owned & { readonly kind: "judged"; readonly state: dkg.DkgJudged })
   /**
    * Finished, aborted or burnt. The row stays: opening the same attempt again would make this server
    * sign two different openings, which is what equivocation is.
@@ -15,9 +30,9 @@ export type KeyGenerationRow =
   | { readonly kind: "over" }
 
 const rowCodec: Codec<KeyGenerationRow> = union<KeyGenerationRow>({
-  opened: struct({ state: dkg.dkgOpenedCodec }),
-  revealed: struct({ state: dkg.dkgRevealedCodec }),
-  judged: struct({ state: dkg.dkgJudgedCodec }),
+  opened: struct({ accountId: fixedBytes(32), state: dkg.dkgOpenedCodec }),
+  revealed: struct({ accountId: fixedBytes(32), state: dkg.dkgRevealedCodec }),
+  judged: struct({ accountId: fixedBytes(32), state: dkg.dkgJudgedCodec }),
   over: struct({}),
 })
 

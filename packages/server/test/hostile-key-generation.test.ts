@@ -1,0 +1,47 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { type CallAnswer, decodeRequest } from "@lockkeeper/api"
+import { createKey, signWith } from "./flows.ts"
+import { startCluster } from "./memory-cluster.ts"
+import { TestOwner, type TestSession } from "./owner.ts"
+
+type ActPayload = Extract<Parameters<TestSession["call"]>[0], { kind: "act" }>
+
+/** The owner's session, with somebody who sees each step before its server does. */
+function overheard(session: TestSession, hear: (payload: ActPayload) => Promise<void>) {
+  const call: TestSession["call"] = async (payload) => {
+    if (payload.kind === "act") await hear(payload)
+    return session.call(payload)
+  }
+  return Object.assign(Object.create(session) as TestSession, { call })
+}
+
+for (const stolen of [2, 3, 4, 5]) {
+  test(`step ${stolen} of a key generation is taken from the account that opened it alone`, async () => {
+    const cluster = await startCluster()
+    const alice = new TestOwner(cluster)
+    await alice.register("hers")
+    const sessions = await alice.login("hers", alice.servers)
+    const mallory = new TestOwner(cluster, "mallory")
+    await mallory.register("his")
+    const [, theirs] = await mallory.login("his", mallory.servers)
+
+    // A corrupt holder sees the request and what others publish, and slows the owner's link to 2.
+    const answers: CallAnswer[] = []
+    const heard = sessions.map((session) =>
+      overheard(session, async ({ request, step, input }) => {
+        if (session.to.identifier !== 2 || step !== Math.min(stolen, 4)) return
+        const { operation, body, servers } = decodeRequest(request)
+        const own = mallory.sign(mallory.request(operation, body, { servers }))
+        const payload = { kind: "act", request: own, step: stolen, input: input.slice() } as const
+        answers.push(await (theirs as TestSession).call(payload))
+      }),
+    )
+    const certificate = await createKey(alice, heard, "ed25519")
+    const [answer] = answers
+    assert.ok(answer?.kind === "refused")
+    assert.equal(answer.error.code, "out-of-order")
+    const message = Uint8Array.of(1)
+    await signWith(alice, sessions.slice(0, 2), certificate, message)
+  })
+}
