@@ -4,7 +4,7 @@
  *   npm test                         all of them
  *   npm test -- frost opaque         files whose path contains one of the words
  *   npm test -- --only "names the"   tests whose name matches
- *   npm run test:long                the same with LK_TEST_EFFORT=20: longer random and crash runs
+ *   npm run test:long                the same with the counts of `longRuns` below
  *   npm run coverage                 with line, branch and function coverage per file
  *
  * A file in which no test ran is a failure: so is a run without tests.
@@ -15,6 +15,9 @@ import { relative } from "node:path"
 import { run } from "node:test"
 import { parseArgs } from "node:util"
 import { createReport, summaryLines } from "./test-report.ts"
+
+/** How often the random and the crash tests repeat in `test:long`; each can be set by itself too. */
+const longRuns = { DKG_BIAS_RUNS: 2000, LOCKKEEPER_KILLS: 200, LOCKKEEPER_RACES: 10_000 }
 
 const root = new URL("..", import.meta.url).pathname
 const { values, positionals } = parseArgs({
@@ -29,7 +32,9 @@ const { values, positionals } = parseArgs({
 const files = globSync(["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"], { cwd: root })
   .filter((file) => positionals.length === 0 || positionals.some((word) => file.includes(word)))
   .sort()
-if (values.long) process.env["LK_TEST_EFFORT"] ??= "20"
+if (values.long) {
+  for (const [name, count] of Object.entries(longRuns)) process.env[name] ??= String(count)
+}
 
 const report = createReport(process.stdout, (file) => relative(root, file))
 if (files.length > 0) {
