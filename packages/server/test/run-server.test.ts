@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { chmodSync, copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { test } from "node:test"
+import { after, test } from "node:test"
 import { createClient } from "@connectrpc/connect"
 import { createConnectTransport } from "@connectrpc/connect-node"
 import { encodeRoster, LockKeeperError, openRoster, signedRosterCodec, wire } from "@lockkeeper/api"
@@ -16,6 +16,7 @@ import { runServer } from "../src/run-server.ts"
 import { VERSION } from "../src/version.ts"
 import {
   certify,
+  closeAll,
   enrol,
   makeServer,
   RecordedEvents,
@@ -26,6 +27,8 @@ import {
   type TestServer,
   testConfig,
 } from "./server-directories.ts"
+
+after(closeAll)
 
 function refusal(field: string, message: RegExp) {
   return (error: unknown): true => {

@@ -127,10 +127,24 @@ export function testConfig(changes: Partial<ServerConfig> = {}): ServerConfig {
   }
 }
 
-export function start(
+const running: RunningServer[] = []
+
+/** Closes what a failed test left running, so that its failure is seen and not a hang. */
+export async function closeAll(): Promise<void> {
+  await Promise.all(running.map((server) => server.close()))
+}
+
+export async function start(
   { directory }: TestServer,
   changes: Partial<ServerConfig> = {},
   events: EventSink = new RecordedEvents(),
 ): Promise<RunningServer> {
-  return runServer({ directory, config: testConfig(changes), seal: seal(), events })
+  const server = await runServer({
+    directory,
+    config: testConfig(changes),
+    seal: seal(),
+    events,
+  })
+  running.push(server)
+  return server
 }
