@@ -1,12 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { groupByName } from "@lockkeeper/crypto"
-import { decode, encode } from "@lockkeeper/encoding"
+import { concat, decode, encode } from "@lockkeeper/encoding"
 import { encodeEvidence, verifyEvidence } from "../src/evidence/evidence.ts"
 import { verifyShare } from "../src/frost/aggregate.ts"
-import { openPackage } from "../src/frost/package.ts"
+import { openCommitment, openPackage } from "../src/frost/package.ts"
 import {
   groupOf,
+  KEY_TYPES,
   type KeyCertificate,
   keyCertificateCodec,
   publicKeyPackageCodec,
@@ -22,9 +23,12 @@ import {
   type Cluster,
   makeCluster,
   makeSession,
+  ROSTER_EPOCH,
+  seeded,
   signAs,
   value,
 } from "./frost-fixture.ts"
+import { resign } from "./frost-tamper.ts"
 import { identity, rosterOf } from "./messages-fixtures.ts"
 
 const HOLDERS = [1, 2, 3]
@@ -87,6 +91,25 @@ test("a key has no more holders, additive ones among them, than one package has 
     () => decode(publicKeyPackageCodec, encode(publicKeyPackageCodec, certificate.public)),
     /more holders/,
   )
+})
+
+test("a commitment for a key type of a later version is refused, but proves nothing", () => {
+  const cluster = makeCluster()
+  const { commitments } = makeSession(cluster, [1, 2]).package
+  const honest = commitments[1] as Message
+  const broadcast = concat(
+    Uint8Array.of(KEY_TYPES.length),
+    honest.broadcast.slice(1),
+    seeded("new"),
+  )
+  const later = resign(cluster, 2, honest, { broadcast })
+  const context = { public: cluster.public, verifyKeys: cluster.verifyKeys }
+  assertAbort(openCommitment(later, { ...context, rosterEpoch: ROSTER_EPOCH }), "wrong-key")
+  const file = encodeEvidence({ kind: "frost-commitment", commitment: later })
+  assert.deepEqual(verifyEvidence(file, cluster.verifyKeys), {
+    valid: false,
+    why: "the commitment is for a key type that this version does not know",
+  })
 })
 
 test("nonces committed for another type of key under the same id are refused", () => {

@@ -25,7 +25,9 @@ export function verifyFrostCommitment(
     return worthless("commitment: the message belongs to another step")
   }
   try {
-    decodeCommitment(broadcast)
+    if (decodeCommitment(broadcast) === null) {
+      return worthless("the commitment is for a key type that this version does not know")
+    }
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
     return culprit(header.sender, "invalid-commitment")

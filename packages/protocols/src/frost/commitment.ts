@@ -16,7 +16,14 @@ import {
   struct,
   u32,
 } from "@lockkeeper/encoding"
-import { groupOf, type KeyPackage, type KeyType, keyTypeCodec, secretCodec } from "../keys.ts"
+import {
+  groupOf,
+  KEY_TYPES,
+  type KeyPackage,
+  type KeyType,
+  keyTypeCodec,
+  secretCodec,
+} from "../keys.ts"
 import { NO_PREVIOUS, type Slot } from "../messages/header.ts"
 import { type Message, messageCodec, signMessage } from "../messages/message.ts"
 import type { Signer } from "../messages/signature.ts"
@@ -57,13 +64,15 @@ function rawFields(keyType: KeyType): Codec<Omit<RawBody, "keyType">> {
 }
 
 /**
- * The body of a commitment message. The body names its own key type, so that whether it decodes does
- * not depend on what the reader expected.
+ * The body of a commitment message; null when it is for a key type that only a later version knows,
+ * of which this one cannot say what is wrong. The body names its own key type, so that whether it
+ * decodes does not depend on what the reader expected.
  *
  * @throws DecodeError also on the identity and on every other invalid element: a commitment to
  * nothing would leave a share unmasked.
  */
-export function decodeCommitment(broadcast: Bytes): CommitmentBody {
+export function decodeCommitment(broadcast: Bytes): CommitmentBody | null {
+  if ((broadcast[0] ?? 0) >= KEY_TYPES.length) return null
   const raw = decode(rawBodyCodec, broadcast)
   const group = groupByName(groupOf(raw.keyType))
   const element = (name: "hiding" | "binding"): Element => {

@@ -247,7 +247,7 @@ export function openCommitment(
   }
   try {
     const body = decodeCommitment(broadcast)
-    if (!equalBytes(body.keyId, keyId) || body.keyType !== keyType) {
+    if (!body || !equalBytes(body.keyId, keyId) || body.keyType !== keyType) {
       return abort("wrong-key", { field })
     }
     if (body.keyEpoch !== keyEpoch) return abort("wrong-key-epoch", { field })
