@@ -9,6 +9,7 @@ import {
   combineLogin,
   type LoginResponse,
   loginResponseCodec,
+  olderVersions,
   verifyLogin,
 } from "../src/opaque/index.ts"
 import { scalarOf } from "../src/opaque/oprf.ts"
@@ -184,6 +185,19 @@ test("another vector, version or stretching is stale or a lie: nobody is blamed"
     const all = abortOf(combineLogin(login.state, worse))
     assert.deepEqual([all.reason, all.culprits, all.silent], ["too-few-agree", [], [1, 2, 3]])
   }
+})
+
+test("older versions are those that servers signed below the latest, latest first", () => {
+  const { world, login } = scene("older")
+  const shown = responseOf(login, 1).frame.shownVersion
+  assert.deepEqual(olderVersions(login.state, login.responses), [])
+  let responses = lie(world, login, 2, withFrame({ shownVersion: shown + 1 }))
+  assert.deepEqual(olderVersions(login.state, responses), [shown])
+  responses = lie(world, { ...login, responses }, 3, withFrame({ shownVersion: shown - 1 }))
+  assert.deepEqual(olderVersions(login.state, responses), [shown, shown - 1])
+  // What a relay could have made up counts for nothing.
+  const swapped = new Map(responses).set(3, get(responses, 2)).set(2, new Uint8Array(5))
+  assert.deepEqual(olderVersions(login.state, swapped), [])
 })
 
 test("a vector longer or shorter than minSigners never counts, however many sign it", () => {

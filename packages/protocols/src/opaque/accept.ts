@@ -14,6 +14,18 @@ import {
 import { CONFIRMATION } from "./labels.ts"
 import { scalarOf } from "./oprf.ts"
 
+/**
+ * How far ahead of a server the others may be. A change that stopped half way leaves some servers a
+ * version ahead, and the next one must be later than all of theirs.
+ */
+const MOST_VERSIONS_AHEAD = 1000
+
+function isNextVersion(version: number, active: Registration | null): boolean {
+  if (active === null) return version === 1
+  const step = version - active.keys.opaqueVersion
+  return step >= 1 && step <= MOST_VERSIONS_AHEAD
+}
+
 /** What a server knows by itself when a dealing arrives. */
 export interface DealingExpectation {
   readonly identifier: Identifier
@@ -39,7 +51,7 @@ export function acceptDealing(
   const { keys, servers, vector } = registration
   const { active, minSigners } = expected
   if (!equalBytes(keys.accountId, expected.accountId)) return abort("wrong-account")
-  if (keys.opaqueVersion !== (active?.keys.opaqueVersion ?? 0) + 1) {
+  if (!isNextVersion(keys.opaqueVersion, active)) {
     return abort("wrong-opaque-version", { field: "registration.keys.opaqueVersion" })
   }
   if (active && !equalBytes(keys.signingPublicKey, active.keys.signingPublicKey)) {

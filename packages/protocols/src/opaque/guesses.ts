@@ -8,7 +8,7 @@ import { abort, done, type Outcome } from "../outcome.ts"
 /** Evaluations that a server gives one account without a right KE3. */
 export const DEFAULT_GUESS_LIMIT = 10
 
-/** Survives refresh, restore and restart. Starts again at zero when an opaqueVersion activates. */
+/** Survives refresh, restore, restart and password changes. */
 export interface GuessCounter {
   /** Evaluations given and not given back, those still waiting for their KE3 included. */
   readonly taken: number
@@ -39,8 +39,7 @@ export function takeGuess(counter: GuessCounter): Outcome<GuessCounter> {
 
 /**
  * Gives one guess back after a right KE3, in the transaction that takes that login's state: once
- * for each login, and only while that login's opaqueVersion is the active one: an activation since
- * then has started the counter again. Other logins' guesses stay taken; they may be a stranger's.
+ * for each login. Other logins' guesses stay taken; they may be a stranger's.
  */
 export function giveGuessBack(counter: GuessCounter): GuessCounter {
   if (counter.taken === 0) throw new RangeError("no guess was taken")

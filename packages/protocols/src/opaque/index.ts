@@ -66,6 +66,7 @@ export {
   type LoginPlan,
   type LoginState,
   loginRandomnessLength,
+  olderVersions,
   startLogin,
   wipeLogin,
 } from "./login.ts"

@@ -35,7 +35,7 @@ export const wrapCodec: Codec<Wrap> = struct<Wrap>({
 export interface AccountKeys {
   /** 32 bytes. */
   readonly accountId: Bytes
-  /** 1 at registration, one more at each password change. */
+  /** 1 at registration, more at each password change. */
   readonly opaqueVersion: number
   /** The Ed25519 key that the account's requests are signed with: the principal. */
   readonly signingPublicKey: Bytes

@@ -169,6 +169,24 @@ export function combineLogin(
   return combineProven(state, proven, faults)
 }
 
+/**
+ * Versions, as shown, that servers signed for this login and that are older than another one of
+ * theirs, latest first. Where a password change stopped half way, the servers that took it still
+ * answer for the version before when they are asked for it, and so all can agree on it. A liar may
+ * show any version; an answer for it counts only when minSigners sign it, like any other.
+ */
+export function olderVersions(
+  state: LoginState,
+  responses: ReadonlyMap<Identifier, Bytes>,
+): readonly number[] {
+  const shown = new Set<number>()
+  for (const [identifier, response] of responses) {
+    const examined = examine(state, identifier, response)
+    if (examined.ok) shown.add(examined.value.statement.shownVersion)
+  }
+  return [...shown].sort((a, b) => b - a).slice(1)
+}
+
 function evidenceOf({ statement, signature }: Examined): Evidence {
   return { kind: "opaque-evaluation", statement, signature }
 }

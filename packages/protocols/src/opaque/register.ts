@@ -30,7 +30,7 @@ import type { Stretching } from "./stretching.ts"
 export interface RegistrationPlan {
   readonly accountId: Bytes
   readonly binding: Binding
-  /** 1, or the active version + 1 at a password change. */
+  /** 1, or at a password change one more than the latest that any server has active. */
   readonly opaqueVersion: number
   readonly rosterEpoch: number
   readonly minSigners: number
