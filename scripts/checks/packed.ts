@@ -57,9 +57,11 @@ async function unpack(root: string, scratch: string, entry: WorkspacePackage): P
     await mkdir(dirname(link), { recursive: true })
     await symlink(target, link)
   }
-  return files
+  const absent = ["README.md", "LICENSE"].filter((path) => !files.includes(path))
+  const stray = files
     .filter((path) => !/^(dist\/.*\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/.test(path))
     .map((path) => `${entry.name} would publish ${path}`)
+  return [...stray, ...absent.map((path) => `${entry.name} would be published without ${path}`)]
 }
 
 /** npm 10 and 11 print a list, npm 12 an object by package name. */
