@@ -44,12 +44,37 @@ const accountRow: Codec<AccountRow> = struct<AccountRow>({
   pendingSince: safeInteger,
 })
 
+export function encodeAccount(account: AccountRow): Bytes {
+  return encode(accountRow, account)
+}
+
+export function decodeAccount(encoded: Bytes): AccountRow {
+  return decode(accountRow, encoded)
+}
+
+/** The account when it can log in, else null. */
+export function activeOf(account: AccountRow): ActiveAccount | null {
+  const { active } = account
+  return active === null ? null : { ...account, active }
+}
+
+/** Overwrites what is secret in a record that was read, when nobody needs it any more. */
+export function wipeAccount({ active, pending }: AccountRow): void {
+  for (const record of [active, pending]) {
+    record?.share.wipe()
+    record?.record.maskingKey.wipe()
+  }
+}
+
 export async function readAccount(
   store: Store,
   accountId: Bytes,
 ): Promise<Versioned<AccountRow> | null> {
   const row = await store.read("accounts", toHex(accountId))
-  return row === null ? null : { version: row.version, value: decode(accountRow, row.value) }
+  if (row === null) return null
+  const value = decodeAccount(row.value)
+  row.value.fill(0)
+  return { version: row.version, value }
 }
 
 /** The account when it can log in, else null. */
@@ -58,13 +83,13 @@ export async function readActiveAccount(
   accountId: Bytes,
 ): Promise<Versioned<ActiveAccount> | null> {
   const row = await readAccount(store, accountId)
-  if (row === null || row.value.active === null) return null
-  return { version: row.version, value: { ...row.value, active: row.value.active } }
+  const value = row === null ? null : activeOf(row.value)
+  return row === null || value === null ? null : { version: row.version, value }
 }
 
 export function putAccount(account: AccountRow, ifVersion: number | "absent"): Change {
   const id = toHex(account.accountId)
-  return { kind: "put", table: "accounts", id, ifVersion, value: encode(accountRow, account) }
+  return { kind: "put", table: "accounts", id, ifVersion, value: encodeAccount(account) }
 }
 
 /** The version whose password logs in. */

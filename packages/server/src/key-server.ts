@@ -1,5 +1,6 @@
 import { edwards25519, ristretto255, secp256k1 } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
+import { storeDecoy } from "./decoy-account.ts"
 import { Guesses } from "./guesses.ts"
 import { OneTimeLedger } from "./one-time.ts"
 import { burnExpired, burnUnfinished } from "./operations/key-generation.ts"
@@ -49,6 +50,7 @@ export class KeyServer {
 
   /** To be called once, before the first request: burns what an earlier process left unfinished. */
   async start(): Promise<void> {
+    await storeDecoy(this.self, this.#deps)
     const burnt = await burnUnfinished(this.#deps.store)
     if (burnt > 0) this.#deps.events.event("burnt-unfinished", { count: burnt })
   }

@@ -8,7 +8,8 @@ import {
 } from "@lockkeeper/api"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
-import { type ActiveAccount, activeVersion, readActiveAccount } from "../accounts.ts"
+import { type ActiveAccount, activeVersion, readActiveAccount, wipeAccount } from "../accounts.ts"
+import { readDecoy } from "../decoy-account.ts"
 import { lockedOut } from "../guesses.ts"
 import type { Versioned } from "../ports/store.ts"
 import { commitChanges } from "../request/commit.ts"
@@ -29,6 +30,8 @@ export async function startLogin(
 ): Promise<Opening> {
   const accountId = opaque.accountIdOf(payload.name)
   const account = await readActiveAccount(deps.store, accountId)
+  // Reading an account takes a while, which must not tell whether there is one.
+  if (account === null) wipeAccount(await readDecoy(deps.store))
   const guess = await guesses.read(accountId, account !== null)
   const taken = opaque.takeGuess(guess.counter)
   if (!taken.ok) throw lockedOut()
@@ -45,6 +48,7 @@ export async function startLogin(
     record,
     deps.randomness.bytes(opaque.ANSWER_RANDOMNESS_LENGTH),
   )
+  if (account !== null) wipeAccount(account.value)
   if (!answered.ok) throw abortError(answered.abort, `payload.${answered.abort.field || "ke1"}`)
   const { response, state } = answered.value
   return {
@@ -71,7 +75,7 @@ function recordFor(
  * that only who knows the password can have.
  */
 export async function finishLogin(context: CallContext, ke3: Bytes): Promise<CallAnswer> {
-  const { self, deps, session, guesses } = context
+  const { self, deps, session, sessions, guesses } = context
   const { stage } = session
   if (stage.kind !== "logging-in") {
     throw new LockKeeperError("out-of-order", "No login is waiting for this.", {
@@ -91,9 +95,11 @@ export async function finishLogin(context: CallContext, ke3: Bytes): Promise<Cal
       remedy: "Try again; each try uses up a guess.",
     })
   }
-  const { accountId, opaqueVersion, sessionKey } = verified.value
+  const { accountId, opaqueVersion } = verified.value
+  using sessionKey = verified.value.sessionKey
   const account = await readActiveAccount(deps.store, accountId)
   if (account === null) throw new Error("an account vanished during its login")
+  wipeAccount(account.value)
   const record = [account.value.active, account.value.pending].find(
     (candidate) => candidate?.registration.keys.opaqueVersion === opaqueVersion,
   )
@@ -112,10 +118,10 @@ export async function finishLogin(context: CallContext, ke3: Bytes): Promise<Cal
 
   const now = deps.clock.now()
   const expiresAt = now + LOGIN_LIFETIME_MS
+  if (!sessions.holds(session)) throw new LockKeeperError("session-ended", "The session has ended.")
   session.channel = advanceChannel(session.channel, sessionKey)
-  sessionKey.wipe()
-  session.stage = { kind: "authenticated", accountId, opaqueVersion: activeVersion(account.value) }
-  session.expiresAt = expiresAt
+  const loggedIn = { accountId, opaqueVersion: activeVersion(account.value) }
+  sessions.authenticate(session, { kind: "authenticated", ...loggedIn }, expiresAt)
   const said: LoginStatement = {
     server: self.identifier,
     rosterEpoch: self.roster.rosterEpoch,

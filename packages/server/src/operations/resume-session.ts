@@ -8,7 +8,14 @@ import {
 } from "@lockkeeper/api"
 import { type Identifier, verifySignature } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
-import { type ActiveAccount, accountKey, activeVersion, readActiveAccount } from "../accounts.ts"
+import {
+  type ActiveAccount,
+  accountKey,
+  activeVersion,
+  readActiveAccount,
+  wipeAccount,
+} from "../accounts.ts"
+import { readDecoy } from "../decoy-account.ts"
 import { commitEvent } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
 import { sessionEvent } from "../request/events.ts"
@@ -26,9 +33,13 @@ export async function resumeSession(
   payload: Extract<OpenPayload, { kind: "resume" }>,
 ): Promise<Opening> {
   const { accountId, issuedAt, statements, signature } = payload
-  const account = (await readActiveAccount(deps.store, accountId))?.value ?? null
+  const known = (await readActiveAccount(deps.store, accountId))?.value ?? null
+  // Anyone can ask this of any name, as often as they like: no account takes as long as one.
+  const account = known ?? (await readDecoy(deps.store))
+  wipeAccount(account)
   const signed = encode(resumptionInput, { label: null, transcript, issuedAt })
-  if (account === null || !verifySignature(accountKey(account), signed, signature)) {
+  const right = verifySignature(accountKey(account), signed, signature)
+  if (!right || known === null) {
     throw new LockKeeperError("unauthenticated", "The account's key did not sign this handshake.", {
       field: "payload.signature",
       remedy: "Log in again.",

@@ -7,6 +7,7 @@ import {
   type Request,
 } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
+import { wipeAccount } from "../accounts.ts"
 import { changePassword } from "../operations/change-password.ts"
 import { createKey } from "../operations/create-key.ts"
 import { forgiveGuesses } from "../operations/forgive-guesses.ts"
@@ -65,6 +66,8 @@ export async function act(
       await commitEvent(deps, event({ outcome: "refused", reason: error.code }))
     }
     throw error
+  } finally {
+    wipeAccount(authorised.account.value)
   }
 }
 

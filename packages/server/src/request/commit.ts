@@ -36,6 +36,9 @@ export async function commitChanges(
       "Another request changed the same record first; nothing was done.",
       { remedy: "Send the request again.", cause: error },
     )
+  } finally {
+    // Rows may hold secrets; the store has sealed copies of its own.
+    for (const change of changes) if (change.kind === "put") change.value.fill(0)
   }
 }
 

@@ -1,7 +1,6 @@
 import {
   type CallAnswer,
   type CallPayload,
-  type Channel,
   callAnswer,
   callPayload,
   LockKeeperError,
@@ -44,33 +43,35 @@ export async function handleCall(
     })
   }
   const session = sessions.find(frame.sessionId, deps.clock.now())
-  if (session === null) {
-    throw new LockKeeperError("session-ended", "The session is unknown here or has ended.", {
-      field: "sessionId",
-      remedy: "Open a new session.",
-    })
-  }
-  const { channel } = session
+  if (session === null) throw noSuchSession()
   const content = openCounted(session, frame.counter, frame.sealed)
-  const seal = (under: Channel, answer: CallAnswer): Bytes =>
-    sealFrame(under, "to-client", frame.counter, encode(callAnswer, answer))
+  sessions.touch(session, deps.clock.now())
+  // Another frame may have ended the session meanwhile, and with it the keys to answer under.
+  const seal = (answer: CallAnswer): Bytes => {
+    if (!sessions.holds(session)) throw noSuchSession()
+    return sealFrame(session.channel, "to-client", frame.counter, encode(callAnswer, answer))
+  }
   try {
     const payload = decodeAs("payload", callPayload, content)
     const answer = await answerCall({ ...process, session }, payload)
-    if (payload.kind === "close") {
-      const sealed = seal(channel, answer)
-      sessions.end(session)
-      return sealed
-    }
-    return seal(session.channel, answer)
+    const sealed = seal(answer)
+    if (payload.kind === "close") sessions.end(session)
+    return sealed
   } catch (error) {
     const refused = refusalOf(deps, error).toBody(self.identifier)
-    const refusal = seal(channel, { kind: "refused", error: refused })
+    const refusal = seal({ kind: "refused", error: refused })
     if (session.stage.kind === "ended") sessions.end(session)
     return refusal
   } finally {
     content.fill(0)
   }
+}
+
+function noSuchSession(): LockKeeperError {
+  return new LockKeeperError("session-ended", "The session is unknown here or has ended.", {
+    field: "sessionId",
+    remedy: "Open a new session.",
+  })
 }
 
 /** Authenticity first, so that a forged frame cannot use up a counter. */

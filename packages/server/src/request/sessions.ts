@@ -1,9 +1,15 @@
 import { type Channel, ReplayWindow, wipeChannel } from "@lockkeeper/api"
-import { type Bytes, toHex } from "@lockkeeper/encoding"
+import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import type { opaque } from "@lockkeeper/protocols"
 
-/** Most sessions one process keeps; the oldest idle one makes room. */
+/**
+ * Most sessions one process keeps. The one idle for longest makes room: one that has not logged in if
+ * there is any, so that strangers push out no one who has.
+ */
 export const MAX_SESSIONS = 10_000
+
+/** Most logged-in sessions of one account; the one idle for longest makes room. */
+export const MAX_ACCOUNT_SESSIONS = 64
 
 /** Longest a session may stay unused, milliseconds. */
 export const SESSION_IDLE_MS = 30 * 60_000
@@ -18,8 +24,14 @@ export const UNFINISHED_MS = 2 * 60_000
 export type SessionStage =
   | { readonly kind: "registering"; readonly name: string }
   | { readonly kind: "logging-in"; readonly state: opaque.LoginServerState }
-  | { readonly kind: "authenticated"; readonly accountId: Bytes; readonly opaqueVersion: number }
+  | Authenticated
   | { readonly kind: "ended" }
+
+export interface Authenticated {
+  readonly kind: "authenticated"
+  readonly accountId: Bytes
+  readonly opaqueVersion: number
+}
 
 export interface Session {
   channel: Channel
@@ -40,10 +52,8 @@ export class Sessions {
   readonly #sessions = new Map<string, Session>()
 
   open(channel: Channel, stage: SessionStage, now: number, expiresAt: number): Session {
-    while (this.#sessions.size >= MAX_SESSIONS) {
-      const oldest = this.#sessions.keys().next().value as string
-      this.#remove(oldest)
-    }
+    if (this.#sessions.size >= MAX_SESSIONS) this.#makeRoom()
+    if (stage.kind === "authenticated") this.#makeRoomFor(stage.accountId)
     const session: Session = {
       channel,
       window: new ReplayWindow(),
@@ -56,7 +66,7 @@ export class Sessions {
     return session
   }
 
-  /** The session, moved to the end of the queue, or null when unknown, expired or idle too long. */
+  /** The session, or null when unknown, expired or idle too long. */
   find(sessionId: Uint8Array, now: number): Session | null {
     const id = toHex(sessionId)
     const session = this.#sessions.get(id)
@@ -65,10 +75,26 @@ export class Sessions {
       this.#remove(id)
       return null
     }
-    session.lastUsed = now
-    this.#sessions.delete(id)
-    this.#sessions.set(id, session)
     return session
+  }
+
+  /** Moves a session to the end of the queue: its client, and nobody else, has used it. */
+  touch(session: Session, now: number): void {
+    const id = toHex(session.channel.sessionId)
+    session.lastUsed = now
+    if (this.#sessions.delete(id)) this.#sessions.set(id, session)
+  }
+
+  /** Whether the session is still open: others can end it while its frame is being handled. */
+  holds(session: Session): boolean {
+    return this.#sessions.get(toHex(session.channel.sessionId)) === session
+  }
+
+  /** Makes an open session a logged-in one. */
+  authenticate(session: Session, stage: Authenticated, expiresAt: number): void {
+    this.#makeRoomFor(stage.accountId)
+    session.stage = stage
+    session.expiresAt = expiresAt
   }
 
   end(session: Session): void {
@@ -79,7 +105,7 @@ export class Sessions {
   endAccount(accountId: Bytes, except: Session | null): void {
     for (const [id, session] of this.#sessions) {
       if (session === except || session.stage.kind !== "authenticated") continue
-      if (toHex(session.stage.accountId) === toHex(accountId)) this.#remove(id)
+      if (equalBytes(session.stage.accountId, accountId)) this.#remove(id)
     }
   }
 
@@ -94,6 +120,25 @@ export class Sessions {
 
   get size(): number {
     return this.#sessions.size
+  }
+
+  #makeRoom(): void {
+    let leaving = this.#sessions.keys().next().value as string
+    for (const [id, { stage }] of this.#sessions) {
+      if (stage.kind === "authenticated") continue
+      leaving = id
+      break
+    }
+    this.#remove(leaving)
+  }
+
+  #makeRoomFor(accountId: Bytes): void {
+    const own: string[] = []
+    for (const [id, { stage }] of this.#sessions) {
+      if (stage.kind === "authenticated" && equalBytes(stage.accountId, accountId)) own.push(id)
+    }
+    const [oldest] = own
+    if (oldest !== undefined && own.length >= MAX_ACCOUNT_SESSIONS) this.#remove(oldest)
   }
 
   #remove(id: string): void {

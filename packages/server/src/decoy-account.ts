@@ -1,0 +1,58 @@
+import { ristretto255, Secret } from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
+import { opaque } from "@lockkeeper/protocols"
+import { type ActiveAccount, activeOf, decodeAccount, encodeAccount } from "./accounts.ts"
+import type { Dependencies, Randomness } from "./ports/dependencies.ts"
+import type { Store } from "./ports/store.ts"
+import { rosterBinding, type ServerSelf } from "./self.ts"
+
+/** Where it is kept. Other ids are hex, so no name's account can be there. */
+const PLACE = { table: "accounts", id: "decoy" } as const
+
+/** Stores an account that nobody has, of this roster's shape. */
+export async function storeDecoy(self: ServerSelf, { store, randomness }: Dependencies) {
+  const before = await store.read(PLACE.table, PLACE.id)
+  const accountId = randomness.bytes(32)
+  const active = decoyRecord(self, accountId, randomness)
+  const rest = { createdAt: 0, pending: null, pendingSince: 0 }
+  const value = encodeAccount({ accountId, name: PLACE.id, active, ...rest })
+  await store.commit([{ kind: "put", ...PLACE, ifVersion: before?.version ?? "absent", value }])
+}
+
+/**
+ * Reads the decoy in place of the account that a name does not have, so that the time which reading
+ * and checking takes does not tell who exists.
+ */
+export async function readDecoy(store: Store): Promise<ActiveAccount> {
+  const row = await store.read(PLACE.table, PLACE.id)
+  const decoy = row === null ? null : activeOf(decodeAccount(row.value))
+  if (decoy === null) throw new Error("the server was not started")
+  return decoy
+}
+
+function decoyRecord(
+  self: ServerSelf,
+  accountId: Bytes,
+  randomness: Randomness,
+): opaque.AccountRecord {
+  const { rosterEpoch, minSigners, members } = self.roster
+  const plan: opaque.RegistrationPlan = {
+    accountId,
+    binding: rosterBinding(self, accountId),
+    opaqueVersion: 1,
+    rosterEpoch,
+    minSigners,
+    servers: new Map(members.map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)])),
+    stretching: self.loginServer.stretching,
+  }
+  using password = new Secret(randomness.bytes(32))
+  using storageKey = new Secret(randomness.bytes(32))
+  using signingSeed = new Secret(randomness.bytes(32))
+  const start = randomness.bytes(opaque.registrationStartRandomnessLength(minSigners))
+  const { state, toStretch } = opaque.startRegistration(plan, password, start)
+  const finish = randomness.bytes(opaque.REGISTRATION_FINISH_RANDOMNESS_LENGTH)
+  const keys = { storageKey, signingSeed }
+  const { dealings } = opaque.finishRegistration(state, toStretch, keys, finish)
+  const confirmations = new Map(members.map((m) => [m.identifier, randomness.bytes(64)]))
+  return { ...(dealings.get(self.identifier) as opaque.AccountDealing), confirmations }
+}
