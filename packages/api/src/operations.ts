@@ -187,8 +187,10 @@ export const signStepOutput: Codec<SignStepOutput> = struct<SignStepOutput>({
 /**
  * The dealing's digest is signed by the account; the dealing itself differs from server to server.
  * Step 1: the input is this server's dealing, the output its signature over the registration digest.
- * Step 2, in the same request: the input is the canonical Confirmations, the output is empty, and
- * the account's other sessions end.
+ * Step 2: the input is the canonical Confirmations, the output the registration digest, and the
+ * account's other sessions end; where a server missed it, a later request repeats it there alone.
+ * Step 3, when every server has activated the change: no input, no output; the record before, which
+ * until then still answers whoever asks for its version, is destroyed.
  */
 export interface ChangePasswordBody {
   readonly opaqueVersion: number

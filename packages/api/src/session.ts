@@ -29,7 +29,7 @@ export type OpenPayload =
       readonly kind: "login"
       readonly issuedAt: number
       readonly name: string
-      /** 0 asks for the active version; another only after a server showed that one is newer. */
+      /** 0 asks for the active version; another one for that of a change that is not final. */
       readonly shownVersion: number
       readonly ke1: Bytes
     }

@@ -17,6 +17,9 @@ export const DEFAULT_PATIENCE: Patience = {
 /** How long a signed request may be carried out, milliseconds. */
 export const REQUEST_LIFETIME_MS = 5 * 60_000
 
+/** Longest a login lasts at a server, milliseconds: no server takes a statement that says more. */
+export const LOGIN_LIFETIME_MS = 12 * 3_600_000
+
 /** How long a server that failed stands last in line, milliseconds. */
 export const DEMOTION_MS = 30_000
 

@@ -95,7 +95,7 @@ export class LockKeeper {
     const incidents = new IncidentLog(this.#servers)
     const caller = signal ?? new AbortController().signal
     const outcome = await loginTo(this.#servers, name, password, caller, incidents)
-    return new Session(this.#servers, name, outcome, incidents.all)
+    return Session.from(this.#servers, name, outcome, { incidents, signal: caller })
   }
 
   /** What each server says about itself; those that do not answer are listed too. */

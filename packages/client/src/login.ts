@@ -21,6 +21,7 @@ interface Finished {
   readonly session: ServerSession
   readonly statement: SignedStatement
   readonly accountKeys: opaque.AccountKeys
+  readonly confirmations: Bytes
   readonly opaqueVersion: number
   readonly expiresAt: number
 }
@@ -29,6 +30,12 @@ export interface LoginOutcome {
   readonly login: LoginResult
   /** Most guesses that any server of this login counts as used up, this login's own not included. */
   readonly failedGuesses: number
+  /** Answered with another registration: they lie, or missed the end of a password change. */
+  readonly stale: readonly Identifier[]
+  /** By how much the latest version that any server showed exceeds the login's own. */
+  readonly versionsAhead: number
+  /** Every server's signature over the registration in force: what a stale server is brought up with. */
+  readonly confirmations: Bytes
 }
 
 /**
@@ -83,6 +90,11 @@ class LoginRun {
   readonly #answered = new Map<Identifier, Answered>()
   readonly #failures = new Map<Identifier, LockKeeperError>()
   readonly #finished = new Map<Identifier, Finished>()
+  /** Answered with another registration than the others agree on. */
+  #stale: readonly Identifier[] = []
+  /** What servers are asked for: 0 for the version in force. */
+  #shownVersion = 0
+  #latestShown = 0
   #kept = false
 
   constructor(servers: Servers, task: LoginTask) {
@@ -99,9 +111,26 @@ class LoginRun {
       if (result !== null) return result
       // Fewer than t of those asked are of use: now everyone is asked, once.
       const unasked = all.filter((id) => !this.#answered.has(id) && !this.#failures.has(id))
-      if (unasked.length === 0) throw this.#failure()
-      await this.#ask(unasked, unasked.length)
+      if (unasked.length > 0) await this.#ask(unasked, unasked.length)
+      else if (!(await this.#askForOlder())) throw this.#failure()
     }
+  }
+
+  /**
+   * Where a password change stopped half way, no t servers may show one version. Those that are
+   * ahead can still answer for the version before, if asked for it; they are asked once.
+   */
+  async #askForOlder(): Promise<boolean> {
+    const shown = new Map(
+      [...this.#answered].map(([id, { response }]) => [id, versionIn(response)]),
+    )
+    const oldest = Math.min(...[...shown.values()].filter((version) => version > 0))
+    const ahead = [...shown].filter(([, version]) => version > oldest).map(([id]) => id)
+    if (ahead.length === 0 || this.#shownVersion !== 0) return false
+    this.#shownVersion = oldest
+    for (const id of ahead) this.#answered.get(id)?.session.end()
+    await this.#ask(ahead, ahead.length)
+    return true
   }
 
   /** Ends the sessions that did not become part of the login. */
@@ -118,7 +147,10 @@ class LoginRun {
     const ask = (server: Identifier, stop: AbortSignal) =>
       within(clock, callMs, stop, (limited) => this.#open(server, limited))
     const got = await gather(this.#servers, { order, need, signal, ask })
-    for (const [server, answer] of got.answers) this.#answered.set(server, answer)
+    for (const [server, answer] of got.answers) {
+      this.#answered.set(server, answer)
+      this.#latestShown = Math.max(this.#latestShown, versionIn(answer.response))
+    }
     for (const [server, error] of got.failures) {
       this.#failures.set(server, error)
       incidents.failed(server, error)
@@ -131,7 +163,7 @@ class LoginRun {
     const message = ke1.get(server) as Bytes
     const issuedAt = this.#servers.deps.clock.now()
     const payload = () =>
-      ({ kind: "login", issuedAt, name, shownVersion: 0, ke1: message }) as const
+      ({ kind: "login", issuedAt, name, shownVersion: this.#shownVersion, ke1: message }) as const
     const { session, answer } = await ServerSession.open(this.#servers, server, payload, signal)
     const { response, guessesRemaining } = answer
     return { session, response, guessesRemaining }
@@ -153,6 +185,9 @@ class LoginRun {
       if (evidence === null) incidents.suspected(identifier, reason)
       else incidents.proven(evidence)
     }
+    this.#stale = combined.faults
+      .filter(({ reason }) => reason === "stale-or-lying")
+      .map(({ identifier }) => identifier)
     throwIfCancelled(signal)
     const stretched = await this.#servers.deps.compute.stretch(toStretch, stretching)
     toStretch.wipe()
@@ -212,6 +247,7 @@ class LoginRun {
       session,
       statement,
       accountKeys: decodeKeys(server, answer.accountKeys),
+      confirmations: answer.confirmations,
       opaqueVersion,
       expiresAt,
     }
@@ -234,7 +270,7 @@ class LoginRun {
   #result(exportKey: Secret): LoginOutcome {
     const { accountId, incidents } = this.#task
     const finished = [...this.#finished].sort(([, a], [, b]) => b.opaqueVersion - a.opaqueVersion)
-    for (const [server, { accountKeys, opaqueVersion }] of finished) {
+    for (const [server, { accountKeys, confirmations, opaqueVersion }] of finished) {
       const opened = opaque.openAccountKeys(exportKey, accountId, accountKeys)
       if (!opened.ok) {
         incidents.suspected(server, opened.abort.reason)
@@ -249,7 +285,14 @@ class LoginRun {
         statements: new Map(finished.map(([id, { statement }]) => [id, statement])),
         expiresAt: Math.min(...finished.map(([, { expiresAt }]) => expiresAt)),
       }
-      return { login, failedGuesses: this.#failedGuesses() }
+      const { response } = this.#answered.get(server) as Answered
+      return {
+        login,
+        failedGuesses: this.#failedGuesses(),
+        stale: this.#stale,
+        versionsAhead: this.#latestShown - versionIn(response),
+        confirmations,
+      }
     }
     throw new LockKeeperError(
       "untrusted-server",
@@ -284,6 +327,16 @@ class LoginRun {
     const locked = [...this.#failures.values()].find(({ code }) => code === "locked")
     if (locked !== undefined) return locked
     return notEnough(minSigners, this.#finished.size, this.#failures)
+  }
+}
+
+/** The version that a response shows, or 0. */
+function versionIn(response: Bytes): number {
+  try {
+    return decode(opaque.loginResponseCodec, response).frame.shownVersion
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    return 0
   }
 }
 

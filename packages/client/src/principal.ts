@@ -137,11 +137,13 @@ export class Principal {
     }
   }
 
-  /** Uses a newer login's sessions from now on, after a password change. */
+  /** Uses a newer login's sessions from now on, at a password change. */
   async renew(login: LoginResult): Promise<void> {
     const old = [...this.#sessions.values()]
     this.#sessions.clear()
     this.#login = login
+    // They are the same keys, of which this already has a copy.
+    if (login.keys !== this.#keys) wipeKeys(login.keys)
     for (const [id, session] of login.sessions) this.#sessions.set(id, Promise.resolve(session))
     for (const opening of old) void opening.then((session) => session.end()).catch(() => undefined)
   }

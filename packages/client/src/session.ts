@@ -7,7 +7,7 @@ import {
 } from "@lockkeeper/api"
 import { type Bytes, encode, equalBytes, toHex, utf8 } from "@lockkeeper/encoding"
 import type { KeyCertificate } from "@lockkeeper/protocols"
-import { changePassword } from "./change-password.ts"
+import { bringUpToDate, changePassword } from "./change-password.ts"
 import { CommitmentPool } from "./commitments.ts"
 import { createKey } from "./create-key.ts"
 import { askAll } from "./gather.ts"
@@ -97,7 +97,7 @@ export class Session {
   readonly #pool = new CommitmentPool()
   readonly #known = new Map<string, KeyInfo>()
 
-  constructor(
+  private constructor(
     servers: Servers,
     name: string,
     { login, failedGuesses }: LoginOutcome,
@@ -113,6 +113,18 @@ export class Session {
       list: (options = {}) => this.#list(options),
       show: (keyId, options = {}) => this.#show(keyId, options),
     }
+  }
+
+  /** A session from a login: the only way to one. */
+  static async from(
+    servers: Servers,
+    name: string,
+    outcome: LoginOutcome,
+    { incidents, signal }: { readonly incidents: IncidentLog; readonly signal: AbortSignal },
+  ): Promise<Session> {
+    const session = new Session(servers, name, outcome, incidents.all)
+    await bringUpToDate(session.#principal, outcome, signal)
+    return session
   }
 
   /** When the servers will ask for the password again, milliseconds since the Unix epoch. */

@@ -52,6 +52,7 @@ interface Account {
   readonly name: string
   readonly createdAt: number
   readonly active: opaque.AccountRecord | null
+  readonly previous: opaque.AccountRecord | null
   readonly pending: opaque.AccountRecord | null
   readonly pendingSince: number
 }
@@ -61,6 +62,7 @@ const accountCodec = struct<Account>({
   name: text(256),
   createdAt: safeInteger,
   active: nullable(opaque.accountRecordCodec),
+  previous: nullable(opaque.accountRecordCodec),
   pending: nullable(opaque.accountRecordCodec),
   pendingSince: safeInteger,
 })
@@ -74,6 +76,30 @@ function rewriteRecord(
   return rewrite(server, "accounts", id, accountCodec, (account) => ({
     ...account,
     active: account.active && change(account.active),
+  }))
+}
+
+/** The account as a server keeps it, to be put back later. */
+export async function accountOf({ store }: TestServer, name: string): Promise<Account> {
+  const row = await store.read("accounts", toHex(opaque.accountIdOf(name)))
+  return decode(accountCodec, row!.value)
+}
+
+/** The server took part in a password change but never learned that it was complete. */
+export function missActivation(server: TestServer, before: Account): Promise<void> {
+  const id = toHex(before.accountId)
+  return rewrite(server, "accounts", id, accountCodec, ({ active }) => ({
+    ...before,
+    pending: active && { ...active, confirmations: null },
+  }))
+}
+
+/** The server activated a password change, and nobody told it that all others have too. */
+export function keepPrevious(server: TestServer, before: Account): Promise<void> {
+  const id = toHex(before.accountId)
+  return rewrite(server, "accounts", id, accountCodec, (account) => ({
+    ...account,
+    previous: before.active,
   }))
 }
 

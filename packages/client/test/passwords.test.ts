@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { verifySignature } from "@lockkeeper/crypto"
 import { utf8 } from "@lockkeeper/encoding"
+import { accountOf, keepPrevious, missActivation } from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
 import { refused } from "./refusals.ts"
 
@@ -71,6 +72,47 @@ describe("a password change", () => {
     assert.ok(verifySignature(key.publicKey, message, again.signature))
     // Every server took part: the new session resumes at whichever was not in the login.
     for (let i = 0; i < 3; i++) await later.sign({ keyId: key.keyId, message })
+  })
+
+  it("that a server missed the end of is made up for at the next login", async () => {
+    const cluster = await TestCluster.start()
+    const keeper = await cluster.connect()
+    await keeper.register({ name: "alice", password: "old" })
+    const session = await keeper.login({ name: "alice", password: "old" })
+    const before = await accountOf(cluster.server(1), "alice")
+    await session.changePassword({ current: "old", next: "new" })
+    await missActivation(cluster.server(1), before)
+    let noticed = 0
+    for (let i = 0; i < 3; i++) {
+      noticed += (await keeper.login({ name: "alice", password: "new" })).incidents.length
+    }
+    assert.equal(noticed, 1)
+    for (const identifier of [1, 2, 3]) {
+      const { active, pending, previous } = await accountOf(cluster.server(identifier), "alice")
+      const versions = [active, pending, previous].map((r) => r?.registration.keys.opaqueVersion)
+      assert.deepEqual(versions, [2, undefined, undefined])
+    }
+    // It now takes a login with only one other server.
+    cluster.wire(3).down = true
+    assert.deepEqual((await keeper.login({ name: "alice", password: "new" })).name, "alice")
+    await refused(() => keeper.login({ name: "alice", password: "old" }), "wrong-password")
+  })
+
+  it("that most servers missed the end of leaves the old password, and can be made again", async () => {
+    const cluster = await TestCluster.start({ servers: 2 })
+    const keeper = await cluster.connect()
+    await keeper.register({ name: "alice", password: "old" })
+    const session = await keeper.login({ name: "alice", password: "old" })
+    const before = await accountOf(cluster.server(1), "alice")
+    const ahead = await accountOf(cluster.server(2), "alice")
+    await session.changePassword({ current: "old", next: "new" })
+    await missActivation(cluster.server(1), before)
+    await keepPrevious(cluster.server(2), ahead)
+    await refused(() => keeper.login({ name: "alice", password: "new" }), "wrong-password")
+    const again = await keeper.login({ name: "alice", password: "old" })
+    await again.changePassword({ current: "old", next: "newer" })
+    await keeper.login({ name: "alice", password: "newer" })
+    await refused(() => keeper.login({ name: "alice", password: "old" }), "wrong-password")
   })
 
   it("asks for the current password, whoever holds the session", async () => {

@@ -6,23 +6,23 @@ import type { ServerLink, ServerStatus } from "../dependencies.ts"
 /** A link over any Connect transport. */
 export function connectLink(member: Member, transport: Transport, close: () => void): ServerLink {
   const client = createClient(wire.KeyServerService, transport)
-  const asked = async <T>(act: () => Promise<T>): Promise<T> => {
+  const asked = async <T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> => {
     try {
       return await act()
     } catch (error) {
-      throw linkError(member, error)
+      throw linkError(member, error, signal)
     }
   }
   return {
     open: (hello, signal) =>
-      asked(async () => owned((await client.open({ hello }, { signal })).answer)),
+      asked(signal, async () => owned((await client.open({ hello }, { signal })).answer)),
     call: ({ sessionId, counter, sealed }, signal) =>
-      asked(async () => {
+      asked(signal, async () => {
         const frame = { sessionId, counter: BigInt(counter), sealed }
         return owned((await client.call(frame, { signal })).sealed)
       }),
     status: (signal) =>
-      asked(async () => {
+      asked(signal, async () => {
         const [health, version] = await Promise.all([
           client.getHealth({}, { signal }),
           client.getVersion({}, { signal }),
@@ -30,7 +30,7 @@ export function connectLink(member: Member, transport: Transport, close: () => v
         return statusOf(health, version)
       }),
     roster: (signal) =>
-      asked(async () => owned((await client.getRoster({}, { signal })).signedRoster)),
+      asked(signal, async () => owned((await client.getRoster({}, { signal })).signedRoster)),
     close,
   }
 }
@@ -54,7 +54,7 @@ function statusOf(health: wire.GetHealthResponse, version: wire.GetVersionRespon
 }
 
 /** A failed call as the SDK's callers see it: the server's refusal, or that it is unavailable. */
-function linkError(member: Member, error: unknown): LockKeeperError {
+function linkError(member: Member, error: unknown, { aborted }: AbortSignal): LockKeeperError {
   const failure = ConnectError.from(error)
   const refusal = refusalFromConnect(failure)
   const { identifier, name, url } = member
@@ -62,7 +62,8 @@ function linkError(member: Member, error: unknown): LockKeeperError {
     const { field, remedy } = refusal
     return new LockKeeperError(refusal.code, refusal.message, { field, remedy, server: identifier })
   }
-  if (failure.code === Code.Canceled) {
+  // A connection that dies in mid-call ends the same way; only the caller's own signal cancels.
+  if (failure.code === Code.Canceled && aborted) {
     return new LockKeeperError("cancelled", `The call to "${name}" was cancelled.`, {
       server: identifier,
     })
