@@ -10,8 +10,9 @@ import {
   protocolStepInput,
   type SignedRequest,
 } from "@lockkeeper/api"
+import { Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, utf8 } from "@lockkeeper/encoding"
-import type { KeyCertificate } from "@lockkeeper/protocols"
+import { type KeyCertificate, opaque } from "@lockkeeper/protocols"
 import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
 import { ONE_TIME_LIFETIME_MS } from "../src/key-server.ts"
 import { createKey, signWith } from "./flows.ts"
@@ -182,4 +183,50 @@ test("guesses forgiven while a login is under way do not stop it", async () => {
     assert.equal(typeof (await act(session, request)), "object")
   }
   await owner.completeLogin(started, opened)
+})
+
+test("what was authorised before a password change does not take effect after it", async () => {
+  const rows = new RacingRows()
+  const cluster = startCluster({ rows: (id) => (id === 1 ? rows : new MemoryRowStore()) })
+  const { owner, first, server } = await ready("alice", cluster)
+  const id = Buffer.from(owner.accountId).toString("hex")
+  rows.beforeCommit = async () => {
+    const row = await server.store.read("accounts", id)
+    assert.ok(row)
+    const { value, version: ifVersion } = row
+    await server.store.commit([{ kind: "put", table: "accounts", id, ifVersion, value }])
+  }
+  const request = owner.sign(owner.request("account.show", EMPTY))
+  assert.equal(await act(first, request), "conflict" satisfies ErrorCode)
+})
+
+test("the same dealing again writes nothing, and keeps a name for no longer", async () => {
+  const cluster = await startCluster()
+  const owner = new TestOwner(cluster)
+  const [at] = owner.servers as [TestServer]
+  const dealing = (): Bytes => {
+    const keys = {
+      storageKey: new Secret(new Uint8Array(32)),
+      signingSeed: new Secret(new Uint8Array(32)),
+    }
+    return encode(
+      opaque.accountDealingCodec,
+      owner.deal("pw", 1, keys).dealings.get(1) as opaque.AccountDealing,
+    )
+  }
+  const deal = async (bytes: Bytes) => {
+    const issuedAt = cluster.clock.time
+    const { session } = await owner.open(at, { kind: "register", issuedAt, name: "alice" })
+    const answer = await session.call({ kind: "register-deal", dealing: bytes.slice() })
+    return answer.kind === "refused" ? answer.error.code : answer
+  }
+  const squatted = dealing()
+  const first = await deal(squatted)
+  const before = await at.store.logPosition()
+  cluster.clock.time += 9 * 60_000
+  assert.deepEqual(await deal(squatted), first)
+  assert.equal(await deal(squatted.map((byte, i) => (i === 5 ? byte ^ 1 : byte))), "aborted")
+  assert.deepEqual(await at.store.logPosition(), before)
+  cluster.clock.time += 2 * 60_000
+  assert.equal(typeof (await deal(dealing())), "object")
 })

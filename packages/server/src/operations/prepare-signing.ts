@@ -16,10 +16,10 @@ export const prepareSigning: OperationStep = async (step) => {
     })
   }
   const { value: row } = await readKey(step.deps.store, step.request.accountId, keyId)
+  using _share = row.keyPackage.signingShare
   checkUsable(row)
   checkRoom(step, keyId)
   const fresh = freshCommitments(step, row.keyPackage, count)
-  row.keyPackage.signingShare.wipe()
   return {
     output: encode(commitmentList, fresh.messages),
     changes: fresh.changes,

@@ -32,27 +32,30 @@ export const sign: OperationStep = async (step) => {
       field: "input.prepare",
     })
   }
+  if (signingPackage.attempt !== step.step) {
+    throw new LockKeeperError("invalid-request", "The package is of another attempt.", {
+      field: "package.attempt",
+    })
+  }
+  const tweak = tweakOf(body)
   const { value: row } = await readKey(step.deps.store, step.request.accountId, body.keyId)
-  checkUsable(row)
   const key = row.keyPackage
+  using _share = key.signingShare
+  checkUsable(row)
   const { nonces, id } = await spendNonces(step, body.keyId, signingPackage)
   const outcome = frost.sign({
     state: nonces.value,
     key,
     package: signingPackage,
-    approved: { requestDigest: step.digest, message: body.message, tweak: tweakOf(body) },
+    approved: { requestDigest: step.digest, message: body.message, tweak },
     verifyKeys: identityKeys(step.self.roster),
     rosterEpoch: step.self.roster.rosterEpoch,
     identity: step.self.identity,
   })
   const taken = { kind: "take", table: "nonces", id, version: nonces.version } as const
   const event = { keyId: body.keyId }
-  if (!outcome.ok) {
-    key.signingShare.wipe()
-    return refuseAbort(step, outcome.abort, [taken], event)
-  }
+  if (!outcome.ok) return refuseAbort(step, outcome.abort, [taken], event)
   const fresh = freshCommitments(step, key, input.prepare)
-  key.signingShare.wipe()
   return {
     output: encode(signStepOutput, {
       share: encode(messageCodec, outcome.value),

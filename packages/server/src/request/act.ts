@@ -6,7 +6,7 @@ import {
   type Operation,
   type Request,
 } from "@lockkeeper/api"
-import type { Bytes } from "@lockkeeper/encoding"
+import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { wipeAccount } from "../accounts.ts"
 import { changePassword } from "../operations/change-password.ts"
 import { createKey } from "../operations/create-key.ts"
@@ -16,6 +16,7 @@ import { prepareSigning } from "../operations/prepare-signing.ts"
 import { showAccount } from "../operations/show-account.ts"
 import { showKey } from "../operations/show-key.ts"
 import { sign } from "../operations/sign.ts"
+import type { Change } from "../ports/store.ts"
 import { questionOf } from "./answers.ts"
 import { type AuthorisedRequest, authorise } from "./authorise.ts"
 import { commitEvent, commitStep, repeatAnswer, type StepOutcome } from "./commit.ts"
@@ -59,7 +60,8 @@ export async function act(
     if (repeated !== null) return { kind: "act", ...repeated }
     const run = OPERATION_STEPS[request.operation]
     const outcome = await run({ ...context, ...authorised, step, input, event })
-    return { kind: "act", ...(await commitStep(deps, question, outcome)) }
+    const changes = [...outcome.changes, ...guardOf(authorised, outcome.changes)]
+    return { kind: "act", ...(await commitStep(deps, question, { ...outcome, changes })) }
   } catch (error) {
     if (!(error instanceof LockKeeperError)) throw error
     if (error.code !== "conflict" && error.code !== "aborted") {
@@ -69,6 +71,13 @@ export async function act(
   } finally {
     wipeAccount(authorised.account.value)
   }
+}
+
+/** What was authorised under one state of the account takes effect under no other. */
+function guardOf({ account }: AuthorisedRequest, changes: readonly Change[]): readonly Change[] {
+  const id = toHex(account.value.accountId)
+  if (changes.some((change) => change.kind === "put" && change.table === "accounts")) return []
+  return [{ kind: "expect", table: "accounts", id, version: account.version }]
 }
 
 function eventAbout(request: Request, digest: Bytes, step: number): Step["event"] {
