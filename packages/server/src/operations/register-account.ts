@@ -2,7 +2,7 @@ import { type CallAnswer, identityKeys, LockKeeperError } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 import { type AccountRow, PENDING_REGISTRATION_MS, putAccount, readAccount } from "../accounts.ts"
-import { commitChanges, commitEvent } from "../request/commit.ts"
+import { commitChanges } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
 import { sessionEvent } from "../request/events.ts"
 import type { CallContext } from "../request/handle-call.ts"
@@ -49,19 +49,16 @@ export async function dealRegistration(context: CallContext, dealing: Bytes): Pr
   const existing = await readAccount(deps.store, accountId)
   if (existing !== null && existing.value.active !== null) throw nameTaken()
   const accepted = opaque.acceptDealing(dealingExpectation(self, accountId, null), dealt)
+  // Not logged: a stranger could write as much as they like, and nothing was given away.
   if (!accepted.ok) {
-    await commitEvent(
-      deps,
-      sessionEvent("account.register", accountId, {
-        outcome: "refused",
-        reason: accepted.abort.reason,
-      }),
-    )
     throw abortError(accepted.abort, `dealing.${accepted.abort.field || accepted.abort.reason}`)
   }
+  const signature = opaque.confirmRegistration(self.identity, accepted.value.registration)
   const now = deps.clock.now()
   const waiting = existing?.value.pending ?? null
-  if (waiting !== null && !sameRegistration(waiting, accepted.value)) {
+  if (waiting !== null) {
+    // The same again changes nothing: it neither writes nor keeps the name for longer.
+    if (sameRegistration(waiting, accepted.value)) return { kind: "register-deal", signature }
     if (now - (existing?.value.pendingSince ?? 0) < PENDING_REGISTRATION_MS) throw nameTaken()
   }
   const row: AccountRow = {
@@ -74,7 +71,6 @@ export async function dealRegistration(context: CallContext, dealing: Bytes): Pr
   }
   const event = sessionEvent("account.register", accountId)
   await commitChanges(deps, [putAccount(row, existing?.version ?? "absent")], event)
-  const signature = opaque.confirmRegistration(self.identity, accepted.value.registration)
   return { kind: "register-deal", signature }
 }
 
