@@ -59,7 +59,9 @@ async function unpack(root: string, scratch: string, entry: WorkspacePackage): P
   }
   const absent = ["README.md", "LICENSE"].filter((path) => !files.includes(path))
   const stray = files
-    .filter((path) => !/^(dist\/.*\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/.test(path))
+    .filter(
+      (path) => !/^(bin\/.*\.js|dist\/.*\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/.test(path),
+    )
     .map((path) => `${entry.name} would publish ${path}`)
   return [...stray, ...absent.map((path) => `${entry.name} would be published without ${path}`)]
 }

@@ -1,4 +1,4 @@
-/** How to call this command from where it runs: a checkout has no installed `lockkeeper`. */
+/** How to call this command from where it runs: in a checkout, `lockkeeper` is not on the path. */
 export function commandName(): string {
-  return import.meta.url.endsWith(".ts") ? "npm run -s lockkeeper --" : "lockkeeper"
+  return import.meta.url.endsWith(".ts") ? "npx lockkeeper" : "lockkeeper"
 }
