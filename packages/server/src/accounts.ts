@@ -25,7 +25,12 @@ export interface AccountRow {
   readonly createdAt: number
   /** What logins are answered from. */
   readonly active: opaque.AccountRecord | null
-  /** A registration or password change that not every server has confirmed. */
+  /**
+   * The record that `active` replaced, until the owner says that every server has replaced it. Every
+   * server confirmed it, so all can go back to it where a password change stopped half way.
+   */
+  readonly previous: opaque.AccountRecord | null
+  /** A registration or password change that not every server has confirmed: never answered from. */
   readonly pending: opaque.AccountRecord | null
   readonly pendingSince: number
 }
@@ -40,6 +45,7 @@ const accountRow: Codec<AccountRow> = struct<AccountRow>({
   name: text(MAX_NAME),
   createdAt: safeInteger,
   active: nullable(opaque.accountRecordCodec),
+  previous: nullable(opaque.accountRecordCodec),
   pending: nullable(opaque.accountRecordCodec),
   pendingSince: safeInteger,
 })
@@ -59,8 +65,8 @@ export function activeOf(account: AccountRow): ActiveAccount | null {
 }
 
 /** Overwrites what is secret in a record that was read, when nobody needs it any more. */
-export function wipeAccount({ active, pending }: AccountRow): void {
-  for (const record of [active, pending]) {
+export function wipeAccount({ active, previous, pending }: AccountRow): void {
+  for (const record of [active, previous, pending]) {
     record?.share.wipe()
     record?.record.maskingKey.wipe()
   }
@@ -95,6 +101,15 @@ export function putAccount(account: AccountRow, ifVersion: number | "absent"): C
 /** The version whose password logs in. */
 export function activeVersion(account: ActiveAccount): number {
   return account.active.registration.keys.opaqueVersion
+}
+
+/** The record of a version that may still log in: the active one, or the one before it; else null. */
+export function heldRecord(
+  { active, previous }: ActiveAccount,
+  opaqueVersion: number,
+): opaque.AccountRecord | null {
+  const held = [active, previous]
+  return held.find((one) => one?.registration.keys.opaqueVersion === opaqueVersion) ?? null
 }
 
 /** Ed25519 key that the account's requests are signed with. */

@@ -14,7 +14,7 @@ export async function storeDecoy(self: ServerSelf, { store, randomness }: Depend
   const before = await store.read(PLACE.table, PLACE.id)
   const accountId = randomness.bytes(32)
   const active = decoyRecord(self, accountId, randomness)
-  const rest = { createdAt: 0, pending: null, pendingSince: 0 }
+  const rest = { createdAt: 0, previous: null, pending: null, pendingSince: 0 }
   const value = encodeAccount({ accountId, name: PLACE.id, active, ...rest })
   await store.commit([{ kind: "put", ...PLACE, ifVersion: before?.version ?? "absent", value }])
 }

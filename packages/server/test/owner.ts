@@ -15,8 +15,10 @@ import {
   openFrame,
   openPayload,
   type Request,
+  resumptionInput,
   rosterDigest,
   type SignedRequest,
+  type SignedStatement,
   sealFrame,
   signRequest,
   startHello,
@@ -84,6 +86,10 @@ export class TestOwner {
   readonly accountId: Bytes
   readonly randomness: Randomness
   key: SigningKey | null = null
+  /** What the last login opened. */
+  keys: opaque.OpenAccountKeys | null = null
+  /** What the servers of the last login said of it. */
+  statements: readonly SignedStatement[] = []
 
   constructor(cluster: TestCluster, name = "alice") {
     this.cluster = cluster
@@ -205,21 +211,24 @@ export class TestOwner {
     const finished = opaque.finishLogin(combined.value.combined, combined.value.toStretch)
     if (!finished.ok) throw new Error(finished.abort.reason)
     const sessions: TestSession[] = []
+    this.statements = []
     for (const { session } of opened) {
       const { ke3, sessionKey } = finished.value.sessions.get(
         session.to.identifier,
       ) as opaque.LoginSession
       const welcome = await this.finishLogin(session, ke3, sessionKey)
       sessions.push(session)
+      this.statements = [...this.statements, welcome.statement]
       const wrapped = decode(opaque.accountKeysCodec, welcome.accountKeys)
       const keys = opaque.openAccountKeys(finished.value.exportKey, this.accountId, wrapped)
       if (!keys.ok) throw new Error(keys.abort.reason)
+      this.keys = keys.value
       this.key = signingKeyFromSeed(keys.value.signingSeed)
     }
     return sessions
   }
 
-  async startLogin(password: string, at: readonly TestServer[]) {
+  async startLogin(password: string, at: readonly TestServer[], shownVersion = 0) {
     const { rosterEpoch, minSigners, members } = this.cluster.roster
     const verifyKeys = new Map(members.map((m) => [m.identifier, m.identityKey]))
     const plan: opaque.LoginPlan = {
@@ -233,10 +242,23 @@ export class TestOwner {
     const opened = await Promise.all(
       at.map((to) => {
         const ke1 = started.ke1.get(to.identifier) as Bytes
-        return this.open(to, { kind: "login", issuedAt, name: this.name, shownVersion: 0, ke1 })
+        return this.open(to, { kind: "login", issuedAt, name: this.name, shownVersion, ke1 })
       }),
     )
     return { started, opened }
+  }
+
+  /** A session at a server that was not in the login. */
+  async resume(to: TestServer): Promise<TestSession> {
+    const issuedAt = this.cluster.clock.time
+    const { accountId, statements, key } = this
+    const { session, answer } = await this.open(to, (transcript) => {
+      const signature = key?.sign(encode(resumptionInput, { label: null, transcript, issuedAt }))
+      if (signature === undefined) throw new Error("log in first")
+      return { kind: "resume", issuedAt, accountId, statements, signature }
+    })
+    if (answer.kind === "refused") throw LockKeeperError.fromBody(answer.error)
+    return session
   }
 
   async finishLogin(session: TestSession, ke3: Bytes, sessionKey: Secret) {

@@ -1,7 +1,12 @@
-import { changePasswordBody, identityKeys, LockKeeperError } from "@lockkeeper/api"
+import {
+  type ChangePasswordBody,
+  changePasswordBody,
+  identityKeys,
+  LockKeeperError,
+} from "@lockkeeper/api"
 import { equalBytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
-import { activeVersion, putAccount } from "../accounts.ts"
+import { activeVersion, heldRecord, putAccount } from "../accounts.ts"
 import type { OperationStep, Step } from "../request/act.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
@@ -9,10 +14,14 @@ import { dealingExpectation } from "../self.ts"
 import { abortError } from "./aborts.ts"
 import { noSuchStep } from "./steps.ts"
 
-/** A new OPRF key for the account: step 1 deals it, step 2 activates it once every server has it. */
+/**
+ * A new OPRF key for the account: step 1 deals it, step 2 activates it once every server has it, and
+ * step 3, once every server has activated it, finalises it: only then is the old one destroyed.
+ */
 export const changePassword: OperationStep = (step) => {
   if (step.step === 1) return deal(step)
   if (step.step === 2) return activate(step)
+  if (step.step === 3) return finalise(step)
   throw noSuchStep()
 }
 
@@ -27,11 +36,7 @@ async function deal(step: Step): Promise<StepOutcome> {
   if (!accepted.ok) {
     throw abortError(accepted.abort, `dealing.${accepted.abort.field || accepted.abort.reason}`)
   }
-  const digest = opaque.registrationDigest(registration)
-  if (
-    body.opaqueVersion !== registration.keys.opaqueVersion ||
-    !equalBytes(body.registrationDigest, digest)
-  ) {
+  if (!names(body, registration)) {
     throw new LockKeeperError("invalid-request", "The dealing is not the one that was signed.", {
       field: "body.registrationDigest",
     })
@@ -48,8 +53,19 @@ async function deal(step: Step): Promise<StepOutcome> {
   }
 }
 
+function names(body: ChangePasswordBody, registration: opaque.Registration): boolean {
+  return (
+    body.opaqueVersion === registration.keys.opaqueVersion &&
+    equalBytes(body.registrationDigest, opaque.registrationDigest(registration))
+  )
+}
+
+/**
+ * Keeps as previous the record that the owner has logged in with, which at a server that is ahead
+ * of the others is not its active one: that is the version which all servers can still agree on.
+ */
 async function activate(step: Step): Promise<StepOutcome> {
-  const { self, account, session, sessions, guesses } = step
+  const { self, account, session, sessions } = step
   const { pending, accountId } = account.value
   if (pending === null) {
     throw new LockKeeperError("not-found", "No password change is waiting here.", {
@@ -59,15 +75,13 @@ async function activate(step: Step): Promise<StepOutcome> {
   const confirmations = decodeAs("confirmations", opaque.confirmationsCodec, step.input)
   const activated = opaque.activate(pending, confirmations, identityKeys(self.roster))
   if (!activated.ok) throw abortError(activated.abort, activated.abort.field || "confirmations")
-  const changed = { ...account.value, active: activated.value, pending: null }
-  const guess = await guesses.read(accountId, true)
-  const counter = opaque.newGuessCounter()
+  const previous = heldRecord(account.value, loggedInAt(step))
+  const changed = { ...account.value, active: activated.value, previous, pending: null }
   return {
-    output: new Uint8Array(0),
-    changes: [putAccount(changed, account.version), guesses.put(guess, counter)],
+    output: opaque.registrationDigest(activated.value.registration),
+    changes: [putAccount(changed, account.version)],
     event: step.event(),
     afterCommit: () => {
-      guesses.remember(guess, counter)
       sessions.endAccount(accountId, session)
       session.stage = {
         kind: "authenticated",
@@ -75,5 +89,31 @@ async function activate(step: Step): Promise<StepOutcome> {
         opaqueVersion: activeVersion(changed),
       }
     },
+  }
+}
+
+function loggedInAt({ session }: Step): number {
+  if (session.stage.kind !== "authenticated") throw new Error("a step without a login")
+  return session.stage.opaqueVersion
+}
+
+/** Destroys the record before, by the owner's word that no server needs it any more. */
+async function finalise(step: Step): Promise<StepOutcome> {
+  const { account, request, session, sessions } = step
+  const body = decodeAs("body", changePasswordBody, request.body)
+  const { active, accountId } = account.value
+  if (!names(body, active.registration)) {
+    throw new LockKeeperError("conflict", "This password change is not the active one here.", {
+      field: "body.registrationDigest",
+      remedy: "Change the password again.",
+    })
+  }
+  const changed = { ...account.value, previous: null }
+  return {
+    output: new Uint8Array(0),
+    changes: [putAccount(changed, account.version)],
+    event: step.event(),
+    // A session of the password before does nothing from here on: nothing of it is held.
+    afterCommit: () => sessions.endAccount(accountId, session),
   }
 }

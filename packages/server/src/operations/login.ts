@@ -8,7 +8,7 @@ import {
 } from "@lockkeeper/api"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
-import { type ActiveAccount, activeVersion, readActiveAccount, wipeAccount } from "../accounts.ts"
+import { type ActiveAccount, heldRecord, readActiveAccount, wipeAccount } from "../accounts.ts"
 import { readDecoy } from "../decoy-account.ts"
 import { lockedOut } from "../guesses.ts"
 import type { Versioned } from "../ports/store.ts"
@@ -58,16 +58,19 @@ export async function startLogin(
   }
 }
 
-/** The active record, or the pending one when the client asks for its version by number. */
+/**
+ * The active record, or the previous one when the client asks for its version by number. Never the
+ * pending one: until every server has confirmed it, its password must not log in.
+ */
 function recordFor(
   fakes: opaque.FakeSource,
   { value: account }: Versioned<ActiveAccount>,
   shown: number,
 ): opaque.AccountRecord {
-  const { active, pending, accountId } = account
-  if (shown === 0 || pending === null) return active
-  const { opaqueVersion } = pending.registration.keys
-  return opaque.shownVersion(fakes, accountId, opaqueVersion) === shown ? pending : active
+  const { active, previous, accountId } = account
+  if (shown === 0 || previous === null) return active
+  const { opaqueVersion } = previous.registration.keys
+  return opaque.shownVersion(fakes, accountId, opaqueVersion) === shown ? previous : active
 }
 
 /**
@@ -100,10 +103,8 @@ export async function finishLogin(context: CallContext, ke3: Bytes): Promise<Cal
   const account = await readActiveAccount(deps.store, accountId)
   if (account === null) throw new Error("an account vanished during its login")
   wipeAccount(account.value)
-  const record = [account.value.active, account.value.pending].find(
-    (candidate) => candidate?.registration.keys.opaqueVersion === opaqueVersion,
-  )
-  if (record === undefined || record === null) {
+  const record = heldRecord(account.value, opaqueVersion)
+  if (record === null) {
     throw new LockKeeperError("conflict", "The password was changed during this login.", {
       remedy: "Log in with the new password.",
     })
@@ -120,13 +121,13 @@ export async function finishLogin(context: CallContext, ke3: Bytes): Promise<Cal
   const expiresAt = now + LOGIN_LIFETIME_MS
   if (!sessions.holds(session)) throw new LockKeeperError("session-ended", "The session has ended.")
   session.channel = advanceChannel(session.channel, sessionKey)
-  const loggedIn = { accountId, opaqueVersion: activeVersion(account.value) }
+  const loggedIn = { accountId, opaqueVersion }
   sessions.authenticate(session, { kind: "authenticated", ...loggedIn }, expiresAt)
   const said: LoginStatement = {
     server: self.identifier,
     rosterEpoch: self.roster.rosterEpoch,
     accountId,
-    opaqueVersion: activeVersion(account.value),
+    opaqueVersion,
     loginAt: now,
     expiresAt,
   }

@@ -66,6 +66,7 @@ export async function dealRegistration(context: CallContext, dealing: Bytes): Pr
     name,
     createdAt: now,
     active: null,
+    previous: null,
     pending: accepted.value,
     pendingSince: now,
   }

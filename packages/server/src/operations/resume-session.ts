@@ -45,23 +45,37 @@ export async function resumeSession(
       remedy: "Log in again.",
     })
   }
-  const expiresAt = checkStatements(self, deps.clock.now(), account, statements)
+  const { opaqueVersion, expiresAt } = checkStatements(self, deps.clock.now(), account, statements)
   await commitEvent(deps, sessionEvent("session.resume", accountId))
   return {
     answer: { kind: "resume", expiresAt },
-    stage: { kind: "authenticated", accountId, opaqueVersion: activeVersion(account) },
+    stage: { kind: "authenticated", accountId, opaqueVersion },
     expiresAt,
   }
 }
 
-/** When the earliest of t valid statements by distinct servers ends. */
+interface Resumed {
+  /** The version held here that the login counts as one at. */
+  readonly opaqueVersion: number
+  /** When the earliest of the t statements ends. */
+  readonly expiresAt: number
+}
+
+/**
+ * What t valid statements by distinct servers say. A password change that stopped half way leaves
+ * servers with different versions, so a login counts here when it was at the active version or a
+ * later one, or at the one before while it may still log in.
+ */
 function checkStatements(
   self: ServerSelf,
   now: number,
   account: ActiveAccount,
   statements: readonly SignedStatement[],
-): number {
-  const expiries = new Map<Identifier, number>()
+): Resumed {
+  const active = activeVersion(account)
+  const previous = account.previous?.registration.keys.opaqueVersion ?? active
+  const atActive = new Map<Identifier, number>()
+  const atPrevious = new Map<Identifier, number>()
   for (const [i, { statement, signature }] of statements.entries()) {
     const said = decodeAs(`payload.statements.${i}`, loginStatement, statement)
     const { identityKey } = memberOf(self.roster, said.server)
@@ -69,17 +83,23 @@ function checkStatements(
       verifySignature(identityKey, statement, signature) &&
       equalBytes(said.accountId, account.accountId) &&
       said.rosterEpoch === self.roster.rosterEpoch &&
-      said.opaqueVersion === activeVersion(account) &&
       said.expiresAt > now &&
       said.expiresAt - said.loginAt <= LOGIN_LIFETIME_MS
-    if (holds) expiries.set(said.server, said.expiresAt)
+    if (holds && said.opaqueVersion >= active) atActive.set(said.server, said.expiresAt)
+    else if (holds && said.opaqueVersion === previous) atPrevious.set(said.server, said.expiresAt)
   }
-  if (expiries.size < self.roster.minSigners) {
+  const { minSigners } = self.roster
+  const isActive = atActive.size >= minSigners
+  const expiries = isActive ? atActive : atPrevious
+  if (expiries.size < minSigners) {
     throw new LockKeeperError(
       "session-ended",
-      `A session resumes with login statements of ${self.roster.minSigners} servers; ${expiries.size} hold now.`,
+      `A session resumes with login statements of ${minSigners} servers; ${Math.max(atActive.size, atPrevious.size)} hold now.`,
       { field: "payload.statements", remedy: "Log in again." },
     )
   }
-  return Math.min(...expiries.values())
+  return {
+    opaqueVersion: isActive ? active : previous,
+    expiresAt: Math.min(...expiries.values()),
+  }
 }

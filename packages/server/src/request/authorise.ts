@@ -9,7 +9,7 @@ import {
   verifyRequest,
 } from "@lockkeeper/api"
 import { type Bytes, equalBytes } from "@lockkeeper/encoding"
-import { type ActiveAccount, accountKey, activeVersion, readActiveAccount } from "../accounts.ts"
+import { type ActiveAccount, accountKey, heldRecord, readActiveAccount } from "../accounts.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { Versioned } from "../ports/store.ts"
 import type { ServerSelf } from "../self.ts"
@@ -50,7 +50,7 @@ export async function authorise(
       { field: "request.accountId", remedy: "Send it in that account's own session." },
     )
   }
-  if (activeVersion(account.value) !== stage.opaqueVersion) {
+  if (heldRecord(account.value, stage.opaqueVersion) === null) {
     throw new LockKeeperError("session-ended", "The password was changed since this login.", {
       remedy: "Log in with the new password.",
     })
