@@ -7,11 +7,12 @@ import {
   verifyEvidenceFile,
 } from "@lockkeeper/client"
 import { verifySignature } from "@lockkeeper/crypto"
-import { utf8 } from "@lockkeeper/encoding"
+import { equalBytes, utf8 } from "@lockkeeper/encoding"
 import {
   borrowListing,
   dealWronglyTo,
   evaluateWrongly,
+  hideListing,
   inventKey,
   revealAnotherVector,
   showAnotherVector,
@@ -19,6 +20,7 @@ import {
   spoilEnvelope,
 } from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
+import { refused } from "./refusals.ts"
 
 const OWNER = { name: "alice", password: "correct horse" }
 
@@ -171,5 +173,69 @@ describe("a server that lies where no proof exists", () => {
       noticed += unconfirmed.length
     }
     assert.ok(noticed > 0)
+  })
+
+  it("by hiding a key hides it from nobody", async () => {
+    const cluster = await TestCluster.start()
+    const { session } = await owner(cluster)
+    const { key } = await session.keys.create({ type: "ed25519" })
+    await hideListing(cluster.server(2), session.accountId, key.keyId)
+    for (let i = 0; i < 3; i++) {
+      const { keys, unconfirmed } = await session.keys.list()
+      assert.deepEqual(
+        keys.map(({ keyId }) => keyId),
+        [key.keyId],
+      )
+      assert.deepEqual(unconfirmed, [])
+      assert.deepEqual((await session.keys.show(key.keyId)).keyId, key.keyId)
+    }
+  })
+
+  it("by a login statement that is not signed is left out of the login", async () => {
+    const isStatement = (message: Uint8Array) => startsWith(message, "lockkeeper/login-statement/")
+    const cluster = await TestCluster.start({ spoils: (id, m) => id === 1 && isStatement(m) })
+    const keeper = await cluster.connect()
+    await keeper.register(OWNER)
+    let noticed = 0
+    for (let i = 0; i < 3; i++) {
+      const session = await keeper.login(OWNER)
+      noticed += session.incidents.filter(({ server }) => server === 1).length
+      assert.ok(session.incidents.every(({ server }) => server === 1))
+      // Its statements resume the session at every other server.
+      await session.keys.create({ type: "ed25519" })
+    }
+    assert.ok(noticed > 0)
+  })
+
+  it("by not confirming a registration stops it, and is named in the error", async () => {
+    const isOther = (message: Uint8Array) => !startsWith(message, "lockkeeper/channel/answer/")
+    const cluster = await TestCluster.start({ spoils: (id, m) => id === 3 && isOther(m) })
+    const keeper = await cluster.connect()
+    const error = await refused(() => keeper.register(OWNER), "untrusted-server")
+    assert.deepEqual([error.server, error.field], [3, "confirmations.3"])
+    assert.match(error.message, /server-3/)
+  })
+})
+
+function startsWith(message: Uint8Array, label: string): boolean {
+  return equalBytes(message.subarray(0, label.length), utf8(label))
+}
+
+describe("one server that hangs and one that signs wrongly, of four", () => {
+  it("cost an attempt, and the wrong one is named before the other has answered", async () => {
+    const cluster = await TestCluster.start({ servers: 4 })
+    const { session } = await owner(cluster)
+    const { key } = await session.keys.create({ type: "ed25519" })
+    // Commitments of all servers are at hand, so that signers are chosen before any is known to hang.
+    for (let i = 0; i < 4; i++) await session.sign({ keyId: key.keyId, message: utf8("warm") })
+    await signWrongly(cluster.server(3), key.keyId)
+    cluster.wire(2).hangs = true
+    const incidents = await untilProven(async () => {
+      const signed = await session.sign({ keyId: key.keyId, message: utf8("message") })
+      assert.ok(verifySignature(key.publicKey, utf8("message"), signed.signature))
+      assert.deepEqual(signed.signers, [1, 4])
+      return signed.incidents
+    })
+    assertProven(cluster, incidents, 3, "invalid-signature-share")
   })
 })

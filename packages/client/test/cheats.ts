@@ -180,6 +180,13 @@ export async function borrowListing(server: TestServer, owner: Bytes, from: Byte
   await listAs(server, owner, keyId, row!.value)
 }
 
+/** This server no longer lists a key. */
+export async function hideListing({ store }: TestServer, owner: Bytes, keyId: Bytes) {
+  const id = `${toHex(owner)}-${toHex(keyId)}`
+  const row = await store.read("account-keys", id)
+  await store.commit([{ kind: "take", table: "account-keys", id, version: row!.version }])
+}
+
 async function listAs({ store }: TestServer, owner: Bytes, keyId: Bytes, value: Bytes) {
   const id = `${toHex(owner)}-${toHex(keyId)}`
   await store.commit([{ kind: "put", table: "account-keys", id, ifVersion: "absent", value }])

@@ -10,7 +10,7 @@ import {
   signRoster,
 } from "@lockkeeper/api"
 import { type Dependencies, LockKeeper, type Patience } from "@lockkeeper/client"
-import { type Identifier, Secret, sha512 } from "@lockkeeper/crypto"
+import { type Identifier, Secret, type SigningKey, sha512 } from "@lockkeeper/crypto"
 import { type Bytes, concat, encode, utf8 } from "@lockkeeper/encoding"
 import {
   deriveSecrets,
@@ -49,6 +49,8 @@ export interface ClusterOptions {
   readonly servers?: number
   readonly minSigners?: number
   readonly urls?: readonly string[]
+  /** Whether this server's signature over these bytes is spoilt. */
+  readonly spoils?: (identifier: Identifier, message: Uint8Array) => boolean
   /** Wraps what a server computes: how a test makes it cheat in what it signs. */
   readonly compute?: (identifier: Identifier) => ServerDependencies["compute"] | undefined
 }
@@ -139,10 +141,19 @@ export class TestCluster {
     const compute = this.#options.compute?.(identifier) ?? { run: async (step) => step() }
     const clock = { now: () => Date.now() }
     const deps = { clock, randomness, compute, store, events: { event: () => undefined } }
-    const self = selfOf(identifier, own, this.roster, this.signed)
+    const identity = spoilt(own.identity, (m) => this.#options.spoils?.(identifier, m) ?? false)
+    const self = selfOf(identifier, { ...own, identity }, this.roster, this.signed)
     const server = new KeyServer(self, deps)
     await server.start()
     this.servers.set(identifier, { server, store, rows, self })
+  }
+}
+
+function spoilt(identity: SigningKey, spoils: (message: Uint8Array) => boolean): SigningKey {
+  const { publicKey } = identity
+  return {
+    publicKey,
+    sign: (message) => identity.sign(spoils(message) ? concat(message, message) : message),
   }
 }
 
