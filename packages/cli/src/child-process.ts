@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url"
 
 /** Options of this process's Node that its children take over. */
-const INHERITED = ["--cpu-prof", "--max-old-space-size=", "--enable-source-maps"]
+const INHERITED = /^--(cpu-prof|cpu-prof-dir=.*|max-old-space-size=.*|enable-source-maps)$/
 
 /** Variables that a child needs of the shell that started us: where things are, and no settings. */
 const KEPT = ["PATH", "HOME", "TMPDIR", "LANG", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]
@@ -16,9 +16,7 @@ const IS_SOURCE = import.meta.url.endsWith(".ts")
  */
 export function nodeArguments(module: string): readonly string[] {
   const file = new URL(`${module}.${IS_SOURCE ? "ts" : "js"}`, import.meta.url)
-  const inherited = process.execArgv.filter((option) =>
-    INHERITED.some((kept) => option.startsWith(kept)),
-  )
+  const inherited = process.execArgv.filter((option) => INHERITED.test(option))
   return [
     // A child of source runs source: otherwise it would load whatever was built last.
     ...(IS_SOURCE ? ["--conditions=lockkeeper-source"] : []),

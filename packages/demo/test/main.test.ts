@@ -1,5 +1,9 @@
 import assert from "node:assert/strict"
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
 import { describe, test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
@@ -35,6 +39,25 @@ describe("the main job", () => {
     assert.match(stderr, /1 SOL/)
     assert.match(stderr, /Refused: .* 9 guesses/)
     assert.ok(!stderr.includes("correct horse"), "the password is not told when nobody goes on")
+  })
+
+  test("without --once stays up with a next command and the lost server back, until told to end", async () => {
+    const child = spawn(process.execPath, ["-C", "lockkeeper-source", MAIN], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { PATH: process.env["PATH"], HOME: process.env["HOME"] },
+    })
+    const lines: string[] = []
+    const reader = createInterface({ input: child.stdout })
+    reader.on("line", (line) => lines.push(line))
+    while (!lines.some((line) => line.includes("keys list"))) await once(reader, "line")
+    const text = lines.join("\n")
+    const profile = /LK_HOME=(\S+)/.exec(text)?.[1] ?? ""
+    assert.ok(existsSync(join(profile, "roster.lk")))
+    assert.match(text, /started again/)
+    assert.match(text, /lockkeeper login --name ada/)
+    child.kill("SIGTERM")
+    assert.deepEqual(await once(child, "exit"), [0, null])
+    assert.ok(!existsSync(profile))
   })
 
   test("ends with 2 on an option that it does not know", async () => {

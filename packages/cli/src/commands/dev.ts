@@ -77,7 +77,8 @@ export function clusterText({ servers, threshold, directory, profile }: Cluster)
     `process ${pid}`,
   ])
   const command = commandName()
-  return `${servers.length} key servers are running; any ${threshold} of them can sign.
+  const count = servers.length === 1 ? "One key server is" : `${servers.length} key servers are`
+  return `${count} running; any ${threshold} of them can sign.
 ${table(rows)}Files: ${directory}
 
 Next, in another terminal:
