@@ -1,9 +1,10 @@
-import { LockKeeperError, loginStatement, type SignedStatement } from "@lockkeeper/api"
-import { type Identifier, type Secret, verifySignature } from "@lockkeeper/crypto"
-import { type Bytes, DecodeError, decode, equalBytes } from "@lockkeeper/encoding"
+import { LockKeeperError } from "@lockkeeper/api"
+import type { Identifier, Secret } from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
 import { type Outcome, opaque } from "@lockkeeper/protocols"
 import { askAll, gather, notEnough } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
+import { type Finished, proveAt, versionIn } from "./login-proof.ts"
 import { throwIfCancelled, within } from "./patience.ts"
 import { type LoginResult, wipeKeys } from "./principal.ts"
 import { ServerSession } from "./server-session.ts"
@@ -14,16 +15,6 @@ interface Answered {
   readonly session: ServerSession
   readonly response: Bytes
   readonly guessesRemaining: number
-}
-
-/** What a server said after it had seen the password proven. */
-interface Finished {
-  readonly session: ServerSession
-  readonly statement: SignedStatement
-  readonly accountKeys: opaque.AccountKeys
-  readonly confirmations: Bytes
-  readonly opaqueVersion: number
-  readonly expiresAt: number
 }
 
 export interface LoginOutcome {
@@ -216,13 +207,17 @@ class LoginRun {
 
   /** Sends KE3 to those that have not seen it: each takes it once. */
   async #finishAt(sessions: ReadonlyMap<Identifier, opaque.LoginSession>): Promise<void> {
-    const { signal, incidents } = this.#task
+    const { accountId, signal, incidents } = this.#task
     const { clock } = this.#servers.deps
     const { callMs } = this.#servers.patience
     const waiting = [...sessions.keys()].filter((id) => !this.#finished.has(id))
     const { answers, failures } = await askAll(this.#servers, waiting, (server) =>
       within(clock, callMs, signal, (limited) =>
-        this.#finishOne(server, sessions.get(server) as opaque.LoginSession, limited),
+        proveAt(this.#servers, accountId, {
+          session: (this.#answered.get(server) as Answered).session,
+          proof: sessions.get(server) as opaque.LoginSession,
+          signal: limited,
+        }),
       ),
     )
     for (const [server, finished] of answers) this.#finished.set(server, finished)
@@ -231,38 +226,6 @@ class LoginRun {
       this.#failures.set(server, error)
       this.#answered.get(server)?.session.end()
       this.#answered.delete(server)
-    }
-  }
-
-  async #finishOne(
-    server: Identifier,
-    { ke3, sessionKey }: opaque.LoginSession,
-    signal: AbortSignal,
-  ): Promise<Finished> {
-    const { session } = this.#answered.get(server) as Answered
-    const answer = await session.finishLogin(ke3, sessionKey, signal)
-    const { statement, opaqueVersion, expiresAt } = answer
-    if (!this.#isStatement(server, statement)) throw malformed(server, "statement")
-    return {
-      session,
-      statement,
-      accountKeys: decodeKeys(server, answer.accountKeys),
-      confirmations: answer.confirmations,
-      opaqueVersion,
-      expiresAt,
-    }
-  }
-
-  /** Whether the server signed that this account logged in at it: other servers will ask. */
-  #isStatement(server: Identifier, { statement, signature }: SignedStatement): boolean {
-    const { verifyKeys } = this.#servers.trust
-    if (!verifySignature(verifyKeys.get(server) as Bytes, statement, signature)) return false
-    try {
-      const said = decode(loginStatement, statement)
-      return said.server === server && equalBytes(said.accountId, this.#task.accountId)
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error
-      return false
     }
   }
 
@@ -327,29 +290,6 @@ class LoginRun {
     const locked = [...this.#failures.values()].find(({ code }) => code === "locked")
     if (locked !== undefined) return locked
     return notEnough(minSigners, this.#finished.size, this.#failures)
-  }
-}
-
-/** The version that a response shows, or 0. */
-function versionIn(response: Bytes): number {
-  try {
-    return decode(opaque.loginResponseCodec, response).frame.shownVersion
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error
-    return 0
-  }
-}
-
-function malformed(server: Identifier, what: string): LockKeeperError {
-  return new LockKeeperError("untrusted-server", `The server's ${what} is malformed.`, { server })
-}
-
-function decodeKeys(server: Identifier, encoded: Bytes): opaque.AccountKeys {
-  try {
-    return decode(opaque.accountKeysCodec, encoded)
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error
-    throw malformed(server, "copy of the account's keys")
   }
 }
 
