@@ -2,7 +2,13 @@ import { KEY_STATES, type KeyState } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import { type Bytes, bytes, decode, fixedBytes, oneOf, struct } from "@lockkeeper/encoding"
 import { type KeyPackage, keyPackageCodec, type opaque } from "@lockkeeper/protocols"
-import type { LoggedEntry, SealedStore, Table, Unsealed } from "@lockkeeper/server"
+import {
+  type LoggedEntry,
+  readInstalledRoster,
+  type SealedStore,
+  type Table,
+  type Unsealed,
+} from "@lockkeeper/server"
 import type { Canary } from "./canaries.ts"
 import { withUnsealed } from "./deployment.ts"
 
@@ -44,6 +50,8 @@ export interface Stolen {
   readonly seeds: readonly (readonly [string, Bytes])[]
   readonly keys: readonly KeyPackage[]
   readonly accounts: readonly AccountRow[]
+  /** From which the servers answer for names that do not exist. */
+  readonly enumerationSeed: Bytes
   readonly nonceIds: readonly string[]
   readonly entries: readonly LoggedEntry[]
   /** Kept answers, by the request's id and step. */
@@ -55,7 +63,8 @@ export function steal(directory: string, identifier: number): Promise<Stolen> {
   return withUnsealed(directory, identifier, (unsealed) => contents(identifier, unsealed))
 }
 
-async function contents(identifier: number, { store, secrets }: Unsealed): Promise<Stolen> {
+async function contents(identifier: number, unsealed: Unsealed): Promise<Stolen> {
+  const { store, secrets } = unsealed
   const seeds = await store.read("meta", "seeds")
   if (seeds === null) throw new Error("the directory holds no server")
   const { privateKey, publicKey } = secrets.keyExchange
@@ -71,6 +80,7 @@ async function contents(identifier: number, { store, secrets }: Unsealed): Promi
     accounts: (await rows("accounts"))
       .filter(({ id }) => /^[0-9a-f]{64}$/.test(id))
       .map(({ value }) => decodeAccount(value)),
+    enumerationSeed: (await readInstalledRoster(unsealed)).enumerationSeed.expose(),
     nonceIds: (await rows("nonces")).map(({ id }) => id),
     entries: await allEntries(store),
     answers: new Map(
