@@ -21,21 +21,21 @@ import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs, decodeField } from "../request/decode.ts"
 import { refuseAbort } from "./aborts.ts"
 import {
-  type KeyGenerationRow,
+  endRun,
+  putOpened,
   putRun,
+  type RunStage,
+  readOpened,
   readRun,
-  runId,
-  type StoredRun,
   stateId,
 } from "./key-generation.ts"
 import { noSuchStep } from "./steps.ts"
 
 /** What each step of a key generation works on. */
-interface Run {
+interface Task {
   readonly step: Step
   readonly body: CreateKeyBody
   readonly params: dkg.DkgParams
-  readonly id: string
   readonly identity: dkg.DkgIdentity
   readonly messages: readonly Message[]
 }
@@ -46,18 +46,18 @@ interface Run {
  */
 export const createKey: OperationStep = async (step) => {
   const body = decodeAs("body", createKeyBody, step.request.body)
-  const run: Run = { step, body, ...contextOf(step, body), messages: readMessages(step.input) }
+  const task: Task = { step, body, ...contextOf(step, body), messages: readMessages(step.input) }
   switch (step.step) {
     case 1:
-      return open(run)
+      return open(task)
     case 2:
-      return reveal(run)
+      return reveal(task)
     case 3:
-      return verdict(run)
+      return verdict(task)
     case 4:
-      return activate(run)
+      return activate(task)
     case 5:
-      return answer(run)
+      return answer(task)
     default:
       throw noSuchStep()
   }
@@ -71,7 +71,7 @@ function readMessages(input: Bytes): readonly Message[] {
 function contextOf(
   { self, request }: Step,
   body: CreateKeyBody,
-): Pick<Run, "params" | "id" | "identity"> {
+): Pick<Task, "params" | "identity"> {
   const { keyId, keyType, minSigners, holders, attempt } = body
   if (minSigners !== self.roster.minSigners) {
     throw new LockKeeperError(
@@ -93,120 +93,137 @@ function contextOf(
   const { rosterEpoch } = self.roster
   const params = { keyId, keyType, minSigners, participants: holders, rosterEpoch, attempt }
   const identity = { signer: self.identity, verifyKeys: identityKeys(self.roster) }
-  return { params, id: runId(params), identity }
+  return { params, identity }
 }
 
-async function open({ step, params, id, identity }: Run): Promise<StepOutcome> {
+async function open({ step, params, identity }: Task): Promise<StepOutcome> {
   const { self, deps, oneTime } = step
-  const owner = toHex(step.request.accountId)
-  const taken = await deps.store.read("keys", toHex(params.keyId))
-  const earlier = await readRun(deps.store, id)
-  if (taken !== null || earlier !== null) {
+  const { keyId, attempt } = params
+  const { accountId } = step.request
+  const owner = toHex(accountId)
+  const taken = await deps.store.read("keys", toHex(keyId))
+  const opened = await readOpened(deps.store, keyId)
+  const stale = opened !== null && opened.value.attempt >= attempt
+  const others = opened !== null && !equalBytes(opened.value.accountId, accountId)
+  if (taken !== null || stale || others) {
     throw new LockKeeperError("already-exists", "This key, or this attempt at it, exists.", {
       field: "body.keyId",
       remedy: "Choose a fresh key id.",
     })
   }
+  // A later attempt ends the earlier one, so that no two can ever finish for one key id.
+  const earlier = await readRun(deps.store, keyId)
   if (oneTime.room("key-generation", owner) === 0) {
     throw new LockKeeperError("rate-limited", "Too many key generations are unfinished.", {
       remedy: "Finish them, or wait until they expire.",
     })
   }
   const checked = dkg.checkParams(params)
-  if (!checked.ok) return refuseAbort(step, checked.abort, [], { keyId: params.keyId })
+  if (!checked.ok) return refuseAbort(step, checked.abort, [], { keyId })
   const randomness = deps.randomness.bytes(dkg.openRandomnessLength(params))
   const outcome = dkg.dkgOpen(params, self.identifier, identity, randomness)
   randomness.fill(0)
-  if (!outcome.ok) return refuseAbort(step, outcome.abort, [], { keyId: params.keyId })
+  if (!outcome.ok) return refuseAbort(step, outcome.abort, [], { keyId })
   const { state, message } = outcome.value
+  const stage = { kind: "opened", state } as const
   return {
     output: encode(messageCodec, message),
-    changes: [putRun(id, { kind: "opened", accountId: step.request.accountId, state }, "absent")],
-    event: step.event({ keyId: params.keyId }),
-    afterCommit: () => issueState(step, id, "opened"),
+    changes: [
+      putOpened(keyId, { accountId, attempt }, opened?.version ?? "absent"),
+      putRun(keyId, { accountId, attempt, stage }, earlier?.version ?? "absent"),
+    ],
+    event: step.event({ keyId }),
+    afterCommit: () => issueState(step, params, "opened"),
   }
 }
 
-async function reveal(run: Run): Promise<StepOutcome> {
-  const { state, version } = await takeState(run, "opened")
-  const { deps } = run.step
-  const randomness = deps.randomness.bytes(dkg.revealRandomnessLength(run.params))
+async function reveal(task: Task): Promise<StepOutcome> {
+  const { state, version } = await takeState(task, "opened")
+  const { deps } = task.step
+  const randomness = deps.randomness.bytes(dkg.revealRandomnessLength(task.params))
   const outcome = await deps.compute.run(() =>
-    dkg.dkgReveal(state, run.messages, run.identity, randomness),
+    dkg.dkgReveal(state, task.messages, task.identity, randomness),
   )
   randomness.fill(0)
-  return advance(run, version, outcome, "revealed")
+  return advance(task, version, outcome, "revealed")
 }
 
-async function verdict(run: Run): Promise<StepOutcome> {
-  const { state, version } = await takeState(run, "revealed")
-  const outcome = await run.step.deps.compute.run(() =>
-    dkg.dkgVerdict(state, run.messages, run.identity),
+async function verdict(task: Task): Promise<StepOutcome> {
+  const { state, version } = await takeState(task, "revealed")
+  const outcome = await task.step.deps.compute.run(() =>
+    dkg.dkgVerdict(state, task.messages, task.identity),
   )
-  return advance(run, version, outcome, "judged")
+  return advance(task, version, outcome, "judged")
 }
 
-type Working = Extract<KeyGenerationRow, { readonly state: unknown }>
-type StateOf<K extends Working["kind"]> = Extract<Working, { kind: K }>["state"]
+type StateOf<K extends RunStage["kind"]> = Extract<RunStage, { kind: K }>["state"]
 
 /**
  * Strikes the state of the step before off this process's ledger, and reads it. Holders learn the
  * key id and the public messages while a run goes on, so only who opened it may take its next step:
  * otherwise a corrupt one could have the finished share stored for an account of its own.
  */
-async function takeState<K extends Working["kind"]>(
-  { step, id }: Run,
+async function takeState<K extends RunStage["kind"]>(
+  { step, params }: Task,
   kind: K,
 ): Promise<{ readonly state: StateOf<K>; readonly version: number }> {
-  const live = step.oneTime.has(stateId(id, kind))
-  const run: StoredRun | null = live ? await readRun(step.deps.store, id) : null
-  const waiting = run?.row.kind === kind && equalBytes(run.row.accountId, step.request.accountId)
-  if (run === null || !waiting || !step.oneTime.spend(stateId(id, kind))) {
+  const { keyId, attempt } = params
+  const id = stateId(keyId, attempt, kind)
+  const run = step.oneTime.has(id) ? await readRun(step.deps.store, keyId) : null
+  const waiting =
+    run?.value.attempt === attempt &&
+    run.value.stage.kind === kind &&
+    equalBytes(run.value.accountId, step.request.accountId)
+  if (run === null || !waiting || !step.oneTime.spend(id)) {
     throw new LockKeeperError(
       "out-of-order",
       "This key generation is not waiting for this step here.",
       { field: "step", remedy: "Start a new attempt." },
     )
   }
-  const { state } = run.row as Extract<Working, { kind: K }>
-  return { state: state as StateOf<K>, version: run.version }
+  return { state: run.value.stage.state as StateOf<K>, version: run.version }
 }
 
 /** The next state and message, or the end of the run. */
 function advance<K extends "revealed" | "judged">(
-  run: Run,
+  task: Task,
   version: number,
   outcome: Outcome<{ readonly state: StateOf<K>; readonly message: Message }>,
   kind: K,
 ): StepOutcome | Promise<StepOutcome> {
-  const { step, id, params } = run
-  if (!outcome.ok) return stop(run, version, outcome.abort)
+  const { step, params } = task
+  if (!outcome.ok) return stop(task, version, outcome.abort)
   const { state, message } = outcome.value
-  const { accountId } = step.request
+  const { keyId, attempt } = params
+  const stage = { kind, state } as RunStage
   return {
     output: encode(messageCodec, message),
-    changes: [putRun(id, { kind, accountId, state } as KeyGenerationRow, version)],
-    event: step.event({ keyId: params.keyId }),
-    afterCommit: () => issueState(step, id, kind),
+    changes: [putRun(keyId, { accountId: step.request.accountId, attempt, stage }, version)],
+    event: step.event({ keyId }),
+    afterCommit: () => issueState(step, params, kind),
   }
 }
 
 /** Makes a run's new state usable in this process; after its commit. */
-function issueState({ deps, oneTime, request }: Step, id: string, kind: Working["kind"]): void {
-  const owner = toHex(request.accountId)
-  oneTime.issue("key-generation", owner, stateId(id, kind), deps.clock.now())
+function issueState(
+  { deps, oneTime, request }: Step,
+  { keyId, attempt }: dkg.DkgParams,
+  kind: RunStage["kind"],
+): void {
+  const id = stateId(keyId, attempt, kind)
+  oneTime.issue("key-generation", toHex(request.accountId), id, deps.clock.now())
 }
 
-function stop({ step, id, params }: Run, version: number, abort: Abort): Promise<StepOutcome> {
-  const over = putRun(id, { kind: "over" }, version)
-  return refuseAbort(step, abort, [over], { keyId: params.keyId })
+function stop({ step, params }: Task, version: number, abort: Abort): Promise<StepOutcome> {
+  const { keyId } = params
+  return refuseAbort(step, abort, [endRun(keyId, version)], { keyId })
 }
 
-async function activate(run: Run): Promise<StepOutcome> {
-  const { step, body, id, params, identity } = run
-  const { state, version } = await takeState(run, "judged")
-  const outcome = dkg.dkgActivate(state, run.messages, identity)
-  if (!outcome.ok) return stop(run, version, outcome.abort)
+async function activate(task: Task): Promise<StepOutcome> {
+  const { step, body, params, identity } = task
+  const { state, version } = await takeState(task, "judged")
+  const outcome = dkg.dkgActivate(state, task.messages, identity)
+  if (!outcome.ok) return stop(task, version, outcome.abort)
   const { key, certificate } = outcome.value
   const { accountId } = step.request
   const encoded = encode(keyCertificateCodec, certificate)
@@ -219,20 +236,20 @@ async function activate(run: Run): Promise<StepOutcome> {
     certificate: encoded,
   }
   const row = { accountId, state: "active", keyPackage: key } as const
-  const changes = [...putKey(row, listing), putRun(id, { kind: "over" }, version)]
+  const changes = [...putKey(row, listing), endRun(params.keyId, version)]
   key.signingShare.wipe()
   return { output: encoded, changes, event: step.event({ keyId: params.keyId }) }
 }
 
 /** Answers complaints; the run is over here, since a share of it becomes public. */
-async function answer(run: Run): Promise<StepOutcome> {
-  const { step, id, params, identity } = run
-  const { state, version } = await takeState(run, "judged")
-  const outcome = dkg.dkgAnswer(state, run.messages, identity)
-  if (!outcome.ok) return stop(run, version, outcome.abort)
+async function answer(task: Task): Promise<StepOutcome> {
+  const { step, params, identity } = task
+  const { state, version } = await takeState(task, "judged")
+  const outcome = dkg.dkgAnswer(state, task.messages, identity)
+  if (!outcome.ok) return stop(task, version, outcome.abort)
   return {
     output: encode(messageCodec, outcome.value.message),
-    changes: [putRun(id, { kind: "over" }, version)],
+    changes: [endRun(params.keyId, version)],
     event: step.event({ keyId: params.keyId, outcome: "aborted", reason: "complaint-pending" }),
   }
 }

@@ -4,68 +4,96 @@ import {
   decode,
   encode,
   fixedBytes,
+  fromHex,
   struct,
   toHex,
+  u16,
   union,
 } from "@lockkeeper/encoding"
 import { dkg } from "@lockkeeper/protocols"
 import type { OneTimeLedger } from "../one-time.ts"
-import type { Change, Store } from "../ports/store.ts"
+import type { Change, Store, Table, Versioned } from "../ports/store.ts"
 
-/** A run that is not over, and the account that opened it: no other may go on with it. */
-interface Owned {
-  /** 32 bytes. */
+/** How far a run has come, with the only input that its next step accepts. */
+export type RunStage =
+  | { readonly kind: "opened"; readonly state: dkg.DkgOpened }
+  | { readonly kind: "revealed"; readonly state: dkg.DkgRevealed }
+  | { readonly kind: "judged"; readonly state: dkg.DkgJudged }
+
+/** What a server keeps between the steps of one key generation: one run for each key id. */
+export interface Run {
+  /** 32 bytes: no other account may go on with it. */
   readonly accountId: Bytes
+  readonly attempt: number
+  readonly stage: RunStage
 }
 
-/** What a server keeps between the steps of one key generation. */
-export type KeyGenerationRow =
-  | (Owned & { readonly kind: "opened"; readonly state: dkg.DkgOpened })
-  | (Owned & { readonly kind: "revealed"; readonly state: dkg.DkgRevealed })
-  | (Owned & { readonly kind: "judged"; readonly state: dkg.DkgJudged })
-  /**
-   * Finished, aborted or burnt. The row stays: opening the same attempt again would make this server
-   * sign two different openings, which is what equivocation is.
-   */
-  | { readonly kind: "over" }
+/**
+ * The last attempt at a key that this server opened, kept for ever: opening an attempt again would
+ * make it sign two different openings, which is what equivocation is.
+ */
+export interface Opened {
+  readonly accountId: Bytes
+  readonly attempt: number
+}
 
-const rowCodec: Codec<KeyGenerationRow> = union<KeyGenerationRow>({
-  opened: struct({ accountId: fixedBytes(32), state: dkg.dkgOpenedCodec }),
-  revealed: struct({ accountId: fixedBytes(32), state: dkg.dkgRevealedCodec }),
-  judged: struct({ accountId: fixedBytes(32), state: dkg.dkgJudgedCodec }),
-  over: struct({}),
+const runCodec: Codec<Run> = struct<Run>({
+  accountId: fixedBytes(32),
+  attempt: u16,
+  stage: union<RunStage>({
+    opened: struct({ state: dkg.dkgOpenedCodec }),
+    revealed: struct({ state: dkg.dkgRevealedCodec }),
+    judged: struct({ state: dkg.dkgJudgedCodec }),
+  }),
 })
 
-export interface StoredRun {
-  readonly version: number
-  readonly row: KeyGenerationRow
+const openedCodec: Codec<Opened> = struct<Opened>({ accountId: fixedBytes(32), attempt: u16 })
+
+const TABLE = "protocol-sessions"
+
+const LIVE = "live-"
+
+function liveId(keyId: Bytes): string {
+  return `${LIVE}${toHex(keyId)}`
 }
 
-export function runId(params: Pick<dkg.DkgParams, "keyId" | "attempt">): string {
-  return `dkg-${toHex(params.keyId)}-${params.attempt}`
+function openedId(keyId: Bytes): string {
+  return `opened-${toHex(keyId)}`
 }
 
-/** How the ledger of one-time state names a run's state after one of its steps. */
-export function stateId(run: string, kind: KeyGenerationRow["kind"]): string {
-  return `${run}/${kind}`
+/** How the ledger of one-time state names an attempt's state after one of its steps. */
+export function stateId(keyId: Bytes, attempt: number, kind: RunStage["kind"]): string {
+  return `${toHex(keyId)}/${attempt}/${kind}`
 }
 
-/** The run that a `stateId` is of. */
-export function runOf(state: string): string {
-  return state.slice(0, state.indexOf("/"))
-}
-
-export async function readRun(store: Store, id: string): Promise<StoredRun | null> {
-  const stored = await store.read("protocol-sessions", id)
+export async function readRun(store: Store, keyId: Bytes): Promise<Versioned<Run> | null> {
+  const stored = await store.read(TABLE, liveId(keyId))
   if (stored === null) return null
-  const row = decode(rowCodec, stored.value)
+  const value = decode(runCodec, stored.value)
   stored.value.fill(0)
-  return { version: stored.version, row }
+  return { version: stored.version, value }
 }
 
-export function putRun(id: string, row: KeyGenerationRow, ifVersion: number | "absent"): Change {
-  const value = encode(rowCodec, row)
-  return { kind: "put", table: "protocol-sessions", id, ifVersion, value }
+export async function readOpened(store: Store, keyId: Bytes): Promise<Versioned<Opened> | null> {
+  const stored = await store.read(TABLE, openedId(keyId))
+  return stored === null
+    ? null
+    : { version: stored.version, value: decode(openedCodec, stored.value) }
+}
+
+export function putRun(keyId: Bytes, run: Run, ifVersion: number | "absent"): Change {
+  const value = encode(runCodec, run)
+  return { kind: "put", table: TABLE, id: liveId(keyId), ifVersion, value }
+}
+
+/** Ends a run: its state is gone, and what it was to become never exists. */
+export function endRun(keyId: Bytes, version: number): Change {
+  return { kind: "take", table: TABLE, id: liveId(keyId), version }
+}
+
+export function putOpened(keyId: Bytes, opened: Opened, ifVersion: number | "absent"): Change {
+  const value = encode(openedCodec, opened)
+  return { kind: "put", table: TABLE, id: openedId(keyId), ifVersion, value }
 }
 
 /**
@@ -73,25 +101,16 @@ export function putRun(id: string, row: KeyGenerationRow, ifVersion: number | "a
  * called once, before the first request. Returns how many were burnt.
  */
 export async function burnUnfinished(store: Store): Promise<number> {
-  let burnt = 0
-  for (;;) {
-    const nonces = await store.scan("nonces", "", "", 256)
-    if (nonces.length === 0) break
-    await store.commit(
-      nonces.map(({ id, version }) => ({ kind: "take", table: "nonces", id, version })),
-    )
-    burnt += nonces.length
-  }
-  let after = ""
-  for (;;) {
-    const runs = await store.scan("protocol-sessions", "dkg-", after, 256)
-    if (runs.length === 0) return burnt
-    const unfinished = runs.filter(({ value }) => decode(rowCodec, value).kind !== "over")
-    if (unfinished.length > 0) {
-      await store.commit(unfinished.map(({ id, version }) => putRun(id, { kind: "over" }, version)))
-    }
-    burnt += unfinished.length
-    after = runs[runs.length - 1]?.id ?? after
+  return (await takeAll(store, "nonces", "")) + (await takeAll(store, TABLE, LIVE))
+}
+
+async function takeAll(store: Store, table: Table, prefix: string): Promise<number> {
+  for (let taken = 0; ; ) {
+    const rows = await store.scan(table, prefix, prefix, 256)
+    if (rows.length === 0) return taken
+    for (const { value } of rows) value.fill(0)
+    await store.commit(rows.map(({ id, version }) => ({ kind: "take", table, id, version })))
+    taken += rows.length
   }
 }
 
@@ -107,7 +126,7 @@ export async function burnExpired(
     if (expired.length === 0) return burnt
     const changes = await Promise.all(
       expired.map(({ kind, id }) =>
-        kind === "nonces" ? takeNonces(store, id) : endRun(store, id),
+        kind === "nonces" ? takeNonces(store, id) : endExpired(store, id),
       ),
     )
     const needed = changes.filter((change) => change !== null)
@@ -122,8 +141,10 @@ async function takeNonces(store: Store, id: string): Promise<Change | null> {
   return row === null ? null : { kind: "take", table: "nonces", id, version: row.version }
 }
 
-async function endRun(store: Store, state: string): Promise<Change | null> {
-  const id = runOf(state)
-  const run = await readRun(store, id)
-  return run === null ? null : putRun(id, { kind: "over" }, run.version)
+/** The change that ends the attempt a `stateId` is of, unless another took its place. */
+async function endExpired(store: Store, state: string): Promise<Change | null> {
+  const [key = "", attempt = ""] = state.split("/")
+  const keyId = fromHex(key)
+  const run = await readRun(store, keyId)
+  return run === null || String(run.value.attempt) !== attempt ? null : endRun(keyId, run.version)
 }
