@@ -142,6 +142,8 @@ export class Principal {
     const old = [...this.#sessions.values()]
     this.#sessions.clear()
     this.#login = login
+    // A password change leaves the account's keys as they are: one copy of them is enough.
+    wipeKeys(login.keys)
     // They are the same keys, of which this already has a copy.
     if (login.keys !== this.#keys) wipeKeys(login.keys)
     for (const [id, session] of login.sessions) this.#sessions.set(id, Promise.resolve(session))
