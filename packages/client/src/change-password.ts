@@ -4,7 +4,7 @@ import { type Bytes, encode } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 import { askAll, notEnough } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
-import { discardLogin, type LoginOutcome, loginTo } from "./login.ts"
+import { type LoginOutcome, loginTo } from "./login.ts"
 import type { Principal } from "./principal.ts"
 import { checkConfirmations, dealAccount, needsEveryServer } from "./register.ts"
 
@@ -28,7 +28,8 @@ export async function changePassword(principal: Principal, change: PasswordChang
   const { servers, accountId } = principal
   const { name, current, next, signal, incidents } = change
   const proven = await loginTo(servers, name, current, signal, incidents)
-  discardLogin(proven.login)
+  // Servers can go back to the version of the session that activates: it is this login's everywhere.
+  await principal.renew(proven.login)
   const opaqueVersion = nextVersion(proven)
 
   const dealt = await dealAccount(servers, accountId, opaqueVersion, next, principal.keys)

@@ -1,7 +1,13 @@
-import { LockKeeperError, loginStatement, type SignedStatement } from "@lockkeeper/api"
-import { type Identifier, verifySignature } from "@lockkeeper/crypto"
+import {
+  LockKeeperError,
+  type LoginStatement,
+  loginStatement,
+  type SignedStatement,
+} from "@lockkeeper/api"
+import { type Identifier, type Secret, verifySignature } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, decode, equalBytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
+import { LOGIN_LIFETIME_MS } from "./limits.ts"
 import type { ServerSession } from "./server-session.ts"
 import type { Servers } from "./servers.ts"
 
@@ -9,8 +15,9 @@ import type { Servers } from "./servers.ts"
 export interface Finished {
   readonly session: ServerSession
   readonly statement: SignedStatement
-  readonly accountKeys: opaque.AccountKeys
   readonly confirmations: Bytes
+  /** The account's keys, from the server's copy, and the version that this copy was wrapped for. */
+  readonly keys: opaque.OpenAccountKeys
   readonly opaqueVersion: number
   readonly expiresAt: number
 }
@@ -22,32 +29,50 @@ export async function proveAt(
   {
     session,
     proof: { ke3, sessionKey },
+    exportKey,
     signal,
   }: {
     readonly session: ServerSession
     readonly proof: opaque.LoginSession
+    readonly exportKey: Secret
     readonly signal: AbortSignal
   },
 ): Promise<Finished> {
   const server = session.identifier
   const answer = await session.finishLogin(ke3, sessionKey, signal)
-  const { statement, confirmations, opaqueVersion, expiresAt } = answer
-  if (!isStatement(servers, server, accountId, statement)) throw malformed(server, "statement")
-  const accountKeys = decodeKeys(server, answer.accountKeys)
-  return { session, statement, accountKeys, confirmations, opaqueVersion, expiresAt }
+  const { statement, confirmations, expiresAt } = answer
+  const wrapped = decodeKeys(server, answer.accountKeys)
+  // What the keys were wrapped for is sealed with them; beside it the server's word counts nothing.
+  const { opaqueVersion } = wrapped
+  const expected = { server, accountId, opaqueVersion, expiresAt }
+  if (!isStatement(servers, statement, expected)) throw malformed(server, "statement")
+  const opened = opaque.openAccountKeys(exportKey, accountId, wrapped)
+  if (!opened.ok) throw malformed(server, "copy of the account's keys")
+  return { session, statement, confirmations, keys: opened.value, opaqueVersion, expiresAt }
 }
 
-/** Whether the server signed that this account logged in at it: other servers will ask. */
+/**
+ * Whether the server signed that this account logged in at it, in words that the others take: with a
+ * statement that they refuse, the session could not go on at any server outside the login.
+ */
 function isStatement(
-  { trust }: Servers,
-  server: Identifier,
-  accountId: Bytes,
+  { trust, deps }: Servers,
   { statement, signature }: SignedStatement,
+  expected: Pick<LoginStatement, "server" | "accountId" | "opaqueVersion" | "expiresAt">,
 ): boolean {
+  const { server, accountId, opaqueVersion, expiresAt } = expected
   if (!verifySignature(trust.verifyKeys.get(server) as Bytes, statement, signature)) return false
   try {
     const said = decode(loginStatement, statement)
-    return said.server === server && equalBytes(said.accountId, accountId)
+    return (
+      said.server === server &&
+      equalBytes(said.accountId, accountId) &&
+      said.rosterEpoch === trust.roster.rosterEpoch &&
+      said.opaqueVersion === opaqueVersion &&
+      said.expiresAt === expiresAt &&
+      said.expiresAt - said.loginAt <= LOGIN_LIFETIME_MS &&
+      said.expiresAt > deps.clock.now()
+    )
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
     return false

@@ -86,6 +86,8 @@ class LoginRun {
   /** What servers are asked for: 0 for the version in force. */
   #shownVersion = 0
   #latestShown = 0
+  /** Versions to ask for that are left to try, latest first; null before the first is tried. */
+  #olderVersions: readonly number[] | null = null
   #kept = false
 
   constructor(servers: Servers, task: LoginTask) {
@@ -109,23 +111,32 @@ class LoginRun {
 
   /**
    * Where a password change stopped half way, no t servers may show one version. Those that are
-   * ahead can still answer for the version before, if asked for it; they are asked once.
+   * ahead can still answer for the version before, if asked for it. A liar may show any version, so
+   * each older one that was shown is tried, as many as there may be liars and one more; whichever it
+   * is counts only when t servers sign it.
    */
   async #askForOlder(): Promise<boolean> {
-    const shown = new Map(
-      [...this.#answered].map(([id, { response }]) => [id, versionIn(response)]),
-    )
-    const oldest = Math.min(...[...shown.values()].filter((version) => version > 0))
-    const ahead = [...shown].filter(([, version]) => version > oldest).map(([id]) => id)
-    if (ahead.length === 0 || this.#shownVersion !== 0) return false
-    this.#shownVersion = oldest
-    for (const id of ahead) this.#answered.get(id)?.session.end()
-    await this.#ask(ahead, ahead.length)
+    const responses = new Map([...this.#answered].map(([id, { response }]) => [id, response]))
+    this.#olderVersions ??= opaque
+      .olderVersions(this.#task.state, responses)
+      .slice(0, this.#servers.minSigners)
+    const [older, ...rest] = this.#olderVersions
+    if (older === undefined) return false
+    this.#olderVersions = rest
+    this.#shownVersion = older
+    const others = [...responses].filter(([, response]) => versionIn(response) !== older)
+    for (const [id] of others) {
+      this.#answered.get(id)?.session.end()
+      this.#answered.delete(id)
+    }
+    const ids = others.map(([id]) => id)
+    await this.#ask(ids, ids.length)
     return true
   }
 
-  /** Ends the sessions that did not become part of the login. */
+  /** Ends the sessions that did not become part of the login, and forgets keys nobody got. */
   endUnused(): void {
+    if (!this.#kept) for (const { keys } of this.#finished.values()) wipeKeys(keys)
     for (const [id, { session }] of this.#answered) {
       if (!this.#kept || !this.#finished.has(id)) session.end()
     }
@@ -196,9 +207,8 @@ class LoginRun {
     const { exportKey, sessions, refused } = outcome.value
     try {
       for (const [server, reason] of refused) incidents.suspected(server, reason)
-      await this.#finishAt(sessions)
-      if (this.#finished.size < this.#servers.minSigners) return null
-      return this.#result(exportKey)
+      await this.#finishAt(sessions, exportKey)
+      return this.#result()
     } finally {
       exportKey.wipe()
       for (const { sessionKey } of sessions.values()) sessionKey.wipe()
@@ -206,7 +216,10 @@ class LoginRun {
   }
 
   /** Sends KE3 to those that have not seen it: each takes it once. */
-  async #finishAt(sessions: ReadonlyMap<Identifier, opaque.LoginSession>): Promise<void> {
+  async #finishAt(
+    sessions: ReadonlyMap<Identifier, opaque.LoginSession>,
+    exportKey: Secret,
+  ): Promise<void> {
     const { accountId, signal, incidents } = this.#task
     const { clock } = this.#servers.deps
     const { callMs } = this.#servers.patience
@@ -216,6 +229,7 @@ class LoginRun {
         proveAt(this.#servers, accountId, {
           session: (this.#answered.get(server) as Answered).session,
           proof: sessions.get(server) as opaque.LoginSession,
+          exportKey,
           signal: limited,
         }),
       ),
@@ -229,39 +243,31 @@ class LoginRun {
     }
   }
 
-  /** Opens the account's keys from the first copy that is whole. */
-  #result(exportKey: Secret): LoginOutcome {
-    const { accountId, incidents } = this.#task
-    const finished = [...this.#finished].sort(([, a], [, b]) => b.opaqueVersion - a.opaqueVersion)
-    for (const [server, { accountKeys, confirmations, opaqueVersion }] of finished) {
-      const opened = opaque.openAccountKeys(exportKey, accountId, accountKeys)
-      if (!opened.ok) {
-        incidents.suspected(server, opened.abort.reason)
-        continue
-      }
-      this.#kept = true
-      const login: LoginResult = {
-        accountId,
-        opaqueVersion,
-        keys: opened.value,
-        sessions: new Map(finished.map(([id, { session }]) => [id, session])),
-        statements: new Map(finished.map(([id, { statement }]) => [id, statement])),
-        expiresAt: Math.min(...finished.map(([, { expiresAt }]) => expiresAt)),
-      }
-      const { response } = this.#answered.get(server) as Answered
-      return {
-        login,
-        failedGuesses: this.#failedGuesses(),
-        stale: this.#stale,
-        versionsAhead: this.#latestShown - versionIn(response),
-        confirmations,
-      }
+  /** The login, once enough servers have taken part in it to the end; else null. */
+  #result(): LoginOutcome | null {
+    const finished = [...this.#finished]
+    const [first] = finished
+    if (first === undefined || finished.length < this.#servers.minSigners) return null
+    this.#kept = true
+    // All copies are the same, since each opened; one is enough.
+    const [server, { keys, opaqueVersion, confirmations }] = first
+    for (const [, spare] of finished.slice(1)) wipeKeys(spare.keys)
+    const login: LoginResult = {
+      accountId: this.#task.accountId,
+      opaqueVersion,
+      keys,
+      sessions: new Map(finished.map(([id, { session }]) => [id, session])),
+      statements: new Map(finished.map(([id, { statement }]) => [id, statement])),
+      expiresAt: Math.min(...finished.map(([, { expiresAt }]) => expiresAt)),
     }
-    throw new LockKeeperError(
-      "untrusted-server",
-      "The password is right, but no server returned the account's keys whole.",
-      { remedy: "Ask the operators: the servers of this login have lost or altered them." },
-    )
+    const { response } = this.#answered.get(server) as Answered
+    return {
+      login,
+      failedGuesses: this.#failedGuesses(),
+      stale: this.#stale,
+      versionsAhead: this.#latestShown - versionIn(response),
+      confirmations,
+    }
   }
 
   /** The login's own guess is back by now. */
@@ -291,10 +297,4 @@ class LoginRun {
     if (locked !== undefined) return locked
     return notEnough(minSigners, this.#finished.size, this.#failures)
   }
-}
-
-/** Discards a login that nothing came of. */
-export function discardLogin({ sessions, keys }: LoginResult): void {
-  for (const session of sessions.values()) session.end()
-  wipeKeys(keys)
 }

@@ -120,6 +120,18 @@ export function showAnotherVector(server: TestServer, name: string): Promise<voi
   })
 }
 
+/** From now on this server shows a version of its own, `ahead` of its true one. */
+export function showAnotherVersion(server: TestServer, name: string, ahead: number): Promise<void> {
+  return rewriteRecord(server, name, (record) => {
+    const { registration } = record
+    const opaqueVersion = registration.keys.opaqueVersion + ahead
+    return {
+      ...record,
+      registration: { ...registration, keys: { ...registration.keys, opaqueVersion } },
+    }
+  })
+}
+
 /** From now on this server's envelope opens for nobody. */
 export function spoilEnvelope(server: TestServer, name: string): Promise<void> {
   return rewriteRecord(server, name, (record) => {
