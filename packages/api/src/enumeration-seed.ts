@@ -14,6 +14,7 @@ import {
   type Codec,
   constant,
   encode,
+  equalBytes,
   fixedBytes,
   list,
   struct,
@@ -26,11 +27,15 @@ import { MAX_MEMBERS, memberOf, type Roster, rosterDigest } from "./roster.ts"
  * The servers of a roster answer logins for unknown names alike, from one seed that all of them
  * know and nobody else does. Each member contributes 32 bytes, sealed to every member's channel key
  * and signed; the seed is a hash of all contributions. A corrupt member can tell which names exist
- * (it holds the account list anyway) and nothing more.
+ * (it holds the account list anyway) and nothing more. Were it to deal different bytes to different
+ * members, they would answer unknown names differently and so tell everybody: each contribution
+ * commits to what is sealed, and every member checks that all of one member's commit to the same.
  */
 export interface SeedContribution {
   readonly from: Identifier
   readonly to: Identifier
+  /** Hash of what is sealed, 32 bytes: the same towards every member. */
+  readonly commitment: Bytes
   readonly encapsulated: Bytes
   readonly sealed: Bytes
   readonly signature: Bytes
@@ -39,6 +44,7 @@ export interface SeedContribution {
 export const seedContribution: Codec<SeedContribution> = struct<SeedContribution>({
   from: identifierCodec,
   to: identifierCodec,
+  commitment: fixedBytes(32),
   encapsulated: fixedBytes(1120),
   sealed: fixedBytes(48),
   signature: fixedBytes(64),
@@ -62,11 +68,25 @@ const place = struct<Place & { readonly label: null }>({
   to: identifierCodec,
 })
 
-const signatureInput = struct<{ place: Bytes; encapsulated: Bytes; sealed: Bytes }>({
+type Signed = Pick<SeedContribution, "commitment" | "encapsulated" | "sealed">
+
+const signatureInput = struct<Signed & { readonly place: Bytes }>({
   place: bytes(128),
+  commitment: fixedBytes(32),
   encapsulated: fixedBytes(1120),
   sealed: fixedBytes(48),
 })
+
+const committed = struct<{ roster: Bytes; from: Identifier; contribution: Bytes }>({
+  roster: fixedBytes(32),
+  from: identifierCodec,
+  contribution: fixedBytes(32),
+})
+
+/** Hides the contribution, which is 32 uniform bytes. */
+function commitTo(roster: Bytes, from: Identifier, contribution: Bytes): Bytes {
+  return hashValue("enumeration-seed/commitment", committed, { roster, from, contribution })
+}
 
 /**
  * One member's contribution to every member, itself included.
@@ -82,6 +102,7 @@ export function contributeSeed(
   randomness: Bytes,
 ): SeedContribution[] {
   const digest = rosterDigest(encodedRoster)
+  const commitment = commitTo(digest, from, contribution.expose())
   return roster.members.map((member, i) => {
     const info = encode(place, { label: null, roster: digest, from, to: member.identifier })
     const { encapsulated, ciphertext } = hpkeSeal(
@@ -92,9 +113,9 @@ export function contributeSeed(
       randomness.slice(i * 64, i * 64 + 64),
     )
     const signature = identity.sign(
-      encode(signatureInput, { place: info, encapsulated, sealed: ciphertext }),
+      encode(signatureInput, { place: info, commitment, encapsulated, sealed: ciphertext }),
     )
-    return { from, to: member.identifier, encapsulated, sealed: ciphertext, signature }
+    return { from, to: member.identifier, commitment, encapsulated, sealed: ciphertext, signature }
   })
 }
 
@@ -104,7 +125,8 @@ const opened = struct<{ roster: Bytes; contributions: readonly Bytes[] }>({
 })
 
 /**
- * The roster-wide seed, from every member's contribution to `self`.
+ * The roster-wide seed, from every member's contribution to `self`. Needs the contributions to all
+ * others too, which it cannot open, to see that they commit to the same.
  *
  * @throws LockKeeperError `untrusted-roster` naming the member whose contribution is missing or bad.
  */
@@ -116,24 +138,51 @@ export function combineSeed(
   contributions: readonly SeedContribution[],
 ): Secret {
   const digest = rosterDigest(encodedRoster)
-  const values = roster.members.map((member) => {
-    const refuse = (why: string): never => {
-      throw new LockKeeperError("untrusted-roster", `The seed of "${member.name}" ${why}.`, {
-        field: `seed.${member.identifier}`,
-        remedy: "Run `lockkeeper roster sign` at that server again and join the results.",
-      })
+  const values: Bytes[] = []
+  try {
+    for (const { identifier, name } of roster.members) {
+      const own = contributions.filter(({ from }) => from === identifier)
+      const read = contributionOf(roster, digest, identifier, self, channelSecret, own)
+      if (typeof read === "string") throw badContribution(identifier, name, read)
+      values.push(read)
     }
-    const mine = contributions.find((c) => c.from === member.identifier && c.to === self)
-    if (mine === undefined) return refuse("is missing")
-    const { encapsulated, sealed, signature } = mine
-    const info = encode(place, { label: null, roster: digest, from: mine.from, to: self })
-    const signed = encode(signatureInput, { place: info, encapsulated, sealed })
-    const { identityKey } = memberOf(roster, mine.from)
-    if (!verifySignature(identityKey, signed, signature)) return refuse("is not signed by it")
-    const value = hpkeOpen(channelSecret, encapsulated, info, new Uint8Array(0), sealed)
-    return value ?? refuse("does not open")
+    const seed = hashValue("enumeration-seed", opened, { roster: digest, contributions: values })
+    return new Secret(seed)
+  } finally {
+    for (const value of values) value.fill(0)
+  }
+}
+
+/** What one member contributes, from all it dealt; or what is wrong with it. */
+function contributionOf(
+  roster: Roster,
+  digest: Bytes,
+  from: Identifier,
+  self: Identifier,
+  channelSecret: Secret,
+  dealt: readonly SeedContribution[],
+): Bytes | string {
+  const { identityKey } = memberOf(roster, from)
+  const mine = dealt.find(({ to }) => to === self)
+  const everyMember = roster.members.every((m) => dealt.some(({ to }) => to === m.identifier))
+  if (mine === undefined || !everyMember) return "is missing"
+  for (const { to, commitment, encapsulated, sealed, signature } of dealt) {
+    const info = encode(place, { label: null, roster: digest, from, to })
+    const signed = encode(signatureInput, { place: info, commitment, encapsulated, sealed })
+    if (!verifySignature(identityKey, signed, signature)) return "is not signed by it"
+    if (!equalBytes(commitment, mine.commitment)) return "differs from member to member"
+  }
+  const info = encode(place, { label: null, roster: digest, from, to: self })
+  const value = hpkeOpen(channelSecret, mine.encapsulated, info, new Uint8Array(0), mine.sealed)
+  if (value === null) return "does not open"
+  if (equalBytes(commitTo(digest, from, value), mine.commitment)) return value
+  value.fill(0)
+  return "is not what it committed to"
+}
+
+function badContribution(from: Identifier, name: string, why: string): LockKeeperError {
+  return new LockKeeperError("untrusted-roster", `The seed of "${name}" ${why}.`, {
+    field: `seed.${from}`,
+    remedy: "Run `lockkeeper roster sign` at that server again and join the results.",
   })
-  const seed = hashValue("enumeration-seed", opened, { roster: digest, contributions: values })
-  for (const value of values) value.fill(0)
-  return new Secret(seed)
 }

@@ -8,8 +8,8 @@ import {
   type SeedContribution,
   seedContributions,
 } from "@lockkeeper/api"
-import { Secret } from "@lockkeeper/crypto"
-import { decode, encode, toHex } from "@lockkeeper/encoding"
+import { Secret, type SigningKey } from "@lockkeeper/crypto"
+import { decode, encode, fromHex, toHex } from "@lockkeeper/encoding"
 import { flipped, seeded, type TestServer, testRoster, testServer } from "./fixtures.ts"
 
 const servers = [testServer(1), testServer(2), testServer(3)] as [
@@ -40,12 +40,17 @@ function seedOf(server: TestServer, contributions: readonly SeedContribution[]):
   )
 }
 
-function refusedField(server: TestServer, contributions: readonly SeedContribution[]): string {
+function refusedField(
+  server: TestServer,
+  contributions: readonly SeedContribution[],
+  why = /./,
+): string {
   try {
     seedOf(server, contributions)
   } catch (error) {
     assert.ok(error instanceof LockKeeperError)
     assert.equal(error.code, "untrusted-roster")
+    assert.match(error.message, why)
     return error.field
   }
   return assert.fail("the seed was accepted")
@@ -85,6 +90,7 @@ describe("the roster-wide seed", () => {
       change((c) => ({ sealed: flipped(c.sealed, 0) })),
       change((c) => ({ encapsulated: flipped(c.encapsulated, 0) })),
       change((c) => ({ signature: flipped(c.signature, 0) })),
+      change((c) => ({ commitment: flipped(c.commitment, 0) })),
     ]
     for (const altered of cases) assert.equal(refusedField(servers[0], altered), "seed.3")
   })
@@ -124,6 +130,35 @@ describe("the roster-wide seed", () => {
       seeded("x randomness", 192),
     )
     const mixed = [...sealedToOthers, ...contributions.filter((c) => c.from !== 2)]
-    assert.equal(refusedField(servers[0], mixed), "seed.2")
+    assert.equal(refusedField(servers[0], mixed, /does not open/), "seed.2")
+  })
+
+  it("names the member that deals different contributions, at every member", () => {
+    const other = contributionsFor("b")
+    const dealt = contributions.map((c, i) =>
+      c.from === 2 && c.to === 3 ? (other[i] as SeedContribution) : c,
+    )
+    for (const server of servers) assert.equal(refusedField(server, dealt, /differs/), "seed.2")
+    const both = [...contributions, ...other.filter((c) => c.from === 2 && c.to === 3)]
+    for (const server of servers) assert.equal(refusedField(server, both, /differs/), "seed.2")
+    const hidden = contributions.filter((c) => !(c.from === 2 && c.to === 3))
+    for (const server of servers) assert.equal(refusedField(server, hidden, /missing/), "seed.2")
+  })
+
+  it("names the member that commits to another contribution than it deals", () => {
+    const { member, identity } = servers[1]
+    const [from, randomness] = [member.identifier, seeded("c randomness", 192)]
+    const deal = (label: string, by: SigningKey) =>
+      contributeSeed(roster, encoded, from, new Secret(seeded(label, 32)), by, randomness)
+    const [honest, other] = ["c", "d"].map((label) => deal(label, identity)[0]?.commitment)
+    assert.ok(honest !== undefined && other !== undefined)
+    const replaced = (message: Uint8Array) =>
+      fromHex(toHex(new Uint8Array(message)).replace(toHex(honest), toHex(other)))
+    const lying = deal("c", { ...identity, sign: (message) => identity.sign(replaced(message)) })
+    const mixed = [
+      ...lying.map((c) => ({ ...c, commitment: other })),
+      ...contributions.filter((c) => c.from !== from),
+    ]
+    assert.equal(refusedField(servers[0], mixed, /not what it committed to/), "seed.2")
   })
 })
