@@ -9,7 +9,7 @@ const page = "docs/dependencies.md"
 /** `most` fails the check. `goal` is what we want; the page says why it is not reached. */
 const budgets = [
   { workspace: "packages/server", goal: 45, most: 45 },
-  { workspace: "packages/client", goal: 10, most: 24 },
+  { workspace: "packages/client", goal: 10, most: 13 },
 ]
 
 /** Their prebuilt binaries are inside the package; the script would only compile them again. */
