@@ -46,7 +46,7 @@ function openSecretFile(path: string, setting: string): number {
 }
 
 function checkOwnerOnly(descriptor: number, path: string, setting: string): void {
-  const { mode, uid, size } = fstatSync(descriptor)
+  const { mode, uid } = fstatSync(descriptor)
   if ((mode & constants.S_IFMT) !== constants.S_IFREG) {
     refuse(path, setting, "is not a regular file", "Name a regular file.")
   }
@@ -56,9 +56,6 @@ function checkOwnerOnly(descriptor: number, path: string, setting: string): void
   }
   if ((mode & 0o077) !== 0) {
     refuse(path, setting, "can be read or written by others", `Run: chmod 600 ${path}`)
-  }
-  if (size > MAX_SECRET_FILE) {
-    refuse(path, setting, "is longer than 4096 bytes", "Shorten it.")
   }
 }
 
