@@ -47,7 +47,10 @@ describe("settings", () => {
     writeFileSync(join(home, "config.json"), `{"rooster":"x"}`)
     assert.throws(() => resolveSettings({ home }, {}), refusal("config.rooster", /rooster/))
     writeFileSync(join(home, "config.json"), `{"constructor":"x"}`)
-    assert.throws(() => resolveSettings({ home }, {}), refusal("config.constructor", /unknown setting/))
+    assert.throws(
+      () => resolveSettings({ home }, {}),
+      refusal("config.constructor", /unknown setting/),
+    )
   })
 
   test("with a value of the wrong type are refused, naming the key", (t) => {
