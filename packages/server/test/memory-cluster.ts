@@ -104,6 +104,8 @@ interface Start {
   readonly signed: SignedRoster
   readonly clock: { time: number }
   readonly rows: RowStore
+  /** Seeded by the number of servers that were started, unless given. */
+  readonly randomness?: Randomness
 }
 
 let started = 0
@@ -111,7 +113,7 @@ let started = 0
 /** One server over given rows; a second one over the same rows is a restart. */
 export async function startServer(start: Start): Promise<TestServer> {
   const { identifier, own, roster, signed, clock, rows } = start
-  const randomness = seededRandomness(`randomness ${identifier} ${started++}`)
+  const randomness = start.randomness ?? seededRandomness(`randomness ${identifier} ${started++}`)
   const key = new Secret(sha512(utf8(`key-encryption key ${identifier}`)).slice(0, 32))
   const store = new SealedStore(rows, key, randomness)
   const deps: Dependencies = {
