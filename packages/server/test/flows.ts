@@ -86,7 +86,7 @@ export async function signWith(
   message: Bytes,
 ): Promise<Bytes> {
   const { keyId, rosterEpoch } = certificate.public
-  const servers = sessions.map((s) => s.to.identifier)
+  const servers = sessions.map((s) => s.to.identifier).sort((a, b) => a - b)
   const prepare = owner.sign(
     owner.request("sign.prepare", encode(prepareBody, { keyId, count: 1 }), { servers }),
   )

@@ -52,6 +52,9 @@ export interface TestCluster {
 export interface ClusterOptions {
   readonly servers?: number
   readonly minSigners?: number
+  /** By default each server has an operator of its own, and no placement rule holds. */
+  readonly operators?: readonly string[]
+  readonly distinctOperators?: boolean
   /** Wraps the rows of a server, to fail or to spy. */
   readonly rows?: (identifier: Identifier) => RowStore
 }
@@ -63,7 +66,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   const secrets = Array.from({ length: n }, (_, i) =>
     deriveSecrets(generateSeeds(seededRandomness(`server ${i + 1}`))),
   )
-  const roster = rosterOf(secrets, minSigners, clock.time)
+  const roster = rosterOf(secrets, minSigners, clock.time, options)
   const encoded = encodeRoster(roster)
   const signatures = new Map(secrets.map((s, i) => [i + 1, signRoster(encoded, s.identity)]))
   const signed: SignedRoster = { roster: encoded, signatures }
@@ -78,7 +81,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   return { roster, signed, servers, clock, secrets }
 }
 
-function rosterOf(secrets: readonly ServerSecrets[], minSigners: number, now: number): Roster {
+function rosterOf(
+  secrets: readonly ServerSecrets[],
+  minSigners: number,
+  now: number,
+  { operators = [], distinctOperators = false }: ClusterOptions,
+): Roster {
   const members = secrets.map(
     (own, i): Member => ({
       identifier: i + 1,
@@ -87,14 +95,14 @@ function rosterOf(secrets: readonly ServerSecrets[], minSigners: number, now: nu
       identityKey: own.identity.publicKey,
       channelKey: own.channelPublic,
       opaqueKey: own.keyExchange.publicKey,
-      operator: `operator-${i + 1}`,
+      operator: operators[i] ?? `operator-${i + 1}`,
       cloud: `cloud-${i + 1}`,
       jurisdiction: `country-${i + 1}`,
     }),
   )
-  const free = { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false }
+  const placement = { distinctOperators, distinctClouds: false, distinctJurisdictions: false }
   const previousDigest = new Uint8Array(32)
-  return { rosterEpoch: 1, minSigners, members, placement: free, previousDigest, createdAt: now }
+  return { rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: now }
 }
 
 interface Start {

@@ -15,6 +15,7 @@ export {
   openPackage,
   preparePackage,
   type SigningPackage,
+  signersIn,
   signingPackageCodec,
   signingPackageDigest,
 } from "./package.ts"

@@ -90,6 +90,19 @@ export function commitmentIdIn(pkg: SigningPackage, identifier: Identifier): Byt
   return null
 }
 
+/** Whom a package's commitments name as their senders. Nothing is verified yet: `sign` does that. */
+export function signersIn(pkg: SigningPackage): readonly Identifier[] {
+  const signers: Identifier[] = []
+  for (const { header } of pkg.commitments) {
+    try {
+      signers.push(decode(headerCodec, header.bytes).sender)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+    }
+  }
+  return signers
+}
+
 /** A package that was checked against the key it is for. */
 export interface OpenedPackage {
   readonly package: SigningPackage

@@ -3,6 +3,8 @@ import {
   LockKeeperError,
   MAX_ATTEMPTS,
   MAX_PREPARED,
+  placementViolation,
+  type Roster,
   type SignBody,
   signBody,
   signStepInput,
@@ -37,6 +39,7 @@ export const sign: OperationStep = async (step) => {
       field: "package.attempt",
     })
   }
+  checkPlacement(step.self.roster, signingPackage)
   const tweak = tweakOf(body)
   const { value: row } = await readKey(step.deps.store, step.request.accountId, body.keyId)
   const key = row.keyPackage
@@ -94,6 +97,22 @@ async function spendNonces(
   const value = decode(frost.nonceStateCodec, row.value)
   row.value.fill(0)
   return { nonces: { version: row.version, value }, id }
+}
+
+/** The roster's placement rules hold at every signer, whatever set a coordinator chooses. */
+function checkPlacement(roster: Roster, signingPackage: frost.SigningPackage): void {
+  const listed = new Set(roster.members.map(({ identifier }) => identifier))
+  const signers = frost.signersIn(signingPackage).filter((signer) => listed.has(signer))
+  const violation = placementViolation(roster, signers)
+  if (violation === null) return
+  throw new LockKeeperError(
+    "permission-denied",
+    `The roster refuses this signer set: ${violation}.`,
+    {
+      field: "package.commitments",
+      remedy: "Choose signers as the roster's placement rules say.",
+    },
+  )
 }
 
 function tweakOf({ merkleRoot }: SignBody): frost.Tweak {
