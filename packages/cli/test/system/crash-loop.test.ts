@@ -114,12 +114,13 @@ describe(`a signing loop through which servers are killed ${KILLS} times with ki
     await sleep(drawn(round, "moment", 120_000) / 1000)
     await victim.stop("SIGKILL")
     assert.equal(victim.pid, null)
+    const attack = oldNonces(victim.identifier)
     const started = performance.now()
     await victim.start(new AbortController().signal)
     restartMs.push(performance.now() - started)
     over = true
     await Promise.all([...lanes, creating])
-    await replay(victim.identifier)
+    await replay(victim.identifier, attack)
     await session.logout()
     keeper.close()
   }
@@ -144,21 +145,24 @@ describe(`a signing loop through which servers are killed ${KILLS} times with ki
     await work.catch((error: unknown) => failures.push(`${what}: ${error}`))
   }
 
-  /** Asks the restarted server for a second share under nonces from before its death. */
-  async function replay(server: number): Promise<void> {
+  /** A dead server's last package, with the commitment in it and one that it never saw used. */
+  function oldNonces(server: number) {
+    const packages = transcript.packagesFor(server)
+    const pkg = packages.at(-1)
+    const spent = new Set(packages.flatMap(({ commitments }) => commitments.map(idOf)))
+    const own = pkg?.commitments.find((message) => senderOf(message) === server)
+    const unused = transcript.commitmentsOf(server).findLast((message) => !spent.has(idOf(message)))
+    return { pkg, commitments: [own, unused].filter((message) => message !== undefined) }
+  }
+
+  /** Asks the restarted server for a share under nonces from before its death. */
+  async function replay(server: number, { pkg, commitments }: ReturnType<typeof oldNonces>) {
     const { principal } = transcript
-    const old = transcript.packagesFor(server).at(-1)
-    if (principal === null || old === undefined) return
-    const spent = transcript.packagesFor(server).flatMap(({ commitments }) => commitments.map(idOf))
-    const own = old.commitments.find((message) => senderOf(message) === server)
-    const unused = transcript
-      .commitmentsOf(server)
-      .filter((message) => !spent.includes(idOf(message)))
-    for (const message of [own, unused.at(-1)]) {
-      if (message === undefined) continue
-      const rest = old.commitments.filter((other) => senderOf(other) !== server)
-      const all = [...rest, message].sort((a, b) => senderOf(a) - senderOf(b))
-      const { request, input } = anotherPackage(principal, old, all)
+    if (principal === null || pkg === undefined) return
+    const others = pkg.commitments.filter((message) => senderOf(message) !== server)
+    for (const message of commitments) {
+      const all = [...others, message].sort((a, b) => senderOf(a) - senderOf(b))
+      const { request, input } = anotherPackage(principal, pkg, all)
       const { signal } = new AbortController()
       await assert.rejects(principal.act(server, request, 1, input, signal), { code: "conflict" })
       replays++
