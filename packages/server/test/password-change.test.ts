@@ -66,6 +66,18 @@ async function login(
   return owner.completeLogin(started, taking)
 }
 
+/** Sessions with every server, resumed at those that were not in the login. */
+function everywhere(
+  owner: TestOwner,
+  loggedIn: readonly TestSession[],
+): Promise<readonly TestSession[]> {
+  return Promise.all(
+    owner.servers.map(
+      async (to) => loggedIn.find((session) => session.to === to) ?? owner.resume(to),
+    ),
+  )
+}
+
 const isWrong = (error: unknown) =>
   error instanceof Error && error.message === "wrong-password-or-envelope"
 
@@ -107,11 +119,7 @@ for (const { servers, minSigners, splits } of ROSTERS) {
       await change(owner, sessions, "new", { version: 2, activateAt, finaliseAt: [] })
       const shown = await shownAt(owner, owner.servers[0] as TestServer)
       const loggedIn = await login(owner, right)
-      const resumed = await Promise.all(
-        owner.servers.map(
-          async (to) => loggedIn.find((session) => session.to === to) ?? owner.resume(to),
-        ),
-      )
+      const resumed = await everywhere(owner, loggedIn)
       await change(owner, resumed, "newest", { version: 3, activateAt: all, finaliseAt: all })
       assert.equal((await login(owner, "newest")).length, servers)
       for (const password of ["old", "new"]) {
@@ -121,6 +129,24 @@ for (const { servers, minSigners, splits } of ROSTERS) {
       }
     })
   }
+}
+
+for (const { servers, minSigners, splits } of ROSTERS) {
+  test(`two changes that stopped anywhere leave a password working at ${servers} servers`, async () => {
+    for (const first of splits) {
+      for (const second of [...splits, []]) {
+        const { owner, sessions } = await ready(servers, minSigners)
+        const stopped = { version: 2, activateAt: first, finaliseAt: [] }
+        await change(owner, sessions, "new", stopped)
+        const right = first.length >= minSigners ? "new" : "old"
+        const again = await everywhere(owner, await login(owner, right))
+        await change(owner, again, "newest", { version: 3, activateAt: second, finaliseAt: [] })
+        const expected = second.length >= minSigners ? "newest" : right
+        const loggedIn = await login(owner, expected)
+        assert.ok(loggedIn.length >= minSigners, `${first} then ${second}`)
+      }
+    }
+  })
 }
 
 test("until a change is final the version before logs in whoever asks for it, and then never", async () => {

@@ -25,6 +25,10 @@ export const changePassword: OperationStep = (step) => {
   throw noSuchStep()
 }
 
+/**
+ * Goes back first to the record that the owner has logged in with, where this server is ahead of it:
+ * then no later change can leave servers whose only common version none of them shows.
+ */
 async function deal(step: Step): Promise<StepOutcome> {
   const { self, deps, account, request } = step
   const body = decodeAs("body", changePasswordBody, request.body)
@@ -41,8 +45,11 @@ async function deal(step: Step): Promise<StepOutcome> {
       field: "body.registrationDigest",
     })
   }
+  const base = heldRecord(account.value, loggedInAt(step))
+  const isAhead = base !== null && base === account.value.previous
   const changed = {
     ...account.value,
+    ...(isAhead ? { active: base, previous: null } : {}),
     pending: accepted.value,
     pendingSince: deps.clock.now(),
   }
@@ -60,10 +67,6 @@ function names(body: ChangePasswordBody, registration: opaque.Registration): boo
   )
 }
 
-/**
- * Keeps as previous the record that the owner has logged in with, which at a server that is ahead
- * of the others is not its active one: that is the version which all servers can still agree on.
- */
 async function activate(step: Step): Promise<StepOutcome> {
   const { self, account, session, sessions } = step
   const { pending, accountId } = account.value
@@ -75,7 +78,7 @@ async function activate(step: Step): Promise<StepOutcome> {
   const confirmations = decodeAs("confirmations", opaque.confirmationsCodec, step.input)
   const activated = opaque.activate(pending, confirmations, identityKeys(self.roster))
   if (!activated.ok) throw abortError(activated.abort, activated.abort.field || "confirmations")
-  const previous = heldRecord(account.value, loggedInAt(step))
+  const { active: previous } = account.value
   const changed = { ...account.value, active: activated.value, previous, pending: null }
   return {
     output: opaque.registrationDigest(activated.value.registration),
