@@ -144,8 +144,6 @@ export class Principal {
     this.#login = login
     // A password change leaves the account's keys as they are: one copy of them is enough.
     wipeKeys(login.keys)
-    // They are the same keys, of which this already has a copy.
-    if (login.keys !== this.#keys) wipeKeys(login.keys)
     for (const [id, session] of login.sessions) this.#sessions.set(id, Promise.resolve(session))
     for (const opening of old) void opening.then((session) => session.end()).catch(() => undefined)
   }
