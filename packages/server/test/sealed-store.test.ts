@@ -119,7 +119,7 @@ test("every flipped byte, every cut and every extension of a row is refused", as
 
 test("a row given back at an older version is found by a process that saw the newer", async () => {
   const { rows, store } = open()
-  for (const table of ["meta", "accounts", "guesses", "keys"] as const) {
+  for (const table of TABLES) {
     const change = (content: string, ifVersion: number | "absent"): Change => ({
       kind: "put",
       table,

@@ -5,7 +5,7 @@ import type { Randomness } from "../ports/dependencies.ts"
 import type { Log, LoggedEntry } from "../ports/log.ts"
 import { nextVersion, type RowChange, type RowStore } from "../ports/row-store.ts"
 import type { Change, LogEntry, LogPosition, Store, Table, Versioned } from "../ports/store.ts"
-import { Freshness } from "./freshness.ts"
+import { type Before, Freshness } from "./freshness.ts"
 import { openBytes, SEAL_RANDOMNESS, sealBytes } from "./sealed-bytes.ts"
 
 export type SealBreach = "not-authentic" | "rolled-back"
@@ -19,7 +19,7 @@ export class SealBroken extends Error {
   constructor(reason: SealBreach, table: Table | "log") {
     super(
       reason === "rolled-back"
-        ? `a record in ${table} is older than this server has seen it`
+        ? `a record in ${table} is gone or older than this server has seen it`
         : `a record in ${table} was not sealed by this server for that place`,
     )
     this.reason = reason
@@ -41,8 +41,8 @@ const logPlace = struct<{ readonly table: string; readonly commitment: Bytes }>(
 })
 
 /**
- * A store over rows that the database cannot read, move, swap or alter; one that gives back a row
- * older than this process has seen is found out. Log bodies are sealed to their commitments.
+ * A store over rows that the database cannot read, move, swap or alter; one that hides a row, or
+ * gives it back older than this process has seen it, is found out. Log bodies are sealed to their commitments.
  */
 export class SealedStore implements Store, Log {
   readonly #rows: RowStore
@@ -58,8 +58,13 @@ export class SealedStore implements Store, Log {
   }
 
   async read(table: Table, id: string): Promise<Versioned<Bytes> | null> {
+    const before = this.#freshness.before(table, id)
     const row = await this.#rows.read(table, id)
-    return row === null ? null : { version: row.version, value: this.#open(table, id, row) }
+    if (row !== null) {
+      return { version: row.version, value: this.#open(table, id, row, before) }
+    }
+    if (this.#freshness.accept(table, id, "absent", before)) return null
+    throw new SealBroken("rolled-back", table)
   }
 
   async scan(
@@ -68,23 +73,25 @@ export class SealedStore implements Store, Log {
     after: string,
     limit: number,
   ): Promise<readonly (Versioned<Bytes> & { readonly id: string })[]> {
+    const before = this.#freshness.beforeAll(table)
     const rows = await this.#rows.scan(table, prefix, after, limit)
     return rows.map(({ id, version, value }) => ({
       id,
       version,
-      value: this.#open(table, id, { version, value }),
+      value: this.#open(table, id, { version, value }, before(id)),
     }))
   }
 
   async commit(batch: readonly Change[]): Promise<readonly LogPosition[]> {
-    const positions = await this.#rows.commit(batch.map((change) => this.#seal(change)))
-    for (const change of batch) {
-      if (change.kind === "take") this.#freshness.taken(change.table, change.id)
-      if (change.kind === "put") {
-        this.#freshness.written(change.table, change.id, nextVersion(change.ifVersion))
-      }
+    const claims = this.#freshness.begin(batch)
+    try {
+      const positions = await this.#rows.commit(batch.map((change) => this.#seal(change)))
+      const broken = this.#freshness.committed(claims)
+      if (broken !== null) throw new SealBroken("rolled-back", broken)
+      return positions
+    } finally {
+      this.#freshness.end(claims)
     }
-    return positions
   }
 
   logPosition(): Promise<LogPosition | null> {
@@ -106,11 +113,12 @@ export class SealedStore implements Store, Log {
     this.#key.wipe()
   }
 
-  #open(table: Table, id: string, { version, value }: Versioned<Bytes>): Bytes {
+  #open(table: Table, id: string, { version, value }: Versioned<Bytes>, before: Before): Bytes {
     const opened = openBytes(this.#key, encode(rowPlace, { table, id, version }), value)
     if (opened === null) throw new SealBroken("not-authentic", table)
-    if (!this.#freshness.accept(table, id, version)) throw new SealBroken("rolled-back", table)
-    return opened
+    if (this.#freshness.accept(table, id, version, before)) return opened
+    opened.fill(0)
+    throw new SealBroken("rolled-back", table)
   }
 
   #seal(change: Change): RowChange {
