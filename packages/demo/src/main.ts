@@ -95,7 +95,7 @@ async function stayUp(cluster: Cluster, narrator: Narrator, signal: AbortSignal)
     () => "It burnt the one-time values of its unfinished work and is ready.",
   )
   narrator.say(`
-The cluster stays up until Ctrl-C. Go on in another terminal:
+The cluster stays up until Ctrl-C. Go on in another terminal, in this folder:
   export LK_HOME=${cluster.profile}
   ${commandName()} login --name ${OWNER.name}      # password: ${OWNER.password}
   ${commandName()} keys list`)
