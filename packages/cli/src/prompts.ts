@@ -65,7 +65,7 @@ export async function accountName(
   if (!terminal.interactive) {
     throw new LockKeeperError("invalid-request", "No account name is given.", {
       field: "name",
-      remedy: "Pass --name NAME or set LK_NAME.",
+      remedy: "Set LK_NAME, or `name` in config.json; register and login also take --name NAME.",
     })
   }
   const answer = await askText({
@@ -84,10 +84,14 @@ async function askPassword(
   signal: AbortSignal,
 ): Promise<string> {
   if (!terminal.interactive) {
-    throw new LockKeeperError("invalid-request", "A password is needed and nobody can be asked.", {
-      field: "password",
-      remedy: `Run in a terminal, or name an owner-only file in ${setting}.`,
-    })
+    throw new LockKeeperError(
+      "invalid-request",
+      `"${question}" cannot be asked here: this is no terminal.`,
+      {
+        field: "password",
+        remedy: `Run in a terminal, or name an owner-only file in ${setting}.`,
+      },
+    )
   }
   const answer = await askHidden({
     message: question,

@@ -8,7 +8,7 @@ import {
   type SignedRoster,
   signedRosterCodec,
 } from "@lockkeeper/api"
-import { type Bytes, decode } from "@lockkeeper/encoding"
+import { type Bytes, type Codec, DecodeError, decode } from "@lockkeeper/encoding"
 
 // A bundle carries one sealed seed for each pair of members.
 const MAX_ROSTER_FILE = 2_097_152
@@ -31,6 +31,20 @@ export function readRoster(path: string, pin: Bytes | null): RosterFile {
   const signed = decode(signedRosterCodec, readRosterBytes(path))
   const roster = pin === null ? openRoster(signed) : openPinnedRoster(signed, pin)
   return { signed, roster, digest: rosterDigest(signed.roster) }
+}
+
+/** Decodes a file of the ceremony; a wrong one is named. @throws LockKeeperError `invalid-request` */
+export function decodeRosterFile<T>(path: string, what: string, codec: Codec<T>): T {
+  try {
+    return decode(codec, readRosterBytes(path))
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause
+    throw new LockKeeperError("invalid-request", `"${path}" is not ${what}, or is damaged.`, {
+      field: path,
+      remedy: "Check which file was named, or fetch it again.",
+      cause,
+    })
+  }
 }
 
 /** The bytes of a roster file, not yet checked. */

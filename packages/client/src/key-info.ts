@@ -92,6 +92,7 @@ export function bytesOf(value: unknown, field: string, length?: number): Bytes {
   const what = length === undefined ? "a Uint8Array" : `a Uint8Array of ${length} bytes`
   throw new LockKeeperError("invalid-request", `\`${field}\` is not ${what}.`, {
     field,
-    remedy: "Decode text to bytes first, for example with fromHex.",
+    remedy:
+      'Decode text to bytes first: TextEncoder for text, `Buffer.from(text, "hex")` for digits.',
   })
 }

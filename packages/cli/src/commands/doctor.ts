@@ -18,7 +18,9 @@ export const addDoctor: AddCommands = (add) =>
         return `${marks[level]}  ${check}: ${detail}${action}\n`
       })
       const count = problems === 1 ? "1 problem" : `${problems} problems`
-      const verdict = problems === 0 ? "Nothing is wrong.\n" : `${count} found.\n`
+      const warned = findings.some(({ level }) => level === "warning")
+      const good = warned ? "Nothing is broken; see the warnings.\n" : "Nothing is wrong.\n"
+      const verdict = problems === 0 ? good : `${count} found.\n`
       const code = problems === 0 ? EXIT.ok : EXIT.verification
       return report(lines.join("") + verdict, { problems, findings }, code)
     },

@@ -1,6 +1,6 @@
 import { type AddCommands, report } from "../command.ts"
 import { PASSPHRASE_OPTION, passphraseFor } from "../passphrase.ts"
-import { readRosterBytes } from "../roster-file.ts"
+import { decodeRosterFile, readRosterBytes } from "../roster-file.ts"
 import { withProgress } from "../terminal.ts"
 
 /** `lockkeeper roster install DIR BUNDLE`: make a stopped server follow the joined roster. */
@@ -15,6 +15,8 @@ export const addRosterInstall: AddCommands = (add) =>
     options: [PASSPHRASE_OPTION],
     examples: ["lockkeeper roster install ./server-1 roster.bundle"],
     async run(context, { passphraseFile }, [directory = "", file = ""]) {
+      const { rosterBundleCodec } = await import("@lockkeeper/server")
+      decodeRosterFile(file, "what roster join wrote for members", rosterBundleCodec)
       const bundle = readRosterBytes(file)
       const passphrase = await passphraseFor(context, passphraseFile, "existing")
       const { installBundle, withServer } = await import("../server-directory.ts")
@@ -24,7 +26,7 @@ export const addRosterInstall: AddCommands = (add) =>
       const { rosterEpoch, members } = roster
       const text =
         `The server now follows roster ${rosterEpoch} with ${members.length} members.\n` +
-        `Next: lockkeeper server run ${directory}\n`
+        `Next, with server.json in place (docs/operating.md): lockkeeper server run ${directory}\n`
       return report(text, { directory, rosterEpoch, servers: members.length })
     },
   })

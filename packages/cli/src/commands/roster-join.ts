@@ -2,7 +2,7 @@ import { openRoster, rosterDigest, signedRosterCodec } from "@lockkeeper/api"
 import { decode, toHex } from "@lockkeeper/encoding"
 import { type AddCommands, option, report } from "../command.ts"
 import { writeNewFile } from "../output-file.ts"
-import { readRosterBytes } from "../roster-file.ts"
+import { decodeRosterFile, readRosterBytes } from "../roster-file.ts"
 
 /** `lockkeeper roster join`: all members' signatures into what clients and members take. */
 export const addRosterJoin: AddCommands = (add) =>
@@ -17,6 +17,8 @@ export const addRosterJoin: AddCommands = (add) =>
     examples: ["lockkeeper roster join alpha.signature beta.signature gamma.signature"],
     async run(_, { out, bundle }, files) {
       const { joinSignatures } = await import("../server-directory.ts")
+      const { rosterSignatureCodec } = await import("@lockkeeper/server")
+      for (const file of files) decodeRosterFile(file, "a member's signature", rosterSignatureCodec)
       const joined = joinSignatures(files.map(readRosterBytes))
       const signed = decode(signedRosterCodec, joined.signed)
       const { members, minSigners } = openRoster(signed)

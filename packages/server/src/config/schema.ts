@@ -93,7 +93,7 @@ function refuseIssue(issue: z.core.$ZodIssue, input: unknown): never {
   if (found === undefined) {
     return refuse(field, `The setting "${field}" is missing.`, `Add it; the least is ${EXAMPLE}.`)
   }
-  return refuse(field, `The setting "${field}" is wrong.`, `Expected: ${issue.message}.`)
+  return refuse(field, `The setting "${field}" is wrong.`, `Correct it: ${issue.message}.`)
 }
 
 /**

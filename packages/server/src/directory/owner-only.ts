@@ -38,6 +38,14 @@ export function checkOwnerOnlyDirectory(path: string, field: string): void {
   }
 }
 
+/** What to do about a missing file, by its field. */
+const MISSING: Readonly<Record<string, string>> = {
+  config: "Write it; docs/operating.md shows the least it takes.",
+  seal: "Name a server's directory, or restore the file: without it the database stays sealed.",
+  "tls.certificate": "Put the certificate there, or correct the path in server.json.",
+  "tls.key": "Put the key there, or correct the path in server.json.",
+}
+
 function openFile(path: string, field: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
@@ -47,7 +55,7 @@ function openFile(path: string, field: string): number {
       refuse(field, `"${path}" is a symbolic link.`, "Name the file itself.")
     }
     if (code === "ENOENT") {
-      refuse(field, `There is no file "${path}".`, "Create it, or correct the path.")
+      refuse(field, `There is no file "${path}".`, MISSING[field] ?? "Correct the path.")
     }
     return refuse(field, `The file "${path}" cannot be opened.`, "Check who may read it.")
   }
