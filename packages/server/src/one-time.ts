@@ -8,6 +8,13 @@ interface Entry {
   readonly issuedAt: number
 }
 
+/** Room that a request holds until its commit has ended. */
+export interface Reservation {
+  readonly count: number
+  /** Gives the room back; what was issued meanwhile takes its own. Once is enough. */
+  release(): void
+}
+
 /**
  * What this process has issued and not yet spent, beside the store's own rows. A hostile database
  * can put a row back that was taken; it cannot put an entry back here. One-time state of an earlier
@@ -29,12 +36,29 @@ export class OneTimeLedger {
     return this.#limitPerOwner - (this.#counts.get(countedAs({ kind, owner })) ?? 0)
   }
 
+  /**
+   * Takes up to `most` of the owner's room for what is about to be committed, so that requests at
+   * the same time do not all find the same room. To be released however the commit ends.
+   */
+  reserve(kind: OneTimeKind, owner: string, most: number): Reservation {
+    const counted = countedAs({ kind, owner })
+    let reserved = Math.max(0, Math.min(most, this.room(kind, owner)))
+    const count = reserved
+    this.#add(counted, count)
+    return {
+      count,
+      release: () => {
+        this.#add(counted, -reserved)
+        reserved = 0
+      },
+    }
+  }
+
   issue(kind: OneTimeKind, owner: string, id: string, issuedAt: number): void {
     if (this.#outstanding.has(id)) throw new Error("one-time state issued twice")
     const entry = { kind, owner, issuedAt }
     this.#outstanding.set(id, entry)
-    const counted = countedAs(entry)
-    this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + 1)
+    this.#add(countedAs(entry), 1)
   }
 
   has(id: string): boolean {
@@ -46,10 +70,7 @@ export class OneTimeLedger {
     const entry = this.#outstanding.get(id)
     if (entry === undefined) return false
     this.#outstanding.delete(id)
-    const counted = countedAs(entry)
-    const left = (this.#counts.get(counted) ?? 1) - 1
-    if (left === 0) this.#counts.delete(counted)
-    else this.#counts.set(counted, left)
+    this.#add(countedAs(entry), -1)
     return true
   }
 
@@ -62,6 +83,12 @@ export class OneTimeLedger {
     }
     for (const { id } of expired) this.spend(id)
     return expired
+  }
+
+  #add(counted: string, change: number): void {
+    const count = (this.#counts.get(counted) ?? 0) + change
+    if (count === 0) this.#counts.delete(counted)
+    else this.#counts.set(counted, count)
   }
 }
 

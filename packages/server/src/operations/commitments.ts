@@ -11,6 +11,8 @@ export interface FreshCommitments {
   readonly changes: readonly Change[]
   /** Makes them usable in this process; after the commit. */
   issue(): void
+  /** Gives back the room they were to take; after the commit, whatever became of it. */
+  release(): void
 }
 
 /** The row in which a commitment's nonces wait. */
@@ -22,11 +24,11 @@ export function nonceId(keyId: Bytes, commitmentId: Bytes): string {
 export function freshCommitments(step: Step, key: KeyPackage, count: number): FreshCommitments {
   const { self, deps, oneTime } = step
   const owner = toHex(key.public.keyId)
-  const room = Math.min(count, oneTime.room("nonces", owner), MAX_PREPARED)
+  const room = oneTime.reserve("nonces", owner, Math.min(count, MAX_PREPARED))
   const messages: Bytes[] = []
   const changes: Change[] = []
   const ids: string[] = []
-  for (let i = 0; i < room; i++) {
+  for (let i = 0; i < room.count; i++) {
     const { state, message } = frost.commit({
       key,
       identity: self.identity,
@@ -48,6 +50,7 @@ export function freshCommitments(step: Step, key: KeyPackage, count: number): Fr
       const now = deps.clock.now()
       for (const id of ids) oneTime.issue("nonces", owner, id, now)
     },
+    release: room.release,
   }
 }
 

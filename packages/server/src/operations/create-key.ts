@@ -113,17 +113,21 @@ async function open({ step, params, identity }: Task): Promise<StepOutcome> {
   }
   // A later attempt ends the earlier one, so that no two can ever finish for one key id.
   const earlier = await readRun(deps.store, keyId)
-  if (oneTime.room("key-generation", owner) === 0) {
+  const checked = dkg.checkParams(params)
+  if (!checked.ok) return refuseAbort(step, checked.abort, [], { keyId })
+  const room = oneTime.reserve("key-generation", owner, 1)
+  if (room.count === 0) {
     throw new LockKeeperError("rate-limited", "Too many key generations are unfinished.", {
       remedy: "Finish them, or wait until they expire.",
     })
   }
-  const checked = dkg.checkParams(params)
-  if (!checked.ok) return refuseAbort(step, checked.abort, [], { keyId })
   const randomness = deps.randomness.bytes(dkg.openRandomnessLength(params))
   const outcome = dkg.dkgOpen(params, self.identifier, identity, randomness)
   randomness.fill(0)
-  if (!outcome.ok) return refuseAbort(step, outcome.abort, [], { keyId })
+  if (!outcome.ok) {
+    room.release()
+    return refuseAbort(step, outcome.abort, [], { keyId })
+  }
   const { state, message } = outcome.value
   const stage = { kind: "opened", state } as const
   return {
@@ -134,6 +138,7 @@ async function open({ step, params, identity }: Task): Promise<StepOutcome> {
     ],
     event: step.event({ keyId }),
     afterCommit: () => issueState(step, params, "opened"),
+    release: room.release,
   }
 }
 

@@ -25,5 +25,6 @@ export const prepareSigning: OperationStep = async (step) => {
     changes: fresh.changes,
     event: step.event({ keyId }),
     afterCommit: fresh.issue,
+    release: fresh.release,
   }
 }

@@ -67,6 +67,7 @@ export const sign: OperationStep = async (step) => {
     changes: [taken, ...fresh.changes],
     event: step.event(event),
     afterCommit: fresh.issue,
+    release: fresh.release,
   }
 }
 

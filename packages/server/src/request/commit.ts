@@ -12,6 +12,8 @@ export interface StepOutcome {
   readonly event: Event
   /** Changes to this process's memory that follow from the commit, such as ended sessions. */
   readonly afterCommit?: () => void
+  /** What to let go of however the commit ended, after `afterCommit`, such as reserved room. */
+  readonly release?: () => void
 }
 
 /** Appends one event and nothing else: refusals, aborts. */
@@ -50,19 +52,20 @@ export async function commitChanges(
 export async function commitStep(
   deps: Dependencies,
   question: Question,
-  { output, changes, event, afterCommit }: StepOutcome,
+  { output, changes, event, afterCommit, release }: StepOutcome,
 ): Promise<{ output: Bytes; log: LogPosition }> {
-  let log: LogPosition
   try {
-    log = await commitChanges(deps, [...changes, keepAnswer(question, output)], event)
+    const log = await commitChanges(deps, [...changes, keepAnswer(question, output)], event)
+    afterCommit?.()
+    return { output, log }
   } catch (error) {
     if (!(error instanceof LockKeeperError) || error.code !== "conflict") throw error
     const repeated = await repeatAnswer(deps, question)
     if (repeated === null) throw error
     return repeated
+  } finally {
+    release?.()
   }
-  afterCommit?.()
-  return { output, log }
 }
 
 /** The answer that was committed for this step before, or null. */
