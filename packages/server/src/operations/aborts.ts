@@ -3,6 +3,7 @@ import type { Abort } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
 import type { Step } from "../request/act.ts"
 import { commitChanges, type StepOutcome } from "../request/commit.ts"
+import { markLogged } from "../request/refusal.ts"
 
 /**
  * Ends a step whose protocol aborted: what it took stays taken, the log says why and who, and the
@@ -20,7 +21,7 @@ export async function refuseAbort(
     changes,
     step.event({ ...event, outcome: "aborted", reason, culprits }),
   )
-  throw abortError(abort, field)
+  throw markLogged(abortError(abort, field))
 }
 
 /** An abort as a refusal. */

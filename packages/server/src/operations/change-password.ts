@@ -11,7 +11,7 @@ import type { OperationStep, Step } from "../request/act.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
 import { dealingExpectation } from "../self.ts"
-import { abortError } from "./aborts.ts"
+import { refuseAbort } from "./aborts.ts"
 import { noSuchStep } from "./steps.ts"
 
 /**
@@ -38,7 +38,9 @@ async function deal(step: Step): Promise<StepOutcome> {
   const expectation = dealingExpectation(self, request.accountId, account.value.active.registration)
   const accepted = opaque.acceptDealing(expectation, dealt)
   if (!accepted.ok) {
-    throw abortError(accepted.abort, `dealing.${accepted.abort.field || accepted.abort.reason}`)
+    const { abort } = accepted
+    const field = `dealing.${abort.field || abort.reason}`
+    return refuseAbort(step, { ...abort, field }, [], {})
   }
   if (!names(body, registration)) {
     throw new LockKeeperError("invalid-request", "The dealing is not the one that was signed.", {
@@ -77,7 +79,10 @@ async function activate(step: Step): Promise<StepOutcome> {
   }
   const confirmations = decodeAs("confirmations", opaque.confirmationsCodec, step.input)
   const activated = opaque.activate(pending, confirmations, identityKeys(self.roster))
-  if (!activated.ok) throw abortError(activated.abort, activated.abort.field || "confirmations")
+  if (!activated.ok) {
+    const { abort } = activated
+    return refuseAbort(step, { ...abort, field: abort.field || "confirmations" }, [], {})
+  }
   const { active: previous } = account.value
   const changed = { ...account.value, active: activated.value, previous, pending: null }
   return {

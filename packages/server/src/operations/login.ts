@@ -35,7 +35,10 @@ export async function startLogin(
   const guess = await guesses.read(accountId, account !== null)
   const taken = opaque.takeGuess(guess.counter)
   if (!taken.ok) throw lockedOut()
-  const event = sessionEvent("login.start", account === null ? null : accountId)
+  const event = sessionEvent("login.start", account === null ? null : accountId, {
+    // Logged where the lock begins: whoever is refused from here on writes nothing.
+    reason: opaque.guessesRemaining(taken.value) === 0 ? "last-guess" : "",
+  })
   await commitChanges(deps, [guesses.put(guess, taken.value)], event)
   guesses.remember(guess, taken.value)
 

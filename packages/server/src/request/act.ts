@@ -1,11 +1,4 @@
-import {
-  type CallAnswer,
-  type CallPayload,
-  type Event,
-  LockKeeperError,
-  type Operation,
-  type Request,
-} from "@lockkeeper/api"
+import type { CallAnswer, CallPayload, Event, Operation, Request } from "@lockkeeper/api"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { wipeAccount } from "../accounts.ts"
 import { changePassword } from "../operations/change-password.ts"
@@ -19,8 +12,9 @@ import { sign } from "../operations/sign.ts"
 import type { Change } from "../ports/store.ts"
 import { questionOf } from "./answers.ts"
 import { type AuthorisedRequest, authorise } from "./authorise.ts"
-import { commitEvent, commitStep, repeatAnswer, type StepOutcome } from "./commit.ts"
+import { commitStep, repeatAnswer, type StepOutcome } from "./commit.ts"
 import type { CallContext } from "./handle-call.ts"
+import { logRefusal } from "./refusal.ts"
 
 /** What an operation's step acts on. */
 export interface Step extends AuthorisedRequest, CallContext {
@@ -63,11 +57,7 @@ export async function act(
     const changes = [...outcome.changes, ...guardOf(authorised, outcome.changes)]
     return { kind: "act", ...(await commitStep(deps, question, { ...outcome, changes })) }
   } catch (error) {
-    if (!(error instanceof LockKeeperError)) throw error
-    if (error.code !== "conflict" && error.code !== "aborted") {
-      await commitEvent(deps, event({ outcome: "refused", reason: error.code }))
-    }
-    throw error
+    throw await logRefusal(deps, error, event)
   } finally {
     wipeAccount(authorised.account.value)
   }

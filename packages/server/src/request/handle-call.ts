@@ -18,7 +18,8 @@ import type { Dependencies } from "../ports/dependencies.ts"
 import type { ServerSelf } from "../self.ts"
 import { act } from "./act.ts"
 import { decodeAs } from "./decode.ts"
-import { refusalOf } from "./refusal.ts"
+import { sessionEvent } from "./events.ts"
+import { logRefusal, refusalOf } from "./refusal.ts"
 import type { Session, Sessions } from "./sessions.ts"
 
 /** What the sessions' frames are answered from. */
@@ -51,6 +52,7 @@ export async function handleCall(
     if (!sessions.holds(session)) throw noSuchSession()
     return sealFrame(session.channel, "to-client", frame.counter, encode(callAnswer, answer))
   }
+  const asked = session.stage
   try {
     const payload = decodeAs("payload", callPayload, content)
     const answer = await answerCall({ ...process, session }, payload)
@@ -58,7 +60,14 @@ export async function handleCall(
     if (payload.kind === "close") sessions.end(session)
     return sealed
   } catch (error) {
-    const refused = refusalOf(deps, error).toBody(self.identifier)
+    // Strangers write nothing by being refused; who is logged in cannot be refused unseen.
+    const shown =
+      asked.kind === "authenticated" && sessions.holds(session)
+        ? await logRefusal(deps, error, (details) =>
+            sessionEvent("request", asked.accountId, details),
+          )
+        : error
+    const refused = refusalOf(deps, shown).toBody(self.identifier)
     const refusal = seal({ kind: "refused", error: refused })
     if (session.stage.kind === "ended") sessions.end(session)
     return refusal

@@ -1,7 +1,41 @@
-import { LockKeeperError } from "@lockkeeper/api"
+import { type Event, LockKeeperError } from "@lockkeeper/api"
 import type { Dependencies } from "../ports/dependencies.ts"
 import { StoreUnavailable } from "../ports/row-store.ts"
 import { SealBroken } from "../sealing/sealed-store.ts"
+import { commitEvent } from "./commit.ts"
+
+const logged = new WeakSet<Error>()
+
+/** Marks a refusal whose log entry is committed, so that it gets no second one. */
+export function markLogged<E extends Error>(error: E): E {
+  logged.add(error)
+  return error
+}
+
+/**
+ * Gives a refusal its one log entry, unless it has one. Returns what to refuse with: without an
+ * entry, that the log cannot be written.
+ */
+export async function logRefusal(
+  deps: Dependencies,
+  error: unknown,
+  event: (details: Partial<Event>) => Event,
+): Promise<unknown> {
+  if (!(error instanceof Error) || logged.has(error)) return error
+  try {
+    await commitEvent(deps, event({ outcome: "refused", reason: codeOf(error) }))
+    return markLogged(error)
+  } catch (failure) {
+    return failure
+  }
+}
+
+function codeOf(error: Error): string {
+  if (error instanceof LockKeeperError) return error.code
+  return error instanceof SealBroken || error instanceof StoreUnavailable
+    ? "unavailable"
+    : "internal"
+}
 
 /**
  * What a principal is told about a failure. Refusals pass; anything else says no more than that the
