@@ -68,12 +68,14 @@ export async function accountName(
       remedy: "Set LK_NAME, or `name` in config.json; register and login also take --name NAME.",
     })
   }
-  const answer = await askText({
-    message: "Account name",
-    input: terminal.input,
-    output: terminal.err,
-    signal,
-  })
+  const answer = await untilInputEnds(terminal, signal, (ended) =>
+    askText({
+      message: "Account name",
+      input: terminal.input,
+      output: terminal.err,
+      signal: ended,
+    }),
+  )
   if (isCancel(answer)) throw cancelled()
   return answer
 }
@@ -93,14 +95,30 @@ async function askPassword(
       },
     )
   }
-  const answer = await askHidden({
-    message: question,
-    input: terminal.input,
-    output: terminal.err,
-    signal,
-  })
+  const answer = await untilInputEnds(terminal, signal, (ended) =>
+    askHidden({ message: question, input: terminal.input, output: terminal.err, signal: ended }),
+  )
   if (isCancel(answer)) throw cancelled()
   return answer
+}
+
+/** A prompt waits for ever once its input has ended, be it closed or by Ctrl-D: cancel it then. */
+async function untilInputEnds<T>(
+  { input }: Terminal,
+  signal: AbortSignal,
+  ask: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const ended = new AbortController()
+  const end = () => ended.abort()
+  const onKey = (_: unknown, key: { readonly ctrl?: boolean; readonly name?: string }) => {
+    if (key?.ctrl === true && key.name === "d") end()
+  }
+  input.once("end", end).once("close", end).on("keypress", onKey)
+  try {
+    return await ask(AbortSignal.any([signal, ended.signal]))
+  } finally {
+    input.off("end", end).off("close", end).off("keypress", onKey)
+  }
 }
 
 function toSecret(text: string): Secret {

@@ -56,6 +56,15 @@ describe("a password prompt", () => {
     )
   })
 
+  test("is cancelled by Ctrl-D, and by an input that ends", async () => {
+    const typed = person("xy\u0004")
+    await assert.rejects(existingPassword(typed.terminal, source, never), refusal("cancelled"))
+    const closed = person()
+    const asked = existingPassword(closed.terminal, source, never)
+    closed.terminal.input.end()
+    await assert.rejects(asked, refusal("cancelled"))
+  })
+
   test("refuses a new password that is too short before it asks again", async () => {
     const { terminal, shown } = person("short\r")
     await assert.rejects(chosenPassword(terminal, source, never), refusal("invalid-request"))

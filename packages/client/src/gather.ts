@@ -105,6 +105,13 @@ export async function askAll<T>(
   return { answers, failures }
 }
 
+/** What each server that failed gave as its reason, for as many as fit one line. */
+function reasons(failures: ReadonlyMap<Identifier, LockKeeperError>): string {
+  const said = [...failures].slice(0, 4).map(([server, { message }]) => ` ${server}: ${message}`)
+  const rest = failures.size - said.length
+  return said.join("") + (rest > 0 ? ` And ${rest} more.` : "")
+}
+
 /**
  * Why fewer servers than needed answered, as one error: the servers' common refusal where that is
  * the reason, else that too few are there.
@@ -120,7 +127,7 @@ export function notEnough(
   const [first] = failures.values()
   return new LockKeeperError(
     "not-enough-servers",
-    `The operation takes ${need} key servers; ${got} did their part.`,
+    `The operation takes ${need} key servers; ${got} did their part.${reasons(failures)}`,
     {
       remedy: "Check with `lockkeeper health` which servers are down, and try again.",
       ...(first === undefined ? {} : { cause: first }),

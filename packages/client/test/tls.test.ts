@@ -99,8 +99,16 @@ describe("the SDK over HTTP/2 and TLS 1.3", () => {
     const { signedRoster: roster, pin } = cluster
     const other = await LockKeeper.connect({ roster, pin })
     const error = await refused(() => other.login(OWNER), "not-enough-servers")
-    assert.doesNotMatch(error.message, /at .*\(/)
+    assert.match(error.message, /shows a certificate that is not trusted/)
+    assert.doesNotMatch(error.message, /at .*:\d+:\d+/)
     other.close()
+  })
+
+  it("takes an authority's certificate, not the path to it", async () => {
+    const { signedRoster: roster, pin } = cluster
+    const connecting = () => LockKeeper.connect({ roster, pin, ca: "/etc/ca.pem" })
+    const error = await refused(connecting, "misconfigured")
+    assert.equal(error.field, "ca")
   })
 })
 

@@ -68,9 +68,22 @@ function linkError(member: Member, error: unknown, { aborted }: AbortSignal): Lo
       server: identifier,
     })
   }
-  return new LockKeeperError("unavailable", `Server "${name}" at ${url} gave no answer.`, {
+  return new LockKeeperError("unavailable", `Server "${name}" at ${url} ${silence(error)}.`, {
     server: identifier,
     remedy: "Check that it runs, that the URL leads to it, and that its certificate is trusted.",
     cause: error,
   })
+}
+
+/** Why there was no answer, as far as the system's own code tells. */
+function silence(error: unknown): string {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = "code" in cause && typeof cause.code === "string" ? cause.code : ""
+    if (code === "ECONNREFUSED") return "refuses connections: nobody listens there"
+    if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "is a name that cannot be found"
+    if (/CERT|SELF_SIGNED|ISSUER|LEAF_SIGNATURE/.test(code)) {
+      return `shows a certificate that is not trusted (${code})`
+    }
+  }
+  return "gave no answer"
 }

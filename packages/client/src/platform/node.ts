@@ -11,6 +11,12 @@ import { systemClock } from "./system-clock.ts"
 
 /** Node's own clock, randomness, HTTP/2 over TLS 1.3, and Argon2id on its thread pool. */
 export function platformDependencies({ ca }: PlatformOptions): Dependencies {
+  if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new LockKeeperError("misconfigured", "`ca` holds no PEM certificate.", {
+      field: "ca",
+      remedy: "Give the contents of the authority's PEM file, not its path.",
+    })
+  }
   return {
     clock: systemClock,
     randomness: { bytes: (length) => getRandomValues(new Uint8Array(length)) },
