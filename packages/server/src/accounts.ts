@@ -66,10 +66,13 @@ export function activeOf(account: AccountRow): ActiveAccount | null {
 
 /** Overwrites what is secret in a record that was read, when nobody needs it any more. */
 export function wipeAccount({ active, previous, pending }: AccountRow): void {
-  for (const record of [active, previous, pending]) {
-    record?.share.wipe()
-    record?.record.maskingKey.wipe()
-  }
+  for (const record of [active, previous, pending]) if (record !== null) wipeDealing(record)
+}
+
+/** The same for what an owner dealt, when it is stored or refused. */
+export function wipeDealing({ share, record }: opaque.AccountDealing): void {
+  share.wipe()
+  record.maskingKey.wipe()
 }
 
 export async function readAccount(
@@ -89,8 +92,11 @@ export async function readActiveAccount(
   accountId: Bytes,
 ): Promise<Versioned<ActiveAccount> | null> {
   const row = await readAccount(store, accountId)
-  const value = row === null ? null : activeOf(row.value)
-  return row === null || value === null ? null : { version: row.version, value }
+  if (row === null) return null
+  const value = activeOf(row.value)
+  if (value !== null) return { version: row.version, value }
+  wipeAccount(row.value)
+  return null
 }
 
 export function putAccount(account: AccountRow, ifVersion: number | "absent"): Change {

@@ -26,7 +26,7 @@ import {
   u32,
   utf8,
 } from "@lockkeeper/encoding"
-import { type Channel, channelOf, openFrame, sealFrame } from "./frames.ts"
+import { type Channel, channelOf, openFrame, sealFrame, wipeChannel } from "./frames.ts"
 import { pad, unpad } from "./padding.ts"
 
 /** Longest hello, bytes: the keys and a first payload of up to 12 KiB. */
@@ -189,7 +189,10 @@ export function acceptHello(channelSecret: Secret, hello: Bytes): AcceptedHello 
   const { transcript, key } = helloKey(core, shared)
   const padded = chacha20Poly1305.open(key.expose(), ZERO_NONCE, transcript, sealed)
   key.wipe()
-  if (padded === null) return null
+  if (padded === null) {
+    shared.wipe()
+    return null
+  }
   return {
     server: core.server,
     rosterEpoch: core.rosterEpoch,
@@ -268,5 +271,7 @@ export function finishHello(
   const channel = sessionChannel(transcript, core.sessionId, [state.shared, shared])
   state.clientSecret.wipe()
   const payload = openFrame(channel, "to-client", 0, sealed)
-  return payload === null ? null : { channel, payload }
+  if (payload !== null) return { channel, payload }
+  wipeChannel(channel)
+  return null
 }

@@ -6,7 +6,7 @@ import {
 } from "@lockkeeper/api"
 import { equalBytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
-import { activeVersion, heldRecord, putAccount } from "../accounts.ts"
+import { activeVersion, heldRecord, putAccount, wipeDealing } from "../accounts.ts"
 import type { OperationStep, Step } from "../request/act.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
@@ -30,10 +30,22 @@ export const changePassword: OperationStep = (step) => {
  * then no later change can leave servers whose only common version none of them shows.
  */
 async function deal(step: Step): Promise<StepOutcome> {
-  const { self, deps, account, request } = step
-  const body = decodeAs("body", changePasswordBody, request.body)
+  const body = decodeAs("body", changePasswordBody, step.request.body)
   const dealt = decodeAs("dealing", opaque.accountDealingCodec, step.input)
   step.input.fill(0)
+  try {
+    return await keep(step, body, dealt)
+  } finally {
+    wipeDealing(dealt)
+  }
+}
+
+async function keep(
+  step: Step,
+  body: ChangePasswordBody,
+  dealt: opaque.AccountDealing,
+): Promise<StepOutcome> {
+  const { self, deps, account, request } = step
   const { registration } = dealt
   const expectation = dealingExpectation(self, request.accountId, account.value.active.registration)
   const accepted = opaque.acceptDealing(expectation, dealt)

@@ -1,12 +1,5 @@
-import {
-  type CreateKeyBody,
-  createKeyBody,
-  identityKeys,
-  type KeyListing,
-  LockKeeperError,
-  protocolStepInput,
-} from "@lockkeeper/api"
-import { type Bytes, decode, encode, equalBytes, toHex } from "@lockkeeper/encoding"
+import { createKeyBody, type KeyListing, LockKeeperError } from "@lockkeeper/api"
+import { encode, equalBytes, toHex } from "@lockkeeper/encoding"
 import {
   type Abort,
   dkg,
@@ -18,7 +11,7 @@ import {
 import { putKey } from "../keys.ts"
 import type { OperationStep, Step } from "../request/act.ts"
 import type { StepOutcome } from "../request/commit.ts"
-import { decodeAs, decodeField } from "../request/decode.ts"
+import { decodeAs } from "../request/decode.ts"
 import { refuseAbort } from "./aborts.ts"
 import {
   endRun,
@@ -28,17 +21,10 @@ import {
   readOpened,
   readRun,
   stateId,
+  wipeStage,
 } from "./key-generation.ts"
+import { contextOf, readMessages, type Task } from "./key-generation-task.ts"
 import { noSuchStep } from "./steps.ts"
-
-/** What each step of a key generation works on. */
-interface Task {
-  readonly step: Step
-  readonly body: CreateKeyBody
-  readonly params: dkg.DkgParams
-  readonly identity: dkg.DkgIdentity
-  readonly messages: readonly Message[]
-}
 
 /**
  * Distributed key generation, one step at a time: 1 open, 2 reveal, 3 verdict, 4 activate, or 5
@@ -63,39 +49,6 @@ export const createKey: OperationStep = async (step) => {
   }
 }
 
-function readMessages(input: Bytes): readonly Message[] {
-  const { messages } = decodeAs("input", protocolStepInput, input)
-  return messages.map((m, i) => decodeField(`input.messages.${i}`, () => decode(messageCodec, m)))
-}
-
-function contextOf(
-  { self, request }: Step,
-  body: CreateKeyBody,
-): Pick<Task, "params" | "identity"> {
-  const { keyId, keyType, minSigners, holders, attempt } = body
-  if (minSigners !== self.roster.minSigners) {
-    throw new LockKeeperError(
-      "invalid-request",
-      `Keys of this roster take ${self.roster.minSigners} signers.`,
-      { field: "body.minSigners" },
-    )
-  }
-  const same =
-    holders.length === request.servers.length &&
-    holders.every((holder, i) => holder === request.servers[i])
-  if (!same) {
-    throw new LockKeeperError(
-      "invalid-request",
-      "The holders are not the servers the request is addressed to.",
-      { field: "body.holders" },
-    )
-  }
-  const { rosterEpoch } = self.roster
-  const params = { keyId, keyType, minSigners, participants: holders, rosterEpoch, attempt }
-  const identity = { signer: self.identity, verifyKeys: identityKeys(self.roster) }
-  return { params, identity }
-}
-
 async function open({ step, params, identity }: Task): Promise<StepOutcome> {
   const { self, deps, oneTime } = step
   const { keyId, attempt } = params
@@ -113,6 +66,7 @@ async function open({ step, params, identity }: Task): Promise<StepOutcome> {
   }
   // A later attempt ends the earlier one, so that no two can ever finish for one key id.
   const earlier = await readRun(deps.store, keyId)
+  if (earlier !== null) wipeStage(earlier.value.stage)
   const checked = dkg.checkParams(params)
   if (!checked.ok) return refuseAbort(step, checked.abort, [], { keyId })
   const room = oneTime.reserve("key-generation", owner, 1)
@@ -130,12 +84,14 @@ async function open({ step, params, identity }: Task): Promise<StepOutcome> {
   }
   const { state, message } = outcome.value
   const stage = { kind: "opened", state } as const
+  const changes = [
+    putOpened(keyId, { accountId, attempt }, opened?.version ?? "absent"),
+    putRun(keyId, { accountId, attempt, stage }, earlier?.version ?? "absent"),
+  ]
+  wipeStage(stage)
   return {
     output: encode(messageCodec, message),
-    changes: [
-      putOpened(keyId, { accountId, attempt }, opened?.version ?? "absent"),
-      putRun(keyId, { accountId, attempt, stage }, earlier?.version ?? "absent"),
-    ],
+    changes,
     event: step.event({ keyId }),
     afterCommit: () => issueState(step, params, "opened"),
     release: room.release,
@@ -150,7 +106,9 @@ async function reveal(task: Task): Promise<StepOutcome> {
     dkg.dkgReveal(state, task.messages, task.identity, randomness),
   )
   randomness.fill(0)
-  return advance(task, version, outcome, "revealed")
+  const next = advance(task, version, outcome, "revealed")
+  wipeStage({ kind: "opened", state })
+  return next
 }
 
 async function verdict(task: Task): Promise<StepOutcome> {
@@ -158,7 +116,9 @@ async function verdict(task: Task): Promise<StepOutcome> {
   const outcome = await task.step.deps.compute.run(() =>
     dkg.dkgVerdict(state, task.messages, task.identity),
   )
-  return advance(task, version, outcome, "judged")
+  const next = advance(task, version, outcome, "judged")
+  wipeStage({ kind: "revealed", state })
+  return next
 }
 
 type StateOf<K extends RunStage["kind"]> = Extract<RunStage, { kind: K }>["state"]
@@ -180,6 +140,7 @@ async function takeState<K extends RunStage["kind"]>(
     run.value.stage.kind === kind &&
     equalBytes(run.value.accountId, step.request.accountId)
   if (run === null || !waiting || !step.oneTime.spend(id)) {
+    if (run !== null) wipeStage(run.value.stage)
     throw new LockKeeperError(
       "out-of-order",
       "This key generation is not waiting for this step here.",
@@ -201,9 +162,11 @@ function advance<K extends "revealed" | "judged">(
   const { state, message } = outcome.value
   const { keyId, attempt } = params
   const stage = { kind, state } as RunStage
+  const put = putRun(keyId, { accountId: step.request.accountId, attempt, stage }, version)
+  wipeStage(stage)
   return {
     output: encode(messageCodec, message),
-    changes: [putRun(keyId, { accountId: step.request.accountId, attempt, stage }, version)],
+    changes: [put],
     event: step.event({ keyId }),
     afterCommit: () => issueState(step, params, kind),
   }
@@ -228,7 +191,10 @@ async function activate(task: Task): Promise<StepOutcome> {
   const { step, body, params, identity } = task
   const { state, version } = await takeState(task, "judged")
   const outcome = dkg.dkgActivate(state, task.messages, identity)
-  if (!outcome.ok) return stop(task, version, outcome.abort)
+  if (!outcome.ok) {
+    wipeStage({ kind: "judged", state })
+    return stop(task, version, outcome.abort)
+  }
   const { key, certificate } = outcome.value
   const { accountId } = step.request
   const encoded = encode(keyCertificateCodec, certificate)
@@ -243,6 +209,7 @@ async function activate(task: Task): Promise<StepOutcome> {
   const row = { accountId, state: "active", keyPackage: key } as const
   const changes = [...putKey(row, listing), endRun(params.keyId, version)]
   key.signingShare.wipe()
+  wipeStage({ kind: "judged", state })
   return { output: encoded, changes, event: step.event({ keyId: params.keyId }) }
 }
 
@@ -251,6 +218,7 @@ async function answer(task: Task): Promise<StepOutcome> {
   const { step, params, identity } = task
   const { state, version } = await takeState(task, "judged")
   const outcome = dkg.dkgAnswer(state, task.messages, identity)
+  wipeStage({ kind: "judged", state })
   if (!outcome.ok) return stop(task, version, outcome.abort)
   return {
     output: encode(messageCodec, outcome.value.message),

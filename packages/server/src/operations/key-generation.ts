@@ -86,6 +86,17 @@ export function putRun(keyId: Bytes, run: Run, ifVersion: number | "absent"): Ch
   return { kind: "put", table: TABLE, id: liveId(keyId), ifVersion, value }
 }
 
+/** Overwrites what is secret in a state, when its change is made or nobody needs it any more. */
+export function wipeStage({ kind, state }: RunStage): void {
+  if (kind === "opened") {
+    for (const coefficient of state.coefficients) coefficient.wipe()
+    state.blinding.fill(0)
+  } else for (const secret of state.randomness.values()) secret.wipe()
+  if (kind === "revealed") state.ownShare.wipe()
+  if (kind === "judged") state.pending?.signingShare.wipe()
+  else state.sealingSeed.wipe()
+}
+
 /** Ends a run: its state is gone, and what it was to become never exists. */
 export function endRun(keyId: Bytes, version: number): Change {
   return { kind: "take", table: TABLE, id: liveId(keyId), version }
@@ -146,5 +157,6 @@ async function endExpired(store: Store, state: string): Promise<Change | null> {
   const [key = "", attempt = ""] = state.split("/")
   const keyId = fromHex(key)
   const run = await readRun(store, keyId)
+  if (run !== null) wipeStage(run.value.stage)
   return run === null || String(run.value.attempt) !== attempt ? null : endRun(keyId, run.version)
 }

@@ -1,7 +1,15 @@
 import { type CallAnswer, identityKeys, LockKeeperError } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
-import { type AccountRow, PENDING_REGISTRATION_MS, putAccount, readAccount } from "../accounts.ts"
+import {
+  type AccountRow,
+  PENDING_REGISTRATION_MS,
+  putAccount,
+  readAccount,
+  wipeAccount,
+  wipeDealing,
+} from "../accounts.ts"
+import type { Versioned } from "../ports/store.ts"
 import { commitChanges } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
 import { sessionEvent } from "../request/events.ts"
@@ -41,12 +49,27 @@ function nameTaken(): LockKeeperError {
 
 /** Stores a sound dealing as pending and answers this server's confirmation of the registration. */
 export async function dealRegistration(context: CallContext, dealing: Bytes): Promise<CallAnswer> {
-  const { self, deps } = context
+  const { deps } = context
   const name = registeringName(context)
   const accountId = opaque.accountIdOf(name)
   const dealt = decodeAs("dealing", opaque.accountDealingCodec, dealing)
   dealing.fill(0)
   const existing = await readAccount(deps.store, accountId)
+  try {
+    return await keepDealing(context, name, dealt, existing)
+  } finally {
+    wipeDealing(dealt)
+    if (existing !== null) wipeAccount(existing.value)
+  }
+}
+
+async function keepDealing(
+  { self, deps }: CallContext,
+  name: string,
+  dealt: opaque.AccountDealing,
+  existing: Versioned<AccountRow> | null,
+): Promise<CallAnswer> {
+  const accountId = opaque.accountIdOf(name)
   if (existing !== null && existing.value.active !== null) throw nameTaken()
   const accepted = opaque.acceptDealing(dealingExpectation(self, accountId, null), dealt)
   // Not logged: a stranger could write as much as they like, and nothing was given away.
@@ -97,11 +120,15 @@ export async function activateRegistration(
     })
   }
   const activated = opaque.activate(record, confirmations, identityKeys(self.roster))
-  if (!activated.ok) throw abortError(activated.abort, activated.abort.field || "confirmations")
+  if (!activated.ok) {
+    wipeAccount(row.value)
+    throw abortError(activated.abort, activated.abort.field || "confirmations")
+  }
   const event = sessionEvent("account.activate", accountId)
   const changes =
     row.value.active === null
       ? [putAccount({ ...row.value, active: activated.value, pending: null }, row.version)]
       : []
+  wipeAccount(row.value)
   return { kind: "register-activate", log: await commitChanges(deps, changes, event) }
 }

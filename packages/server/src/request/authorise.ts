@@ -9,7 +9,13 @@ import {
   verifyRequest,
 } from "@lockkeeper/api"
 import { type Bytes, equalBytes } from "@lockkeeper/encoding"
-import { type ActiveAccount, accountKey, heldRecord, readActiveAccount } from "../accounts.ts"
+import {
+  type ActiveAccount,
+  accountKey,
+  heldRecord,
+  readActiveAccount,
+  wipeAccount,
+} from "../accounts.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { Versioned } from "../ports/store.ts"
 import type { ServerSelf } from "../self.ts"
@@ -50,19 +56,33 @@ export async function authorise(
       { field: "request.accountId", remedy: "Send it in that account's own session." },
     )
   }
-  if (heldRecord(account.value, stage.opaqueVersion) === null) {
+  try {
+    checkPrincipal(account.value, stage.opaqueVersion, signed)
+  } catch (error) {
+    wipeAccount(account.value)
+    throw error
+  }
+  return { request, digest: requestDigest(signed), account }
+}
+
+/** @throws LockKeeperError when the session's password or the account's key does not allow it. */
+function checkPrincipal(
+  account: ActiveAccount,
+  opaqueVersion: number,
+  signed: SignedRequest,
+): void {
+  if (heldRecord(account, opaqueVersion) === null) {
     throw new LockKeeperError("session-ended", "The password was changed since this login.", {
       remedy: "Log in with the new password.",
     })
   }
-  if (!verifyRequest(signed, accountKey(account.value))) {
+  if (!verifyRequest(signed, accountKey(account))) {
     throw new LockKeeperError(
       "unauthenticated",
       "The request is not signed by the account's key.",
       { field: "signature", remedy: "Sign the request's bytes as they are sent." },
     )
   }
-  return { request, digest: requestDigest(signed), account }
 }
 
 function checkAddress(self: ServerSelf, request: Request): void {

@@ -1,4 +1,5 @@
 import {
+  type AcceptedHello,
   acceptHello,
   answerHello,
   CHANNEL_VERSION,
@@ -9,6 +10,7 @@ import {
   type OpenPayload,
   openAnswer,
   openPayload,
+  wipeChannel,
 } from "@lockkeeper/api"
 import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
 import type { Guesses } from "../guesses.ts"
@@ -78,19 +80,37 @@ export async function openSession(
   seen: SeenHellos,
   hello: Bytes,
 ): Promise<Bytes> {
-  const { self, deps } = context
+  const { self } = context
   if (hello.length > MAX_HELLO) {
     throw new LockKeeperError("too-large", `A hello takes up to ${MAX_HELLO} bytes.`, {
       field: "hello",
     })
   }
   const accepted = decodeField("hello", () => acceptHello(self.channelSecret, hello))
-  if (accepted === null || accepted.server !== self.identifier) {
-    throw new LockKeeperError("wrong-server", "The hello was not made for this server's key.", {
-      field: "hello",
-      remedy: "Check that the roster's URL leads to the server it names.",
-    })
+  if (accepted === null) throw wrongServer()
+  try {
+    return await answerAccepted(context, sessions, seen, accepted)
+  } finally {
+    accepted.shared.wipe()
+    accepted.payload.fill(0)
   }
+}
+
+function wrongServer(): LockKeeperError {
+  return new LockKeeperError("wrong-server", "The hello was not made for this server's key.", {
+    field: "hello",
+    remedy: "Check that the roster's URL leads to the server it names.",
+  })
+}
+
+async function answerAccepted(
+  context: OpeningContext,
+  sessions: Sessions,
+  seen: SeenHellos,
+  accepted: AcceptedHello,
+): Promise<Bytes> {
+  const { self, deps } = context
+  if (accepted.server !== self.identifier) throw wrongServer()
   if (accepted.version !== CHANNEL_VERSION) {
     throw new LockKeeperError("invalid-request", "This channel version is not spoken here.", {
       field: "hello.version",
@@ -124,10 +144,10 @@ export async function openSession(
     })
   }
   const { channel, seal } = answered
-  if (opening.answer.kind !== "refused") {
-    sessions.open(channel, opening.stage, now, opening.expiresAt)
-  }
-  return seal(encode(openAnswer, opening.answer))
+  const sealed = seal(encode(openAnswer, opening.answer))
+  if (opening.answer.kind === "refused") wipeChannel(channel)
+  else sessions.open(channel, opening.stage, now, opening.expiresAt)
+  return sealed
 }
 
 function openFor(
