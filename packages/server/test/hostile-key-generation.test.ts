@@ -1,9 +1,18 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type CallAnswer, decodeRequest } from "@lockkeeper/api"
+import {
+  type CallAnswer,
+  decodeRequest,
+  type Event,
+  eventCodec,
+  protocolStepInput,
+} from "@lockkeeper/api"
+import { decode, encode } from "@lockkeeper/encoding"
 import { createKey, signWith } from "./flows.ts"
 import { startCluster } from "./memory-cluster.ts"
 import { TestOwner, type TestSession } from "./owner.ts"
+
+const NO_MESSAGES = { messages: [] }
 
 type ActPayload = Extract<Parameters<TestSession["call"]>[0], { kind: "act" }>
 
@@ -43,5 +52,37 @@ for (const stolen of [2, 3, 4, 5]) {
     assert.equal(answer.error.code, "out-of-order")
     const message = Uint8Array.of(1)
     await signWith(alice, sessions.slice(0, 2), certificate, message)
+  })
+}
+
+for (const broken of [2, 3, 4, 5]) {
+  test(`step ${broken} of a key generation that aborts says so, is logged once and ends the run`, async () => {
+    const alice = new TestOwner(await startCluster())
+    await alice.register("hers")
+    const sessions = await alice.login("hers", alice.servers)
+    const [first] = sessions as [TestSession]
+    const { store } = first.to
+    const answers: CallAnswer[] = []
+    const entries: Event[] = []
+    const call: TestSession["call"] = async (payload) => {
+      if (payload.kind !== "act" || payload.step !== Math.min(broken, 4)) return first.call(payload)
+      const from = ((await store.logPosition())?.index ?? -1) + 1
+      const spoilt = { ...payload, step: broken, input: encode(protocolStepInput, NO_MESSAGES) }
+      answers.push(await first.call(spoilt), await first.call(spoilt))
+      for (const { event } of await store.entries(from, 9)) entries.push(decode(eventCodec, event))
+      return answers[0] as CallAnswer
+    }
+    const spoiling = Object.assign(Object.create(first) as TestSession, { call })
+    await assert.rejects(createKey(alice, [spoiling, ...sessions.slice(1)], "ed25519"))
+    const codes = answers.map((a) => (a.kind === "refused" ? a.error.code : a.kind))
+    assert.deepEqual(codes, ["aborted", "out-of-order"])
+    assert.deepEqual(
+      entries.map(({ operation, step, outcome }) => [operation, step, outcome]),
+      [
+        ["keys.create", broken, "aborted"],
+        ["keys.create", broken, "refused"],
+      ],
+    )
+    assert.deepEqual(await store.scan("protocol-sessions", "live-", "", 9), [])
   })
 }
