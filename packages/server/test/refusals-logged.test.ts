@@ -77,9 +77,10 @@ test("a refused password change gets one log entry with the protocol's reason", 
   const of = (server: number) =>
     encode(opaque.accountDealingCodec, dealings.get(server) as opaque.AccountDealing)
   const aborted = { operation: "account.change-password", outcome: "aborted" } as const
+  const nobody = encode(opaque.confirmationsCodec, new Map())
+  await refusedOnce(session, act(2, nobody), { reason: "not-found", outcome: "refused", step: 2 })
   await refusedOnce(session, act(1, of(2)), { ...aborted, step: 1 })
   assert.equal((await session.call(act(1, of(1)))).kind, "act")
-  const nobody = encode(opaque.confirmationsCodec, new Map())
   await refusedOnce(session, act(2, nobody), { ...aborted, step: 2 })
   await refusedOnce(session, act(3, EMPTY), { reason: "conflict", outcome: "refused", step: 3 })
 })
