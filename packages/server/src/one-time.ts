@@ -74,6 +74,20 @@ export class OneTimeLedger {
     return true
   }
 
+  /** Strikes off the owner's oldest entries until there is room for `wanted`; says which they were. */
+  makeRoom(kind: OneTimeKind, owner: string, wanted: number): readonly string[] {
+    const missing = wanted - this.room(kind, owner)
+    const oldest: string[] = []
+    if (missing <= 0) return oldest
+    for (const [id, entry] of this.#outstanding) {
+      if (entry.kind !== kind || entry.owner !== owner) continue
+      oldest.push(id)
+      if (oldest.length === missing) break
+    }
+    for (const id of oldest) this.spend(id)
+    return oldest
+  }
+
   /** Strikes off up to `limit` entries issued before `issuedBefore`, and says which they were. */
   expire(issuedBefore: number, limit: number): readonly { kind: OneTimeKind; id: string }[] {
     const expired: { kind: OneTimeKind; id: string }[] = []

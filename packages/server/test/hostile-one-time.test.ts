@@ -102,7 +102,7 @@ test("a step that lost the race to its own copy issues nothing", async () => {
 test("a copy that lost the race for a nonce takes no place among those handed out", async () => {
   const rows = new RacingRows()
   const cluster = startCluster({ rows: (id) => (id === 1 ? rows : new MemoryRowStore()) })
-  const { owner, sessions, first } = await ready("alice", cluster)
+  const { owner, sessions, first, server } = await ready("alice", cluster)
   const { keyId } = (await createKey(owner, sessions, "ed25519")).public
   for (let i = 0; i < 3; i++)
     assert.equal(typeof (await act(first, prepare(owner, keyId))), "object")
@@ -111,9 +111,10 @@ test("a copy that lost the race for a nonce takes no place among those handed ou
     await act(first, last)
   }
   assert.equal(typeof (await act(first, last)), "object")
-  const rest = await act(first, prepare(owner, keyId))
-  assert.ok(typeof rest === "object" && rest.kind === "act")
-  assert.equal(decode(commitmentList, rest.output).length, 8)
+  assert.equal(await rowsIn(server, "nonces"), 56)
+  // Eight places are left: nothing has to make room.
+  assert.equal(typeof (await act(first, prepare(owner, keyId, 8))), "object")
+  assert.equal(await rowsIn(server, "nonces"), 64)
 })
 
 test("a stranger's key named like an account takes none of that account's places", async () => {
@@ -133,12 +134,26 @@ test("a stranger's key named like an account takes none of that account's places
 async function fill(owner: TestOwner, session: TestSession, keyId: Bytes): Promise<void> {
   for (let i = 0; i < 4; i++)
     assert.equal(typeof (await act(session, prepare(owner, keyId))), "object")
-  assert.equal(await act(session, prepare(owner, keyId, 1)), "rate-limited" satisfies ErrorCode)
 }
 
 async function rowsIn(server: TestServer, table: "nonces" | "answers"): Promise<number> {
   return (await server.store.scan(table, "", "", 256)).length
 }
+
+test("the oldest unused commitments make room for new ones, and are gone", async () => {
+  const { owner, sessions, first, server } = await ready()
+  const certificate: KeyCertificate = await createKey(owner, sessions, "ed25519")
+  const { keyId } = certificate.public
+  await fill(owner, first, keyId)
+  const before = await server.store.scan("nonces", "", "", 256)
+  const more = await act(first, prepare(owner, keyId, 2))
+  assert.ok(typeof more === "object" && more.kind === "act")
+  assert.equal(decode(commitmentList, more.output).length, 2)
+  const after = new Set((await server.store.scan("nonces", "", "", 256)).map(({ id }) => id))
+  assert.equal(after.size, 64)
+  assert.equal(before.filter(({ id }) => !after.has(id)).length, 2)
+  assert.equal((await signWith(owner, sessions.slice(0, 2), certificate, utf8("m"))).length, 64)
+})
 
 test("commitments that nobody uses expire, with their nonces, and lock no key", async () => {
   const { owner, sessions, first, server } = await ready()

@@ -1,4 +1,4 @@
-import { LockKeeperError, MAX_PREPARED } from "@lockkeeper/api"
+import { MAX_PREPARED } from "@lockkeeper/api"
 import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
 import { frost, type KeyPackage, messageCodec } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
@@ -20,13 +20,19 @@ export function nonceId(keyId: Bytes, commitmentId: Bytes): string {
   return `${toHex(keyId)}-${toHex(commitmentId)}`
 }
 
-/** Makes `count` commitments of FROST round one for future signatures with this key. */
+/**
+ * Makes `count` commitments of FROST round one for future signatures with this key. Where too many
+ * are handed out and unused, the oldest make room: sessions that ended took theirs along.
+ */
 export function freshCommitments(step: Step, key: KeyPackage, count: number): FreshCommitments {
   const { self, deps, oneTime } = step
   const owner = toHex(key.public.keyId)
-  const room = oneTime.reserve("nonces", owner, Math.min(count, MAX_PREPARED))
+  const wanted = Math.min(count, MAX_PREPARED)
+  const burnt = oneTime.makeRoom("nonces", owner, wanted)
+  const room = oneTime.reserve("nonces", owner, wanted)
   const messages: Bytes[] = []
-  const changes: Change[] = []
+  // Nonces are written once, so their version is the first.
+  const changes: Change[] = burnt.map((id) => ({ kind: "take", table: "nonces", id, version: 1 }))
   const ids: string[] = []
   for (let i = 0; i < room.count; i++) {
     const { state, message } = frost.commit({
@@ -52,14 +58,4 @@ export function freshCommitments(step: Step, key: KeyPackage, count: number): Fr
     },
     release: room.release,
   }
-}
-
-/** Refuses when the key's commitments are all handed out. */
-export function checkRoom(step: Step, keyId: Bytes): void {
-  if (step.oneTime.room("nonces", toHex(keyId)) > 0) return
-  throw new LockKeeperError(
-    "rate-limited",
-    "Too many commitments of this key are handed out and unused.",
-    { field: "keyId", remedy: "Use them, or wait until they expire." },
-  )
 }

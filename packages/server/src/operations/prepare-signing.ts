@@ -3,7 +3,7 @@ import { encode } from "@lockkeeper/encoding"
 import { checkUsable, readKey } from "../keys.ts"
 import type { OperationStep } from "../request/act.ts"
 import { decodeAs } from "../request/decode.ts"
-import { checkRoom, freshCommitments } from "./commitments.ts"
+import { freshCommitments } from "./commitments.ts"
 import { onlyStep } from "./steps.ts"
 
 /** FROST round one for up to 16 future signatures, so that each takes one round trip. */
@@ -18,8 +18,13 @@ export const prepareSigning: OperationStep = async (step) => {
   const { value: row } = await readKey(step.deps.store, step.request.accountId, keyId)
   using _share = row.keyPackage.signingShare
   checkUsable(row)
-  checkRoom(step, keyId)
   const fresh = freshCommitments(step, row.keyPackage, count)
+  if (fresh.messages.length === 0) {
+    throw new LockKeeperError("rate-limited", "Too many requests prepare this key at once.", {
+      field: "keyId",
+      remedy: "Send them one after the other.",
+    })
+  }
   return {
     output: encode(commitmentList, fresh.messages),
     changes: fresh.changes,
