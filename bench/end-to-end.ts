@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { argon2Sync } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { type Cluster, startCluster } from "@lockkeeper/cli"
@@ -151,6 +152,30 @@ async function benchLogin(cluster: Cluster, report: Report): Promise<void> {
   keeper.close()
 }
 
+async function benchRestart({ servers }: Cluster, report: Report): Promise<void> {
+  const [server] = servers
+  if (server === undefined) throw new Error("a cluster without servers")
+  const started = await sample(
+    async () => {
+      await server.stop("SIGKILL")
+      await server.start(new AbortController().signal)
+    },
+    { warmup: 1, count: 9 },
+  )
+  const empty = ["-e", "0"]
+  const node = await sample(() => execFileSync(process.execPath, empty), { warmup: 1, count: 9 })
+  report({
+    name: "restart-after-kill",
+    value: quantile(started, 0.5),
+    unit: "ms",
+    baseline: { name: "an empty Node process", value: quantile(node, 0.5) },
+    target: { of: "value", is: "at most", bound: 2000 },
+    consistsOf:
+      "kill -9, a new process from source, Argon2id for the passphrase, recovery of the database, " +
+      "burning what the old process left, until it serves; p50",
+  })
+}
+
 export const bench: Bench = {
   name: "end-to-end",
   async run(report) {
@@ -165,6 +190,7 @@ export const bench: Bench = {
       await session.logout()
       keeper.close()
       await benchLogin(cluster, report)
+      await benchRestart(cluster, report)
     } finally {
       await cluster.stop()
     }
