@@ -262,7 +262,7 @@ test("a request that never ends is cut off, and connections are bounded", async 
   for (const socket of sockets) socket.destroy()
 })
 
-test("closing answers what is under way and takes nothing new", async () => {
+test("closing answers what is under way and takes nothing new", async (t) => {
   const directory = scratch()
   certify(directory)
   const tls = { certificate: "tls.crt", key: "tls.key" }
@@ -272,6 +272,7 @@ test("closing answers what is under way and takes nothing new", async () => {
     tls: readTls(directory, tls, Date.now()),
   })
   const session = connectHttp2(`https://127.0.0.1:${own.port}`, { rejectUnauthorized: false })
+  t.after(() => session.destroy())
   const path = `${SERVICE}/Open`
   const headers = { ":method": "POST", ":path": path, "content-type": "application/json" }
   let finish: () => void = () => undefined

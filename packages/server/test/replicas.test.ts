@@ -41,20 +41,29 @@ async function replica(beside: TestServer, plan: ReplicaPlan): Promise<TestServe
   const execArgv = ["-C", "lockkeeper-source"]
   const child = fork(path, { execArgv, serialization: "advanced" })
   children.push(child)
-  const waiting = new Map<number, (bytes: Bytes) => void>()
+  const waiting = new Map<number, PromiseWithResolvers<Bytes>>()
   let last = 0
-  child.send(plan)
-  await once(child, "message")
-  child.on("message", ({ id, bytes }: { id: number; bytes: Bytes | string }) => {
-    assert.ok(typeof bytes !== "string", String(bytes))
-    waiting.get(id)?.(new Uint8Array(bytes))
+  const ended = new AbortController()
+  child.once("disconnect", () => {
+    ended.abort()
+    // Nothing would ever come: whoever waits must fail, not hang.
+    for (const { reject } of waiting.values()) reject(new Error("the replica ended"))
   })
-  const ask = (call: Unnumbered<ReplicaCall>) =>
-    new Promise<Bytes>((resolve) => {
-      const id = ++last
-      waiting.set(id, resolve)
-      child.send({ id, ...call })
-    })
+  child.send(plan)
+  await once(child, "message", { signal: ended.signal })
+  child.on("message", ({ id, bytes }: { id: number; bytes: Bytes | string }) => {
+    const asked = waiting.get(id)
+    waiting.delete(id)
+    if (typeof bytes === "string") asked?.reject(new Error(bytes))
+    else asked?.resolve(new Uint8Array(bytes))
+  })
+  const ask = (call: Unnumbered<ReplicaCall>): Promise<Bytes> => {
+    const asked = Promise.withResolvers<Bytes>()
+    const id = ++last
+    waiting.set(id, asked)
+    child.send({ id, ...call })
+    return asked.promise
+  }
   const server = {
     open: (hello: Bytes) => ask({ kind: "open", hello }),
     call: (frame: { sessionId: Bytes; counter: number; sealed: Bytes }) =>

@@ -52,7 +52,9 @@ test(`kill -9, ${KILLS} times: no acknowledged commit is lost and the log verifi
     child.stdout.on("data", (chunk: Buffer) => {
       printed += chunk.toString()
     })
-    await once(child.stdout, "data")
+    const ended = new AbortController()
+    child.once("close", () => ended.abort())
+    await once(child.stdout, "data", { signal: ended.signal })
     await new Promise((resolve) => setTimeout(resolve, 50 + ((round * 37) % 200)))
     child.kill("SIGKILL")
     await once(child, "close")
@@ -69,12 +71,17 @@ test(`kill -9, ${KILLS} times: no acknowledged commit is lost and the log verifi
   }
 })
 
+/** What the child says next. @throws Error when it ends instead: nothing would ever come. */
 async function ask(child: ChildProcess): Promise<unknown> {
-  const [message] = await once(child, "message")
+  const ended = new AbortController()
+  const end = (): void => ended.abort()
+  child.once("disconnect", end)
+  const [message] = await once(child, "message", { signal: ended.signal })
+  child.off("disconnect", end)
   return message
 }
 
-test(`two processes race to take each of ${RACES} rows: exactly one wins each`, async () => {
+test(`two processes race to take each of ${RACES} rows: exactly one wins each`, async (t) => {
   const path = join(directory, "raced.sqlite")
   const store = new SqliteRowStore(path)
   for (let n = 0; n < RACES; n += 500) {
@@ -95,6 +102,9 @@ test(`two processes race to take each of ${RACES} rows: exactly one wins each`, 
       execArgv: ["-C", "lockkeeper-source"],
     }),
   )
+  t.after(() => {
+    for (const racer of racers) racer.kill("SIGKILL")
+  })
   await Promise.all(racers.map(ask))
   const answers = racers.map(ask)
   for (const racer of racers) racer.send("go")
