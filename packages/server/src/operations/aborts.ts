@@ -1,9 +1,9 @@
 import { type Event, LockKeeperError } from "@lockkeeper/api"
 import type { Abort } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
-import type { Step } from "../request/act.ts"
 import { commitChanges, type StepOutcome } from "../request/commit.ts"
 import { markLogged } from "../request/refusal.ts"
+import type { Step } from "../request/step.ts"
 
 /**
  * Ends a step whose protocol aborted: what it took stays taken, the log says why and who, and the

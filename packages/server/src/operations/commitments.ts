@@ -2,7 +2,7 @@ import { MAX_PREPARED } from "@lockkeeper/api"
 import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
 import { frost, type KeyPackage, messageCodec } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
-import type { Step } from "../request/act.ts"
+import type { Step } from "../request/step.ts"
 
 /** Commitments of one step, with the changes that store their nonces. */
 export interface FreshCommitments {

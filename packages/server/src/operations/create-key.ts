@@ -9,9 +9,9 @@ import {
   type Outcome,
 } from "@lockkeeper/protocols"
 import { putKey } from "../keys.ts"
-import type { OperationStep, Step } from "../request/act.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
+import type { OperationStep, Step } from "../request/step.ts"
 import { refuseAbort } from "./aborts.ts"
 import {
   endRun,

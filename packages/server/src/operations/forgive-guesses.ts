@@ -1,7 +1,7 @@
 import { forgiveGuessesBody } from "@lockkeeper/api"
 import { opaque } from "@lockkeeper/protocols"
-import type { OperationStep } from "../request/act.ts"
 import { decodeAs } from "../request/decode.ts"
+import type { OperationStep } from "../request/step.ts"
 import { onlyStep } from "./steps.ts"
 
 /** The owner says that failed guesses were their own: gives up to that many back. */

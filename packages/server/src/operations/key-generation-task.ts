@@ -6,8 +6,8 @@ import {
 } from "@lockkeeper/api"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { type dkg, type Message, messageCodec } from "@lockkeeper/protocols"
-import type { Step } from "../request/act.ts"
 import { decodeAs, decodeField } from "../request/decode.ts"
+import type { Step } from "../request/step.ts"
 
 /** What each step of a key generation works on. */
 export interface Task {

@@ -1,8 +1,8 @@
 import { keyListings, LockKeeperError, listKeysBody, MAX_PAGE } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
 import { scanListings } from "../keys.ts"
-import type { OperationStep } from "../request/act.ts"
 import { decodeAs } from "../request/decode.ts"
+import type { OperationStep } from "../request/step.ts"
 import { onlyStep } from "./steps.ts"
 
 /** One page of the account's keys, in id order. */

@@ -1,8 +1,8 @@
 import { commitmentList, LockKeeperError, MAX_PREPARED, prepareBody } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
 import { checkUsable, readKey } from "../keys.ts"
-import type { OperationStep } from "../request/act.ts"
 import { decodeAs } from "../request/decode.ts"
+import type { OperationStep } from "../request/step.ts"
 import { freshCommitments } from "./commitments.ts"
 import { onlyStep } from "./steps.ts"
 

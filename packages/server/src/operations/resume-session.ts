@@ -19,7 +19,7 @@ import { readDecoy } from "../decoy-account.ts"
 import { commitEvent } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
 import { sessionEvent } from "../request/events.ts"
-import type { Opening, OpeningContext } from "../request/open-session.ts"
+import type { Opening, OpeningContext } from "../request/opening.ts"
 import { LOGIN_LIFETIME_MS } from "../request/sessions.ts"
 import type { ServerSelf } from "../self.ts"
 

@@ -1,7 +1,7 @@
 import { accountListing, LockKeeperError } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
 import { activeVersion } from "../accounts.ts"
-import type { OperationStep } from "../request/act.ts"
+import type { OperationStep } from "../request/step.ts"
 import { onlyStep } from "./steps.ts"
 
 /** What this server knows of the account that asks. */

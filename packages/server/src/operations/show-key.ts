@@ -1,8 +1,8 @@
 import { keyListing, showKeyBody } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
 import { readListing } from "../keys.ts"
-import type { OperationStep } from "../request/act.ts"
 import { decodeAs } from "../request/decode.ts"
+import type { OperationStep } from "../request/step.ts"
 import { onlyStep } from "./steps.ts"
 
 /** One of the account's keys. */

@@ -1,4 +1,4 @@
-import type { CallAnswer, CallPayload, Event, Operation, Request } from "@lockkeeper/api"
+import type { CallAnswer, CallPayload, Operation, Request } from "@lockkeeper/api"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { wipeAccount } from "../accounts.ts"
 import { changePassword } from "../operations/change-password.ts"
@@ -12,20 +12,9 @@ import { sign } from "../operations/sign.ts"
 import type { Change } from "../ports/store.ts"
 import { questionOf } from "./answers.ts"
 import { type AuthorisedRequest, authorise } from "./authorise.ts"
-import { commitStep, repeatAnswer, type StepOutcome } from "./commit.ts"
-import type { CallContext } from "./handle-call.ts"
+import { commitStep, repeatAnswer } from "./commit.ts"
 import { logRefusal } from "./refusal.ts"
-
-/** What an operation's step acts on. */
-export interface Step extends AuthorisedRequest, CallContext {
-  readonly step: number
-  readonly input: Bytes
-  /** An event about this step, to be completed by what the operation found. */
-  event(details?: Partial<Event>): Event
-}
-
-/** One step of one operation. Writes nothing; throws LockKeeperError to refuse. */
-export type OperationStep = (step: Step) => Promise<StepOutcome>
+import type { CallContext, OperationStep, Step } from "./step.ts"
 
 const OPERATION_STEPS: Readonly<Record<Operation, OperationStep>> = {
   "account.show": showAccount,

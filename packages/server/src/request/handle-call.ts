@@ -10,27 +10,14 @@ import {
   sealFrame,
 } from "@lockkeeper/api"
 import { type Bytes, encode } from "@lockkeeper/encoding"
-import type { Guesses } from "../guesses.ts"
-import type { OneTimeLedger } from "../one-time.ts"
 import { finishLogin } from "../operations/login.ts"
 import { activateRegistration, dealRegistration } from "../operations/register-account.ts"
-import type { Dependencies } from "../ports/dependencies.ts"
-import type { ServerSelf } from "../self.ts"
 import { act } from "./act.ts"
 import { decodeAs } from "./decode.ts"
 import { sessionEvent } from "./events.ts"
 import { logRefusal, refusalOf } from "./refusal.ts"
-import type { Session, Sessions } from "./sessions.ts"
-
-/** What the sessions' frames are answered from. */
-export interface CallContext {
-  readonly self: ServerSelf
-  readonly deps: Dependencies
-  readonly sessions: Sessions
-  readonly session: Session
-  readonly oneTime: OneTimeLedger
-  readonly guesses: Guesses
-}
+import type { Session } from "./sessions.ts"
+import type { CallContext } from "./step.ts"
 
 /** Opens one frame, does what it asks, seals the answer under the frame's counter. */
 export async function handleCall(

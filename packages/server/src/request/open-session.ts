@@ -12,63 +12,15 @@ import {
   openPayload,
   wipeChannel,
 } from "@lockkeeper/api"
-import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
-import type { Guesses } from "../guesses.ts"
+import { type Bytes, encode } from "@lockkeeper/encoding"
 import { startLogin } from "../operations/login.ts"
 import { startRegistration } from "../operations/register-account.ts"
 import { resumeSession } from "../operations/resume-session.ts"
-import type { Dependencies } from "../ports/dependencies.ts"
-import type { ServerSelf } from "../self.ts"
 import { decodeAs, decodeField } from "./decode.ts"
+import type { Opening, OpeningContext } from "./opening.ts"
 import { refusalOf } from "./refusal.ts"
-import type { SessionStage, Sessions } from "./sessions.ts"
-
-/** What a process opens sessions with. */
-export interface OpeningContext {
-  readonly self: ServerSelf
-  readonly deps: Dependencies
-  readonly guesses: Guesses
-}
-
-/** What an opening operation decides: its answer, and the session's stage when there is to be one. */
-export interface Opening {
-  readonly answer: OpenAnswer
-  readonly stage: SessionStage
-  readonly expiresAt: number
-}
-
-/**
- * Helloes seen within the clock skew, so that a recorded one does nothing when it is repeated.
- * Bounded, and refuses new ones rather than forget a fresh one: who floods a server keeps others
- * from opening sessions for as long as it floods, but who recorded a login's hello, and repeated it,
- * would use up its owner's guesses, which lasts.
- */
-export class SeenHellos {
-  readonly #seen = new Map<string, number>()
-  readonly #most: number
-
-  constructor(most = 100_000) {
-    this.#most = most
-  }
-
-  /** @throws LockKeeperError `replayed` when seen before; `rate-limited` when there is no room. */
-  check(digest: Bytes, now: number): void {
-    const key = toHex(digest)
-    if (this.#seen.has(key)) {
-      throw new LockKeeperError("replayed", "This hello was received before.", { field: "hello" })
-    }
-    for (const [old, at] of this.#seen) {
-      if (now - at <= 2 * MAX_CLOCK_SKEW_MS) break
-      this.#seen.delete(old)
-    }
-    if (this.#seen.size >= this.#most) {
-      throw new LockKeeperError("rate-limited", "The server is asked for too many sessions.", {
-        remedy: "Try again in some minutes, or use other servers.",
-      })
-    }
-    this.#seen.set(key, now)
-  }
-}
+import type { SeenHellos } from "./seen-hellos.ts"
+import type { Sessions } from "./sessions.ts"
 
 /**
  * Opens a session: decrypts the hello, runs its operation, answers. Refusals that concern the

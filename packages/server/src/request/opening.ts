@@ -1,0 +1,19 @@
+import type { OpenAnswer } from "@lockkeeper/api"
+import type { Guesses } from "../guesses.ts"
+import type { Dependencies } from "../ports/dependencies.ts"
+import type { ServerSelf } from "../self.ts"
+import type { SessionStage } from "./sessions.ts"
+
+/** What a process opens sessions with. */
+export interface OpeningContext {
+  readonly self: ServerSelf
+  readonly deps: Dependencies
+  readonly guesses: Guesses
+}
+
+/** What an opening operation decides: its answer, and the session's stage when there is to be one. */
+export interface Opening {
+  readonly answer: OpenAnswer
+  readonly stage: SessionStage
+  readonly expiresAt: number
+}
