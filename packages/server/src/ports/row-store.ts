@@ -1,5 +1,5 @@
 import type { Bytes } from "@lockkeeper/encoding"
-import type { LogPosition, Table, Versioned } from "./store.ts"
+import type { Guarded, LogPosition, Table, Versioned } from "./store.ts"
 
 /** A log entry as a database may see it. */
 export interface SealedEntry {
@@ -8,23 +8,7 @@ export interface SealedEntry {
   readonly body: Bytes
 }
 
-export type RowGuard =
-  | { readonly kind: "take"; readonly table: Table; readonly id: string; readonly version: number }
-  | {
-      readonly kind: "put"
-      readonly table: Table
-      readonly id: string
-      readonly ifVersion: number | "absent"
-      readonly value: Bytes
-    }
-  | {
-      readonly kind: "expect"
-      readonly table: Table
-      readonly id: string
-      readonly version: number | "absent"
-    }
-
-export type RowChange = RowGuard | { readonly kind: "append"; readonly entry: SealedEntry }
+export type RowChange = Guarded | { readonly kind: "append"; readonly entry: SealedEntry }
 
 export type Row = Versioned<Bytes> & { readonly id: string }
 
@@ -113,7 +97,7 @@ export function checkLimit(limit: number): void {
 }
 
 /** The version that a guarded change demands of its row. */
-export function demandedVersion(change: RowGuard): number | "absent" {
+export function demandedVersion(change: Guarded): number | "absent" {
   return change.kind === "put" ? change.ifVersion : change.version
 }
 

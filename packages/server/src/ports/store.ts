@@ -36,7 +36,7 @@ export interface LogPosition {
 }
 
 /** `take` removes a record at exactly this version: of two callers, one succeeds. */
-export type Change =
+export type Guarded =
   | { readonly kind: "take"; readonly table: Table; readonly id: string; readonly version: number }
   | {
       readonly kind: "put"
@@ -52,7 +52,8 @@ export type Change =
       readonly id: string
       readonly version: number | "absent"
     }
-  | { readonly kind: "append"; readonly entry: LogEntry }
+
+export type Change = Guarded | { readonly kind: "append"; readonly entry: LogEntry }
 
 /** Port for everything a server keeps. Adapters: sqlite, memory; one conformance suite. */
 export interface Store {
