@@ -16,10 +16,8 @@ import {
   u32,
   utf8,
 } from "@lockkeeper/encoding"
+import { childPath, MAX_MESSAGE, type SignContent, signContent } from "./content.ts"
 import { MAX_MEMBERS } from "./roster.ts"
-
-/** Longest message one signature may cover, bytes. */
-export const MAX_MESSAGE = 16_384
 
 /** Most commitments one `sign.prepare` hands out. */
 export const MAX_PREPARED = 16
@@ -30,7 +28,7 @@ export const MAX_ATTEMPTS = 16
 /** Longest account name, bytes of UTF-8. */
 export const MAX_NAME = 256
 
-export const KEY_TYPES = ["ed25519", "bip340"] as const
+export const KEY_TYPES = ["ed25519", "bip340", "ecdsa-secp256k1"] as const
 export type KeyType = (typeof KEY_TYPES)[number]
 
 export const CUSTODIES = ["custodial"] as const
@@ -140,10 +138,12 @@ export const prepareBody: Codec<PrepareBody> = struct<PrepareBody>({
 /** Signed commitment messages, one for each future signature. */
 export const commitmentList: Codec<readonly Bytes[]> = list(bytes(1024), MAX_PREPARED)
 
+/** Body of `sign`, for `ed25519` and `bip340` keys. */
 export interface SignBody {
   readonly keyId: Bytes
-  /** What is signed, whole: for ed25519 the message, for bip340 the 32-byte sighash. */
-  readonly message: Bytes
+  /** The child that signs; empty for the key itself. */
+  readonly path: readonly number[]
+  readonly content: SignContent
   /** For bip340: null signs for the key itself; empty, for the BIP341 output key without scripts;
    * 32 bytes, for the output key committing to that Merkle root. Null for ed25519. */
   readonly merkleRoot: Bytes | null
@@ -151,7 +151,8 @@ export interface SignBody {
 
 export const signBody: Codec<SignBody> = struct<SignBody>({
   keyId: fixedBytes(32),
-  message: bytes(MAX_MESSAGE),
+  path: childPath,
+  content: signContent,
   merkleRoot: nullable(bytes(32)),
 })
 

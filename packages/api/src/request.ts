@@ -39,6 +39,13 @@ export const OPERATIONS = [
   "sign.prepare",
   "sign",
   "account.forgive-guesses",
+  "keys.derive",
+  "pairs.show",
+  "pairs.setup",
+  "presign",
+  "pool.status",
+  "ecdsa.prepare",
+  "ecdsa.sign",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]

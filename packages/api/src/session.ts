@@ -15,6 +15,7 @@ import {
 import type { opaque } from "@lockkeeper/protocols"
 import { type ErrorBody, errorBody } from "./errors.ts"
 import { MAX_NAME, type SignedStatement, signedStatement } from "./operations.ts"
+import { MAX_STEP } from "./presigning.ts"
 import { type SignedRequest, signedRequestCodec } from "./request.ts"
 import { MAX_MEMBERS } from "./roster.ts"
 
@@ -105,7 +106,7 @@ export const callPayload: Codec<CallPayload> = union<CallPayload>({
   "register-deal": struct({ dealing: bytes(16_384) }),
   "register-activate": struct({ confirmations: bytes(8192) }),
   "login-finish": struct({ ke3: bytes(256) }),
-  act: struct({ request: signedRequestCodec, step: u16, input: bytes(200_000) }),
+  act: struct({ request: signedRequestCodec, step: u16, input: bytes(MAX_STEP) }),
   close: struct({}),
 })
 
@@ -154,7 +155,7 @@ export const callAnswer: Codec<CallAnswer> = union<CallAnswer>({
     expiresAt: safeInteger,
     log: logPosition,
   }),
-  act: struct({ output: bytes(200_000), log: logPosition }),
+  act: struct({ output: bytes(MAX_STEP), log: logPosition }),
   close: struct({}),
 })
 

@@ -124,8 +124,18 @@ const SAMPLES: readonly Sample<unknown>[] = [
   sample(
     "signBody",
     signBody,
-    { keyId: id, message: b("message", 40), merkleRoot: null },
-    { keyId: id, message: b("sighash", 32), merkleRoot: new Uint8Array(0) },
+    {
+      keyId: id,
+      path: [],
+      content: { kind: "message", message: b("message", 40) },
+      merkleRoot: null,
+    },
+    {
+      keyId: id,
+      path: [0, 5],
+      content: { kind: "message", message: b("sighash", 32) },
+      merkleRoot: new Uint8Array(0),
+    },
   ),
   sample("signStepInput", signStepInput, { signingPackage: b("package", 400), prepare: 1 }),
   sample("signStepOutput", signStepOutput, { share: b("share", 200), commitments: [b("c", 200)] }),

@@ -60,7 +60,12 @@ class SignRun {
     this.#order = order
     const { keyId, holders, minSigners } = order.key
     const { message, merkleRoot } = order
-    const body = encode(signBody, { keyId, message, merkleRoot })
+    const body = encode(signBody, {
+      keyId,
+      path: [],
+      content: { kind: "message", message },
+      merkleRoot,
+    })
     this.#request = principal.request("sign", holders, body)
     this.#digest = requestDigest(this.#request)
     this.#state = frost.roastStart(minSigners, principal.servers.inOrder(holders, minSigners))

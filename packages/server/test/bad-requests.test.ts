@@ -68,7 +68,12 @@ function soundBody(operation: Operation): Bytes {
     case "sign.prepare":
       return encode(prepareBody, { keyId, count: 1 })
     case "sign":
-      return encode(signBody, { keyId, message: EMPTY, merkleRoot: null })
+      return encode(signBody, {
+        keyId,
+        path: [],
+        content: { kind: "message", message: EMPTY },
+        merkleRoot: null,
+      })
   }
 }
 

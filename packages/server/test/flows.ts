@@ -98,7 +98,16 @@ export async function signWith(
     }),
   )
   const request = owner.sign(
-    owner.request("sign", encode(signBody, { keyId, message, merkleRoot: null }), { servers }),
+    owner.request(
+      "sign",
+      encode(signBody, {
+        keyId,
+        path: [],
+        content: { kind: "message", message },
+        merkleRoot: null,
+      }),
+      { servers },
+    ),
   )
   const verifyKeys = new Map(owner.cluster.roster.members.map((m) => [m.identifier, m.identityKey]))
   const context = { public: certificate.public, verifyKeys, rosterEpoch }

@@ -102,7 +102,12 @@ async function signing(message: Bytes): Promise<{ request: SignedRequest; input:
     assert.ok(one.ok)
     return one.value
   })
-  const body = encode(signBody, { keyId, message, merkleRoot: null })
+  const body = encode(signBody, {
+    keyId,
+    path: [],
+    content: { kind: "message", message },
+    merkleRoot: null,
+  })
   const request = owner.sign(owner.request("sign", body, { servers: [1, 2] }))
   const prepared = frost.preparePackage(
     {

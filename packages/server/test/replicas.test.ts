@@ -109,7 +109,12 @@ async function commitments({ owner, certificate }: Race, session: TestSession, c
 /** A request to sign a message with these commitments. */
 function signing({ owner, certificate }: Race, message: Bytes, given: readonly Message[]) {
   const { keyId, keyEpoch, rosterEpoch } = certificate.public
-  const body = encode(signBody, { keyId, message, merkleRoot: null })
+  const body = encode(signBody, {
+    keyId,
+    path: [],
+    content: { kind: "message", message },
+    merkleRoot: null,
+  })
   const request = owner.sign(owner.request("sign", body))
   const signingPackage = encode(frost.signingPackageCodec, {
     ...{ keyId, keyEpoch, rosterEpoch, attempt: 1, message, tweak: frost.NO_TWEAK },

@@ -47,7 +47,12 @@ async function sign(given: Prepared, changes: Partial<Asked>): Promise<string | 
   const { owner, session, certificate, commitments } = given
   const { attempt, signers, merkleRoot, prepare } = { ...sound, ...changes }
   const { keyId, rosterEpoch } = certificate.public
-  const body = encode(signBody, { keyId, message: MESSAGE, merkleRoot })
+  const body = encode(signBody, {
+    keyId,
+    path: [],
+    content: { kind: "message", message: MESSAGE },
+    merkleRoot,
+  })
   const request = owner.sign(owner.request("sign", body))
   const digest = requestDigest(request)
   const asked = { rosterEpoch, requestDigest: digest, attempt, message: MESSAGE }

@@ -12,7 +12,7 @@ import {
 import { pad, unpad } from "./padding.ts"
 
 /** Longest sealed frame, bytes. */
-export const MAX_FRAME = 262_144
+export const MAX_FRAME = 1_179_648
 
 /** Most frames in one session and direction. */
 export const MAX_COUNTER = 2 ** 32

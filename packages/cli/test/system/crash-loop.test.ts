@@ -38,7 +38,12 @@ function anotherPackage(
   commitments: readonly Message[],
 ) {
   const message = utf8("another message for the same nonces")
-  const body = encode(signBody, { keyId: old.keyId, message, merkleRoot: null })
+  const body = encode(signBody, {
+    keyId: old.keyId,
+    path: [],
+    content: { kind: "message", message },
+    merkleRoot: null,
+  })
   const request = principal.request("sign", [1, 2, 3], body)
   const changed = { requestDigest: requestDigest(request), attempt: 1, message, commitments }
   const signingPackage = encode(frost.signingPackageCodec, { ...old, ...changed })

@@ -38,7 +38,7 @@ const seedsRow = struct<Record<"identity" | "channel" | "opaque" | "enumeration"
 
 const answerRow = struct<{ input: Bytes; output: Bytes }>({
   input: fixedBytes(32),
-  output: bytes(200_000),
+  output: bytes(1_000_000),
 })
 
 /** Everything that a server's directory and its passphrase give away. */

@@ -50,7 +50,7 @@ export const sign: OperationStep = async (step) => {
     state: nonces.value,
     key,
     package: signingPackage,
-    approved: { requestDigest: step.digest, message: body.message, tweak },
+    approved: { requestDigest: step.digest, message: messageOf(body), tweak },
     verifyKeys: identityKeys(step.self.roster),
     rosterEpoch: step.self.roster.rosterEpoch,
     identity: step.self.identity,
@@ -114,6 +114,13 @@ function checkPlacement(roster: Roster, signingPackage: frost.SigningPackage): v
       remedy: "Choose signers as the roster's placement rules say.",
     },
   )
+}
+
+function messageOf({ content }: SignBody): Bytes {
+  if (content.kind === "message") return content.message
+  throw new LockKeeperError("invalid-request", "This key signs messages.", {
+    field: "body.content",
+  })
 }
 
 function tweakOf({ merkleRoot }: SignBody): frost.Tweak {

@@ -1,4 +1,4 @@
-import { LockKeeperError, type Request } from "@lockkeeper/api"
+import { LockKeeperError, MAX_STEP, type Request } from "@lockkeeper/api"
 import { hashValue } from "@lockkeeper/crypto"
 import {
   type Bytes,
@@ -12,14 +12,12 @@ import {
 } from "@lockkeeper/encoding"
 import type { Change, Store } from "../ports/store.ts"
 
-const MAX_INPUT = 200_000
-
 /** Most rows that one round of housekeeping drops at a time. */
 const BATCH = 256
 
 const answerRow = struct<{ input: Bytes; output: Bytes }>({
   input: fixedBytes(32),
-  output: bytes(200_000),
+  output: bytes(MAX_STEP),
 })
 
 /** One step of one request with one input: what a repeat must agree with to be a repeat. */
@@ -37,7 +35,7 @@ export interface Question {
 export function questionOf(request: Request, digest: Bytes, step: number, input: Bytes): Question {
   const expiry = request.expiresAt.toString(16).padStart(14, "0")
   const id = `${expiry}-${toHex(digest)}-${step}`
-  return { id, input: hashValue("step-input", bytes(MAX_INPUT), input) }
+  return { id, input: hashValue("step-input", bytes(MAX_STEP), input) }
 }
 
 /** @throws LockKeeperError `replayed` when the step was answered for another input. */
