@@ -1,3 +1,22 @@
+export {
+  type ChildKey,
+  chainCodeOf,
+  deriveChild,
+  extendedPublicKeyBytes,
+} from "./child-keys.ts"
+export {
+  assertChildPath,
+  type ChildPath,
+  type ChildPathProblem,
+  childPathCodec,
+  childPathProblem,
+  equalPaths,
+  formatChildPath,
+  MAX_PATH_DEPTH,
+  NO_PATH,
+  type ParsedChildPath,
+  parseChildPath,
+} from "./child-path.ts"
 export * as dkg from "./dkg/index.ts"
 export { type EquivocationEvidence, equivocationOf } from "./evidence/equivocation.ts"
 export {
