@@ -1,0 +1,142 @@
+/**
+ * Deletes every check of a room, one at a time, and says which test noticed.
+ *
+ *   npm run delete-checks                      the rooms below, and writes docs/deleted-checks.md
+ *   npm run delete-checks -- ot/rvole          only files whose path contains one of the words
+ *
+ * A check that no test misses is a failure, unless `unnoticed` says why nothing can notice it.
+ */
+import { spawn } from "node:child_process"
+import { globSync, readFileSync, writeFileSync } from "node:fs"
+import { cpus } from "node:os"
+import { pathToFileURL } from "node:url"
+import { type Deletion, findChecks } from "./delete-checks/find.ts"
+import { unnoticed } from "./delete-checks/unnoticed.ts"
+
+/** Rooms whose checks are deleted, and the tests that must notice. */
+const rooms = [
+  {
+    sources: "packages/protocols/src/dkls/**/*.ts",
+    tests: "packages/protocols/test/dkls/**/*.test.ts",
+  },
+] as const
+
+const page = "docs/deleted-checks.md"
+
+/** A test that runs longer than this hangs, which is a way to notice, milliseconds. */
+const patienceMs = 180_000
+
+interface Job extends Deletion {
+  readonly path: string
+  /** In the order in which they are tried; shared, so that the last one to notice goes first. */
+  readonly tests: string[]
+}
+
+interface Result extends Job {
+  readonly noticedBy: string | null
+}
+
+const root = new URL("..", import.meta.url)
+const words = process.argv.slice(2)
+
+const jobs: Job[] = rooms.flatMap(({ sources, tests }) => {
+  const found = globSync(tests, { cwd: root }).sort()
+  return globSync(sources, { cwd: root })
+    .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
+    .sort()
+    .flatMap((path) =>
+      findChecks(readFileSync(new URL(path, root))).map((check) => ({
+        ...check,
+        path,
+        tests: found,
+      })),
+    )
+})
+
+const results: Result[] = []
+let next = 0
+async function work(): Promise<void> {
+  for (let job = jobs[next++]; job !== undefined; job = jobs[next++]) {
+    const noticedBy = await firstToNotice(job)
+    results.push({ ...job, noticedBy })
+    const mark = noticedBy ?? `NOT NOTICED${reasonOf(job) === null ? "" : " (explained)"}`
+    console.log(`${results.length}/${jobs.length} ${job.path}:${job.line} ${mark}`)
+  }
+}
+await Promise.all(Array.from({ length: Math.max(1, cpus().length) }, work))
+
+const missed = results.filter((result) => result.noticedBy === null)
+const unexplained = missed.filter((result) => reasonOf(result) === null)
+if (words.length === 0) writeFileSync(new URL(page, root), pageOf(results))
+for (const { path, line, condition } of unexplained) {
+  console.log(`nothing notices: ${path}:${line} ${condition}`)
+}
+console.log(
+  `checks deleted: ${results.length}, noticed: ${results.length - missed.length}, ` +
+    `explained: ${missed.length - unexplained.length}, unnoticed: ${unexplained.length}`,
+)
+process.exitCode = unexplained.length === 0 && results.length > 0 ? 0 : 1
+
+async function firstToNotice(job: Job): Promise<string | null> {
+  for (const test of [...job.tests]) {
+    if (!(await fails(job, test))) continue
+    job.tests.splice(job.tests.indexOf(test), 1)
+    job.tests.unshift(test)
+    return test
+  }
+  return null
+}
+
+function fails({ path, start, end, replacement }: Job, test: string): Promise<boolean> {
+  const file = pathToFileURL(new URL(path, root).pathname).href
+  const preload = new URL("delete-checks/without.ts", import.meta.url).href
+  const child = spawn(
+    process.execPath,
+    ["-C", "lockkeeper-source", "--import", preload, new URL(test, root).pathname],
+    {
+      cwd: root,
+      stdio: "ignore",
+      timeout: patienceMs,
+      env: {
+        ...process.env,
+        LOCKKEEPER_WITHOUT: JSON.stringify({ file, start, end, replacement }),
+      },
+    },
+  )
+  return new Promise((resolve, reject) => {
+    child.once("error", reject)
+    child.once("exit", (code) => resolve(code !== 0))
+  })
+}
+
+function reasonOf({ path, condition }: Job): string | null {
+  return (
+    unnoticed.find((known) => path.endsWith(known.path) && known.condition === condition)?.why ??
+    null
+  )
+}
+
+function pageOf(all: readonly Result[]): string {
+  const ordered = [...all].sort((a, b) => a.path.localeCompare(b.path) || a.start - b.start)
+  const cell = (text: string) => text.replaceAll("|", "\\|")
+  const rows = ordered.map((result) => {
+    const { path, condition, noticedBy } = result
+    const file = path.replace("packages/protocols/src/", "")
+    const by = noticedBy?.replace("packages/protocols/test/", "") ?? reasonOf(result) ?? "nothing"
+    return `| \`${file}\` | \`${cell(condition)}\` | ${cell(by)} |`
+  })
+  const noticed = all.filter(({ noticedBy }) => noticedBy !== null).length
+  return [
+    "# Deleted checks",
+    "",
+    "Made by `npm run delete-checks`: every check of the threshold ECDSA rooms, deleted one at a time, and",
+    "the first test file that fails without it. Where none does, the reason stands instead.",
+    "",
+    `${all.length} checks, ${noticed} noticed.`,
+    "",
+    "| file | check | noticed by |",
+    "|---|---|---|",
+    ...rows,
+    "",
+  ].join("\n")
+}
