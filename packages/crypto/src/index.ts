@@ -6,6 +6,13 @@ export {
   dleqProve,
   dleqVerify,
 } from "./dleq.ts"
+export {
+  DLEQ_PAIRS_MAX,
+  type DleqManyStatement,
+  type DleqPair,
+  dleqProveMany,
+  dleqVerifyMany,
+} from "./dleq-many.ts"
 export { feldmanCommit, feldmanPublicShare, feldmanVerify } from "./feldman.ts"
 export { groupByName } from "./groups/by-name.ts"
 export { edwards25519 } from "./groups/edwards25519.ts"

@@ -17,7 +17,7 @@ import { hashValueToScalar } from "./hash-value.ts"
  */
 export interface OneSecretClaim {
   /** Which statement this is; separates the hashes of different kinds of statement. */
-  readonly domain: "dleq" | "possession"
+  readonly domain: "dleq" | "dleq-many" | "possession"
   readonly label: string
   readonly context: Bytes
   readonly bases: readonly Element[]
