@@ -28,17 +28,15 @@ export type PairState = (typeof PAIR_STATES)[number]
 
 /**
  * Body of `pairs.setup`: the base oblivious transfers of every pair among the participants that has
- * none yet, once per rosterEpoch. Addressed to exactly the participants.
+ * none yet, once per rosterEpoch. Addressed to exactly the participants. The run bears the digest of
+ * the whole request as its `setupId`, so that nobody has a server open one run twice.
  */
 export interface SetupPairsBody {
-  /** 32 fresh random bytes. */
-  readonly setupId: Bytes
   /** Servers, ascending. */
   readonly participants: readonly Identifier[]
 }
 
 export const setupPairsBody: Codec<SetupPairsBody> = struct<SetupPairsBody>({
-  setupId: fixedBytes(32),
   participants: list(identifierCodec, MAX_MEMBERS),
 })
 
@@ -49,11 +47,9 @@ export const pairStates: Codec<
 
 /**
  * Body of `presign`: a batch of presignatures for one key and one signer set. Addressed to exactly the
- * signers.
+ * signers. The batch bears the digest of the whole request as its `batchId`.
  */
 export interface PresignBody {
-  /** 32 fresh random bytes. */
-  readonly batchId: Bytes
   readonly keyId: Bytes
   /** The signer set, ascending. */
   readonly signers: readonly Identifier[]
@@ -64,7 +60,6 @@ export interface PresignBody {
 }
 
 export const presignBody: Codec<PresignBody> = struct<PresignBody>({
-  batchId: fixedBytes(32),
   keyId: fixedBytes(32),
   signers: list(identifierCodec, MAX_MEMBERS),
   count: u8,
