@@ -18,6 +18,7 @@ export {
   parseChildPath,
 } from "./child-path.ts"
 export * as dkg from "./dkg/index.ts"
+export * as dkls from "./dkls/index.ts"
 export { type EquivocationEvidence, equivocationOf } from "./evidence/equivocation.ts"
 export {
   decodeEvidence,

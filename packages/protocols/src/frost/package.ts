@@ -19,7 +19,7 @@ import { type Message, messageCodec, openMessage } from "../messages/message.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import type { SigningCommitment } from "./binding.ts"
 import { COMMITMENT_SLOT, decodeCommitment } from "./commitment.ts"
-import { suiteOf } from "./suites.ts"
+import { isFrostKeyType, suiteOf } from "./suites.ts"
 import { type Tweak, tweakCodec } from "./taproot.ts"
 import { type SigningTarget, signingTarget } from "./target.ts"
 
@@ -179,6 +179,8 @@ function assemble(
   key: PublicKeyPackage,
   opened: readonly OpenedCommitment[],
 ): Outcome<OpenedPackage> {
+  // One key under two signature schemes: neither's proof covers that.
+  if (!isFrostKeyType(key.keyType)) return abort("wrong-key-type", { field: "keyId" })
   const target = signingTarget(suiteOf(key.keyType), key.verifyingKey, pkg.tweak)
   if (target === null) return abort("unsupported-tweak", { field: "tweak" })
   const digests = new Map<Identifier, Bytes>()

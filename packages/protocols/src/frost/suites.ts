@@ -133,14 +133,22 @@ export const frostBip340: Ciphersuite = ciphersuite(
   { xOnly: true, h2: bip340Challenge },
 )
 
-const SUITES: Readonly<Record<KeyType, Ciphersuite>> = {
+const SUITES: Readonly<Record<FrostKeyType, Ciphersuite>> = {
   ed25519: frostEd25519,
   bip340: frostBip340,
   "frost-ristretto255": frostRistretto255,
   "frost-secp256k1": frostSecp256k1,
 }
 
-/** The suite that signs for keys of a type. */
+/** Key types that FROST signs for. An ECDSA key never signs both ways. */
+export type FrostKeyType = Exclude<KeyType, "ecdsa-secp256k1">
+
+export function isFrostKeyType(keyType: KeyType): keyType is FrostKeyType {
+  return keyType !== "ecdsa-secp256k1"
+}
+
+/** The suite that signs for keys of a type. @throws RangeError for one that is not FROST's. */
 export function suiteOf(keyType: KeyType): Ciphersuite {
+  if (!isFrostKeyType(keyType)) throw new RangeError(`FROST does not sign for ${keyType} keys`)
   return SUITES[keyType]
 }

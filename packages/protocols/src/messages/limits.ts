@@ -11,6 +11,8 @@ export const LIMITS = {
   broadcast: 16 * 1024,
   /** Bytes of one sealed part. */
   sealed: 8 * 1024,
+  /** Bytes of one part of threshold ECDSA's multiplication, which travels in a codec of its own. */
+  bulk: 768 * 1024,
   /** Bytes of one encoded evidence. */
   evidence: 64 * 1024,
 } as const

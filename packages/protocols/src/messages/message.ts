@@ -64,7 +64,7 @@ const partCodec = struct<Part>({
   rosterEpoch: u32,
   sender: u16,
   recipient: u16,
-  payload: bytes(LIMITS.broadcast),
+  payload: bytes(LIMITS.bulk),
 })
 
 /** Digest of one part: bound to its place, so that a part is nobody else's and no other step's. */
