@@ -98,9 +98,8 @@ describe("a server that signs with a wrong share", () => {
 
 describe("a server that cheats in key generation", () => {
   it("by a wrong share to one server is named with evidence, and the key is made without it", async () => {
-    const cluster: TestCluster = await TestCluster.start({
-      compute: (id) => (id === 2 ? dealWronglyTo(() => cluster, 2, 1) : undefined),
-    })
+    const cluster = await TestCluster.start()
+    cluster.wire(2).recall = dealWronglyTo(cluster.server(2), 1)
     const { session } = await owner(cluster)
     const { key, incidents } = await session.keys.create({ type: "ed25519" })
     assert.deepEqual(key.holders, [1, 3])
@@ -111,9 +110,8 @@ describe("a server that cheats in key generation", () => {
   })
 
   it("by another vector than it committed to is named with evidence", async () => {
-    const cluster: TestCluster = await TestCluster.start({
-      compute: (id) => (id === 1 ? revealAnotherVector(() => cluster, 1) : undefined),
-    })
+    const cluster = await TestCluster.start()
+    cluster.wire(1).recall = revealAnotherVector(cluster.server(1))
     const { session } = await owner(cluster)
     const { key, incidents } = await session.keys.create({ type: "ed25519" })
     assert.deepEqual(key.holders, [2, 3])

@@ -1,7 +1,8 @@
-import { KEY_STATES, keyListing } from "@lockkeeper/api"
+import { KEY_STATES, keyListing, MAX_STEP } from "@lockkeeper/api"
 import { groupByName, type Identifier, ristretto255, type Scalar, Secret } from "@lockkeeper/crypto"
 import {
   type Bytes,
+  bytes,
   type Codec,
   decode,
   encode,
@@ -12,23 +13,25 @@ import {
   struct,
   text,
   toHex,
+  u16,
+  union,
 } from "@lockkeeper/encoding"
 import {
   confirmKey,
-  type dkg,
+  dkg,
   headerCodec,
   type KeyPackage,
   keyCertificateCodec,
   keyPackageCodec,
   type Message,
-  type Outcome,
+  messageCodec,
   opaque,
   type PublicKeyPackage,
   sealFirst,
   signMessage,
 } from "@lockkeeper/protocols"
-import type { Dependencies, Table } from "@lockkeeper/server"
-import type { TestCluster, TestServer } from "./cluster.ts"
+import type { Table } from "@lockkeeper/server"
+import type { TestServer } from "./cluster.ts"
 
 // A server cheats here by holding something else than it should, or by computing something else: what
 // it signs, it signs with its own key, as a corrupted process would.
@@ -204,21 +207,76 @@ async function listAs({ store }: TestServer, owner: Bytes, keyId: Bytes, value: 
   await store.commit([{ kind: "put", table: "account-keys", id, ifVersion: "absent", value }])
 }
 
-type Step = Outcome<{ readonly state: unknown; readonly message: Message }>
+type RunStage =
+  | { readonly kind: "opened"; readonly state: dkg.DkgOpened }
+  | { readonly kind: "revealed"; readonly state: dkg.DkgRevealed }
+  | { readonly kind: "judged"; readonly state: dkg.DkgJudged }
 
-/** Changes the outcome of a key generation step as `cheat` says; everything else runs as it is. */
-export function cheatingCompute(
-  cheat: (revealed: dkg.DkgRevealed, message: Message) => Step,
-): Dependencies["compute"] {
-  return {
-    async run<T>(step: () => T): Promise<T> {
-      const outcome = step() as Step
-      if (!("ok" in outcome) || !outcome.ok) return outcome as T
-      const { state, message } = outcome.value
-      const isReveal = typeof state === "object" && state !== null && "ownShare" in state
-      return (isReveal ? cheat(state as dkg.DkgRevealed, message) : outcome) as T
-    },
+const runCodec = struct<{
+  readonly accountId: Bytes
+  readonly attempt: number
+  readonly stage: RunStage
+}>({
+  accountId: fixedBytes(32),
+  attempt: u16,
+  stage: union<RunStage>({
+    opened: struct({ state: dkg.dkgOpenedCodec }),
+    revealed: struct({ state: dkg.dkgRevealedCodec }),
+    judged: struct({ state: dkg.dkgJudgedCodec }),
+  }),
+})
+
+const answerCodec = struct<{ readonly input: Bytes; readonly output: Bytes }>({
+  input: fixedBytes(32),
+  output: bytes(MAX_STEP),
+})
+
+type Changed = Partial<Pick<Message, "broadcast" | "sealed">>
+
+/**
+ * A dealer that has second thoughts: its first answer to the reveal step is lost on the way, and the
+ * repeated request finds another message, signed by the dealer, and a state that agrees with it.
+ */
+function revealOtherwise(
+  server: TestServer,
+  change: (state: dkg.DkgRevealed, message: Message) => Changed,
+): () => Promise<boolean> {
+  let done = false
+  return async () => {
+    if (done) return false
+    const [run] = await server.store.scan("protocol-sessions", "live-", "live-", 1)
+    if (run === undefined) return false
+    const { stage } = decode(runCodec, run.value)
+    if (stage.kind !== "revealed") return false
+    const { state } = stage
+    done = true
+    const answers = await server.store.scan("answers", "", "", 256)
+    const answer = answers.find(({ value }) => isAnswerOf(state, value))
+    if (answer === undefined) throw new Error("there is no answer to the reveal step")
+    const message = decode(messageCodec, decode(answerCodec, answer.value).output)
+    const changed = resign(server, message, change(state, message))
+    const reveal = { header: changed.header, broadcast: changed.broadcast }
+    await rewrite(server, "answers", answer.id, answerCodec, ({ input }) => ({
+      input,
+      output: encode(messageCodec, changed),
+    }))
+    await rewrite(server, "protocol-sessions", run.id, runCodec, (kept) => ({
+      ...kept,
+      stage: { kind: "revealed" as const, state: { ...state, reveal } },
+    }))
+    return true
   }
+}
+
+function isAnswerOf({ reveal }: dkg.DkgRevealed, row: Bytes): boolean {
+  return toHex(row).includes(toHex(reveal.header.bytes))
+}
+
+function resign({ self }: TestServer, message: Message, changed: Changed): Message {
+  const header = decode(headerCodec, message.header.bytes)
+  const { broadcast, sealed } = { ...message, ...changed }
+  const draft = { previousDigest: header.previousDigest, broadcast, sealed }
+  return signMessage(self.identity, header, draft)
 }
 
 const openingCodec = struct<{ nonce: Bytes; sealingKey: Bytes; commitment: Bytes }>({
@@ -228,48 +286,24 @@ const openingCodec = struct<{ nonce: Bytes; sealingKey: Bytes; commitment: Bytes
 })
 
 /** A dealer that seals a wrong share to `victim`, and signs that it did. */
-export function dealWronglyTo(
-  cluster: () => TestCluster,
-  dealer: Identifier,
-  victim: Identifier,
-): Dependencies["compute"] {
-  return cheatingCompute((state, message) => {
+export function dealWronglyTo(server: TestServer, victim: Identifier): () => Promise<boolean> {
+  return revealOtherwise(server, (state, message) => {
     const slot = decode(headerCodec, message.header.bytes)
-    if (!state.params.participants.includes(victim)) return { ok: true, value: { state, message } }
     const { sealingKey } = decode(openingCodec, state.opens.get(victim)!.broadcast)
     const randomness = state.randomness.get(victim)!.expose()
     const wrong = new Uint8Array(32).fill(1)
     const { part } = sealFirst({ slot, recipient: victim }, sealingKey, randomness, wrong)
-    return resign(cluster().server(dealer), state, message, {
-      sealed: new Map(message.sealed).set(victim, part),
-    })
+    return { sealed: new Map(message.sealed).set(victim, part) }
   })
 }
 
 /** A dealer that reveals another vector than it had committed to. */
-export function revealAnotherVector(
-  cluster: () => TestCluster,
-  dealer: Identifier,
-): Dependencies["compute"] {
-  return cheatingCompute((state, message) => {
+export function revealAnotherVector(server: TestServer): () => Promise<boolean> {
+  return revealOtherwise(server, (state, message) => {
     const broadcast = message.broadcast.slice()
     // The blinding behind the vector: the commitment of step 1 no longer opens.
     const at = 4 + 32 * state.params.minSigners
     broadcast[at] = (broadcast[at] as number) ^ 1
-    return resign(cluster().server(dealer), state, message, { broadcast })
+    return { broadcast }
   })
-}
-
-function resign(
-  { self }: TestServer,
-  state: dkg.DkgRevealed,
-  message: Message,
-  change: Partial<Message>,
-): Step {
-  const header = decode(headerCodec, message.header.bytes)
-  const { broadcast, sealed } = { ...message, ...change }
-  const draft = { previousDigest: header.previousDigest, broadcast, sealed }
-  const signed = signMessage(self.identity, header, draft)
-  const reveal = { header: signed.header, broadcast }
-  return { ok: true, value: { state: { ...state, reveal }, message: signed } }
 }

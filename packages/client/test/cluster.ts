@@ -15,11 +15,11 @@ import { type Bytes, concat, encode, utf8 } from "@lockkeeper/encoding"
 import {
   deriveSecrets,
   generateSeeds,
+  inlineCompute,
   KeyServer,
   MemoryRowStore,
   type RowStore,
   SealedStore,
-  type Dependencies as ServerDependencies,
   type ServerSecrets,
   type ServerSelf,
 } from "@lockkeeper/server"
@@ -51,8 +51,6 @@ export interface ClusterOptions {
   readonly urls?: readonly string[]
   /** Whether this server's signature over these bytes is spoilt. */
   readonly spoils?: (identifier: Identifier, message: Uint8Array) => boolean
-  /** Wraps what a server computes: how a test makes it cheat in what it signs. */
-  readonly compute?: (identifier: Identifier) => ServerDependencies["compute"] | undefined
 }
 
 /** Argon2id as in earnest, but at the cost of a test. */
@@ -138,13 +136,13 @@ export class TestCluster {
     const randomness = seededRandomness(`randomness ${identifier} ${this.#started++}`)
     const key = new Secret(sha512(utf8(`key-encryption key ${identifier}`)).slice(0, 32))
     const store = new SealedStore(rows, key, randomness)
-    const compute = this.#options.compute?.(identifier) ?? { run: async (step) => step() }
     const clock = { now: () => Date.now() }
-    const deps = { clock, randomness, compute, store, events: { event: () => undefined } }
+    const events = { event: () => undefined }
+    const deps = { clock, randomness, compute: inlineCompute, store, events }
     const identity = spoilt(own.identity, (m) => this.#options.spoils?.(identifier, m) ?? false)
     const self = selfOf(identifier, { ...own, identity }, this.roster, this.signed)
     const server = new KeyServer(self, deps)
-    await server.start()
+    await server.start("unclean")
     this.servers.set(identifier, { server, store, rows, self })
   }
 }

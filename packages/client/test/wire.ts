@@ -15,6 +15,8 @@ export interface Wire {
   delayMs?: number
   /** Alters answers. */
   tamper?: (kind: "open" | "call", answer: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>
+  /** Runs before each answer leaves; true loses it, as a server does that changed its mind. */
+  recall?: () => Promise<boolean>
   calls: number
 }
 
@@ -25,6 +27,7 @@ export function linkTo(server: () => KeyServer, wire: Wire): ServerLink {
     if (wire.down) throw new LockKeeperError("unavailable", "Connection refused.")
     if (wire.hangs) return new Promise(() => undefined)
     const answer = await act()
+    if (await wire.recall?.()) throw new LockKeeperError("unavailable", "Connection reset.")
     if (wire.loseAnswers !== undefined && wire.loseAnswers > 0) {
       wire.loseAnswers--
       throw new LockKeeperError("unavailable", "Connection reset.")

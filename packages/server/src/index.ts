@@ -1,12 +1,14 @@
 export { listenHttp } from "./adapters/http/listen.ts"
+export { inlineCompute } from "./adapters/inline-compute.ts"
 export { MemoryRowStore } from "./adapters/memory-row-store.ts"
 export { type Argon2Cost, DEFAULT_COST, PassphraseSeal } from "./adapters/passphrase-seal.ts"
 export { type LogLevel, pinoEvents } from "./adapters/pino-events.ts"
 export { SqliteRowStore } from "./adapters/sqlite/row-store.ts"
-export { inlineCompute, systemClock, systemRandomness } from "./adapters/system.ts"
+export { systemClock, systemRandomness } from "./adapters/system.ts"
 export { readConfig } from "./config/read.ts"
 export { parseConfig, type ServerConfig } from "./config/schema.ts"
 export { readTls, type TlsMaterial } from "./config/tls.ts"
+export { Counters } from "./counters.ts"
 export { type Descriptor, readDescriptor, writeDescriptor } from "./directory/descriptor.ts"
 export { type InitOptions, initialiseServer, type ServerPlace } from "./directory/init.ts"
 export { FILES } from "./directory/layout.ts"
@@ -24,9 +26,16 @@ export {
 export { deriveSecrets, generateSeeds, type ServerSecrets } from "./directory/server-secrets.ts"
 export { type Unsealed, unsealServer } from "./directory/unseal.ts"
 export { endpointOf } from "./endpoint.ts"
-export { KeyServer } from "./key-server.ts"
+export { KeyServer, type StoreCondition } from "./key-server.ts"
 export { Gate } from "./limits/gate.ts"
-export type { Clock, Compute, Dependencies, EventSink, Randomness } from "./ports/dependencies.ts"
+export type {
+  Clock,
+  Compute,
+  Dependencies,
+  EventSink,
+  Randomness,
+  Urgency,
+} from "./ports/dependencies.ts"
 export type { Endpoint, Health, Listening, ServerState, Version } from "./ports/listener.ts"
 export type { Log, LoggedEntry } from "./ports/log.ts"
 export {

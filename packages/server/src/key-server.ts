@@ -1,5 +1,6 @@
 import { edwards25519, ristretto255, secp256k1 } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
+import { Counters } from "./counters.ts"
 import { storeDecoy } from "./decoy-account.ts"
 import { Guesses } from "./guesses.ts"
 import { OneTimeLedger } from "./one-time.ts"
@@ -19,11 +20,18 @@ const MAX_OUTSTANDING = 64
 export const ONE_TIME_LIFETIME_MS = 10 * 60_000
 
 /**
+ * What is known of the store at start: exactly what the last orderly stop left, what a crash or a
+ * first start left, or what some earlier stop left, put back since.
+ */
+export type StoreCondition = "orderly" | "unclean" | "restored"
+
+/**
  * One key server without a transport: bytes in, bytes out. The HTTP adapter and the simulator call
  * the same four methods.
  */
 export class KeyServer {
   readonly self: ServerSelf
+  readonly counters = new Counters()
   readonly #deps: Dependencies
   readonly #guesses: Guesses
   readonly #sessions = new Sessions()
@@ -38,19 +46,20 @@ export class KeyServer {
 
   /** @throws LockKeeperError for refusals that no session can carry. */
   open(hello: Bytes): Promise<Bytes> {
-    const context = { self: this.self, deps: this.#deps, guesses: this.#guesses }
-    return openSession(context, this.#sessions, this.#seen, hello)
+    const [self, deps, guesses, counters] = [this.self, this.#deps, this.#guesses, this.counters]
+    return openSession({ self, deps, guesses, counters }, this.#sessions, this.#seen, hello)
   }
 
   /** @throws LockKeeperError for refusals that no session can carry. */
   call(frame: { sessionId: Bytes; counter: number; sealed: Bytes }): Promise<Bytes> {
     const [self, deps, guesses] = [this.self, this.#deps, this.#guesses]
-    const [sessions, oneTime] = [this.#sessions, this.#oneTime]
-    return handleCall({ self, deps, guesses, sessions, oneTime }, frame)
+    const [sessions, oneTime, counters] = [this.#sessions, this.#oneTime, this.counters]
+    return handleCall({ self, deps, guesses, sessions, oneTime, counters }, frame)
   }
 
   /** To be called once, before the first request: burns what an earlier process left unfinished. */
-  async start(): Promise<void> {
+  async start(store: StoreCondition): Promise<void> {
+    if (store === "restored") this.#deps.events.event("store-restored", {})
     await storeDecoy(this.self, this.#deps)
     const burnt = await burnUnfinished(this.#deps.store)
     if (burnt > 0) this.#deps.events.event("burnt-unfinished", { count: burnt })

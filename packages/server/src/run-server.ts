@@ -1,6 +1,7 @@
 import { DEFAULT_STRETCHING, LockKeeperError, MAX_CLOCK_SKEW_MS, openRoster } from "@lockkeeper/api"
 import { listenHttp } from "./adapters/http/listen.ts"
-import { inlineCompute, systemClock, systemRandomness } from "./adapters/system.ts"
+import { inlineCompute } from "./adapters/inline-compute.ts"
+import { systemClock, systemRandomness } from "./adapters/system.ts"
 import type { ServerConfig } from "./config/schema.ts"
 import { readTls, type TlsMaterial } from "./config/tls.ts"
 import { holdDirectory } from "./directory/process-lock.ts"
@@ -131,7 +132,7 @@ export async function runServer(options: RunOptions): Promise<RunningServer> {
     const deps: Dependencies = { clock, randomness, compute: inlineCompute, store, events }
     const server = new KeyServer(self, deps)
     await markStart(deps)
-    await server.start()
+    await server.start("unclean")
     return await serve(options, unsealed, deps, server, letGo)
   } catch (error) {
     await unsealed?.close()

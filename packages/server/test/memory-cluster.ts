@@ -7,13 +7,14 @@ import {
 } from "@lockkeeper/api"
 import { type Identifier, Secret, sha512 } from "@lockkeeper/crypto"
 import { type Bytes, concat, utf8 } from "@lockkeeper/encoding"
+import { inlineCompute } from "../src/adapters/inline-compute.ts"
 import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
 import {
   deriveSecrets,
   generateSeeds,
   type ServerSecrets,
 } from "../src/directory/server-secrets.ts"
-import { KeyServer } from "../src/key-server.ts"
+import { KeyServer, type StoreCondition } from "../src/key-server.ts"
 import type { Dependencies, Randomness } from "../src/ports/dependencies.ts"
 import type { RowStore } from "../src/ports/row-store.ts"
 import { SealedStore } from "../src/sealing/sealed-store.ts"
@@ -114,6 +115,8 @@ interface Start {
   readonly rows: RowStore
   /** Seeded by the number of servers that were started, unless given. */
   readonly randomness?: Randomness
+  /** What its anchor would say; a kill without ceremony by default. */
+  readonly condition?: StoreCondition
 }
 
 let started = 0
@@ -127,7 +130,7 @@ export async function startServer(start: Start): Promise<TestServer> {
   const deps: Dependencies = {
     clock: { now: () => clock.time },
     randomness,
-    compute: { run: async (step) => step() },
+    compute: inlineCompute,
     store,
     events: { event: () => undefined },
   }
@@ -149,7 +152,7 @@ export async function startServer(start: Start): Promise<TestServer> {
     },
   }
   const server = new KeyServer(self, deps)
-  await server.start()
+  await server.start(start.condition ?? "unclean")
   return { identifier, server, rows, store, deps, self }
 }
 

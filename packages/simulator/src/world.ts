@@ -16,6 +16,7 @@ import {
   endpointOf,
   Gate,
   generateSeeds,
+  inlineCompute,
   KeyServer,
   MemoryRowStore,
   parseConfig,
@@ -112,11 +113,11 @@ export class World {
     const keyServer = new KeyServer(this.#selfOf(server), {
       clock: this.clock,
       randomness,
-      compute: { run: async (step) => step() },
+      compute: inlineCompute,
       store: new SealedStore(server.rows, key, randomness),
       events: { event: () => undefined },
     })
-    await keyServer.start()
+    await keyServer.start("unclean")
     this.network.attach(
       identifier,
       endpointOf(keyServer, new Gate(LIMITS), () => "ready"),

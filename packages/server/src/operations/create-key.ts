@@ -102,9 +102,7 @@ async function reveal(task: Task): Promise<StepOutcome> {
   const { state, version } = await takeState(task, "opened")
   const { deps } = task.step
   const randomness = deps.randomness.bytes(dkg.revealRandomnessLength(task.params))
-  const outcome = await deps.compute.run(() =>
-    dkg.dkgReveal(state, task.messages, task.identity, randomness),
-  )
+  const outcome = dkg.dkgReveal(state, task.messages, task.identity, randomness)
   randomness.fill(0)
   const next = advance(task, version, outcome, "revealed")
   wipeStage({ kind: "opened", state })
@@ -113,9 +111,7 @@ async function reveal(task: Task): Promise<StepOutcome> {
 
 async function verdict(task: Task): Promise<StepOutcome> {
   const { state, version } = await takeState(task, "revealed")
-  const outcome = await task.step.deps.compute.run(() =>
-    dkg.dkgVerdict(state, task.messages, task.identity),
-  )
+  const outcome = dkg.dkgVerdict(state, task.messages, task.identity)
   const next = advance(task, version, outcome, "judged")
   wipeStage({ kind: "revealed", state })
   return next

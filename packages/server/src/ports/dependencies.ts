@@ -11,9 +11,21 @@ export interface Randomness {
   bytes(length: number): Bytes
 }
 
-/** Runs protocol steps; those that take more than 2 ms may go to another thread. */
+/** `now` while somebody waits for an answer to sign with; `background` for refills. */
+export type Urgency = "now" | "background"
+
+/**
+ * Runs `dkls.work`: the heavy part of setup and presigning steps, pure, from bytes to bytes. May do
+ * so in another thread, so that one slow step does not hold up other requests.
+ */
 export interface Compute {
-  run<T>(step: () => T): Promise<T>
+  /**
+   * Takes ownership of `task`: it is empty or zero afterwards. The caller wipes the result.
+   *
+   * @throws LockKeeperError `rate-limited` when too much waits already, `unavailable` when the
+   *   thread ended; in both cases nothing was made.
+   */
+  work(task: Bytes, urgency: Urgency): Promise<Bytes>
 }
 
 /** What an operator may read: never a body, a name, a key or a secret. */

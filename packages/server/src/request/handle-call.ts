@@ -24,7 +24,7 @@ export async function handleCall(
   process: Omit<CallContext, "session">,
   frame: { sessionId: Bytes; counter: number; sealed: Bytes },
 ): Promise<Bytes> {
-  const { self, deps, sessions } = process
+  const { self, deps, sessions, counters } = process
   if (frame.sealed.length > MAX_FRAME) {
     throw new LockKeeperError("too-large", `A frame takes up to ${MAX_FRAME} bytes.`, {
       field: "sealed",
@@ -54,8 +54,9 @@ export async function handleCall(
             sessionEvent("request", asked.accountId, details),
           )
         : error
-    const refused = refusalOf(deps, shown).toBody(self.identifier)
-    const refusal = seal({ kind: "refused", error: refused })
+    const refused = refusalOf(deps, shown)
+    counters.refused(refused.code)
+    const refusal = seal({ kind: "refused", error: refused.toBody(self.identifier) })
     if (session.stage.kind === "ended") sessions.end(session)
     return refusal
   } finally {

@@ -118,13 +118,14 @@ function openFor(
 }
 
 async function refuseOr(
-  { self, deps }: OpeningContext,
+  { self, deps, counters }: OpeningContext,
   open: () => Promise<Opening>,
 ): Promise<Opening> {
   try {
     return await open()
   } catch (error) {
     const refusal = refusalOf(deps, error)
+    counters.refused(refusal.code)
     const answer: OpenAnswer = { kind: "refused", error: refusal.toBody(self.identifier) }
     return { answer, stage: { kind: "ended" }, expiresAt: 0 }
   }

@@ -1,4 +1,5 @@
 import type { OpenAnswer } from "@lockkeeper/api"
+import type { Counters } from "../counters.ts"
 import type { Guesses } from "../guesses.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { ServerSelf } from "../self.ts"
@@ -9,6 +10,7 @@ export interface OpeningContext {
   readonly self: ServerSelf
   readonly deps: Dependencies
   readonly guesses: Guesses
+  readonly counters: Counters
 }
 
 /** What an opening operation decides: its answer, and the session's stage when there is to be one. */

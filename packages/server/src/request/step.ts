@@ -1,5 +1,6 @@
 import type { Event } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
+import type { Counters } from "../counters.ts"
 import type { Guesses } from "../guesses.ts"
 import type { OneTimeLedger } from "../one-time.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
@@ -16,6 +17,7 @@ export interface CallContext {
   readonly session: Session
   readonly oneTime: OneTimeLedger
   readonly guesses: Guesses
+  readonly counters: Counters
 }
 
 /** What an operation's step acts on. */
