@@ -7,7 +7,7 @@ import { encodeEvidence, verifyEvidence } from "../src/evidence/evidence.ts"
 import { publicKeyOf, verify } from "../src/frost/aggregate.ts"
 import { MAX_MESSAGE_LENGTH, openCommitment, type SigningPackage } from "../src/frost/package.ts"
 import { sign } from "../src/frost/sign.ts"
-import { KEY_TYPES } from "../src/keys.ts"
+import { FROST_KEY_TYPES } from "../src/frost/suites.ts"
 import type { Header } from "../src/messages/header.ts"
 import { LIMITS } from "../src/messages/limits.ts"
 import type { Message } from "../src/messages/message.ts"
@@ -466,7 +466,7 @@ test("evidence against a signer of the largest package fits its bound", () => {
 })
 
 test("signatures of a wrong length, unreduced or cut off do not verify in any suite", () => {
-  for (const keyType of KEY_TYPES) {
+  for (const keyType of FROST_KEY_TYPES) {
     const cluster = makeCluster({ keyType })
     const session = makeSession(cluster, [1, 2])
     const signature = value(aggregateSession(session))

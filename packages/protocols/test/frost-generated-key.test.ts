@@ -2,8 +2,9 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { groupByName } from "@lockkeeper/crypto"
 import { verify } from "../src/frost/aggregate.ts"
+import { FROST_KEY_TYPES } from "../src/frost/suites.ts"
 import type { Tweak } from "../src/frost/taproot.ts"
-import { groupOf, KEY_TYPES, type KeyCertificate, verifyKeyCertificate } from "../src/keys.ts"
+import { groupOf, type KeyCertificate, verifyKeyCertificate } from "../src/keys.ts"
 import { driveHonest, paramsFor } from "./dkg-cluster.ts"
 import { aggregateSession, type Cluster, makeSession, value } from "./frost-fixture.ts"
 import { identity, rosterOf } from "./messages-fixtures.ts"
@@ -12,7 +13,7 @@ test("keys of every type that no process ever held are signed with by every sign
   const participants = [1, 2, 3]
   const tweaks: readonly Tweak[] = [{ kind: "none" }, { kind: "key-path" }]
   let signatures = 0
-  for (const keyType of KEY_TYPES) {
+  for (const keyType of FROST_KEY_TYPES) {
     const { keys, certificates } = driveHonest(paramsFor(2, participants, keyType), "sign")
     const certificate = certificates[0] as KeyCertificate
     const verifyKeys = rosterOf(participants)

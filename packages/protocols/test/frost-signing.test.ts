@@ -10,9 +10,8 @@ import { publicKeyOf, verify } from "../src/frost/aggregate.ts"
 import { commit, type NonceState, nonceStateCodec } from "../src/frost/commitment.ts"
 import { signingPackageCodec, signingPackageDigest } from "../src/frost/package.ts"
 import { sign } from "../src/frost/sign.ts"
-import { suiteOf } from "../src/frost/suites.ts"
+import { FROST_KEY_TYPES, suiteOf } from "../src/frost/suites.ts"
 import type { Tweak } from "../src/frost/taproot.ts"
-import { KEY_TYPES } from "../src/keys.ts"
 import { messageCodec } from "../src/messages/message.ts"
 import {
   aggregateSession,
@@ -58,7 +57,7 @@ test("every signer set of every size signs for every key type", () => {
     [2, 3],
     [1, 2, 3],
   ]
-  for (const keyType of KEY_TYPES) {
+  for (const keyType of FROST_KEY_TYPES) {
     const cluster = makeCluster({ keyType })
     for (const signers of signerSets) {
       const session = makeSession(cluster, signers, { seed: signers.join() })
@@ -139,7 +138,7 @@ test("additive participants count once, with and without a tweak", () => {
 })
 
 test("a 1-of-1 key signs like a single key", () => {
-  for (const keyType of KEY_TYPES) {
+  for (const keyType of FROST_KEY_TYPES) {
     const cluster = makeCluster({ keyType, minSigners: 1, maxSigners: 1 })
     const session = makeSession(cluster, [1])
     assert.ok(verify(cluster.public, session.package.message, value(aggregateSession(session))))

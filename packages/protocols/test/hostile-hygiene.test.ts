@@ -3,8 +3,8 @@ import { test } from "node:test"
 import { groupByName } from "@lockkeeper/crypto"
 import { toHex } from "@lockkeeper/encoding"
 import { generateNonce } from "../src/frost/shares.ts"
-import { suiteOf } from "../src/frost/suites.ts"
-import { groupOf, KEY_TYPES } from "../src/keys.ts"
+import { FROST_KEY_TYPES, suiteOf } from "../src/frost/suites.ts"
+import { groupOf } from "../src/keys.ts"
 import { seeded } from "./frost-fixture.ts"
 
 /** Every array that something was copied into while `run` ran, other than through native code. */
@@ -24,7 +24,7 @@ function copiedInto(run: () => void): Uint8Array[] {
   return seen
 }
 
-for (const keyType of KEY_TYPES) {
+for (const keyType of FROST_KEY_TYPES) {
   test(`a nonce leaves no copy of the share or of what it was reduced from: ${keyType}`, () => {
     const group = groupByName(groupOf(keyType))
     const share = group.scalarFromUniform(seeded("share", 64))

@@ -9,7 +9,7 @@ import {
   sha512,
 } from "@lockkeeper/crypto"
 import { type Bytes, concat, utf8 } from "@lockkeeper/encoding"
-import type { KeyType } from "../keys.ts"
+import { KEY_TYPES, type KeyType } from "../keys.ts"
 import { taggedHash } from "./taproot.ts"
 
 /**
@@ -146,6 +146,8 @@ export type FrostKeyType = Exclude<KeyType, "ecdsa-secp256k1">
 export function isFrostKeyType(keyType: KeyType): keyType is FrostKeyType {
   return keyType !== "ecdsa-secp256k1"
 }
+
+export const FROST_KEY_TYPES: readonly FrostKeyType[] = KEY_TYPES.filter(isFrostKeyType)
 
 /** The suite that signs for keys of a type. @throws RangeError for one that is not FROST's. */
 export function suiteOf(keyType: KeyType): Ciphersuite {
