@@ -2,9 +2,9 @@ import type { Cluster } from "@lockkeeper/cli"
 import { type KeyInfo, type LockKeeper, LockKeeperError, type Session } from "@lockkeeper/client"
 import { type Bytes, fromHex, toHex } from "@lockkeeper/encoding"
 import type { LiteSVM } from "litesvm"
-import { type Funding, spendTaproot, taprootOutput } from "./bitcoin.ts"
 import type { Narrator } from "./narrator.ts"
 import { airdrop, solanaAddress, startSolana, transfer } from "./solana.ts"
+import { type Funding, spendTaproot, taprootOutput } from "./taproot.ts"
 
 /** One signature as the last line of the main job reports it. */
 export interface VerifiedSignature {

@@ -14,6 +14,7 @@ import {
   setTransactionMessageFeePayer,
 } from "@solana/kit"
 import { FailedTransactionMetadata, LiteSVM } from "litesvm"
+import { ChainRefused } from "./chain-refused.ts"
 
 const SYSTEM_PROGRAM = address("11111111111111111111111111111111")
 const TRANSFER_INSTRUCTION = 2
@@ -29,11 +30,6 @@ export interface SolanaTransfer {
   readonly fee: bigint
   readonly message: Bytes
   readonly signature: Bytes
-}
-
-/** Thrown when the runtime or an independent check refuses what we built. */
-export class ChainRefused extends Error {
-  override readonly name = "ChainRefused"
 }
 
 /** The runtime's own accounts, in this process: nothing is sent to any network. */

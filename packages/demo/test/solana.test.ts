@@ -3,10 +3,10 @@ import { generateKeyPairSync, type KeyObject, sign } from "node:crypto"
 import { describe, test } from "node:test"
 import type { Bytes } from "@lockkeeper/encoding"
 import { fromBase64url } from "@lockkeeper/encoding"
+import { ChainRefused } from "../src/chain-refused.ts"
 import {
   airdrop,
   balance,
-  ChainRefused,
   solanaAddress,
   startSolana,
   transfer,

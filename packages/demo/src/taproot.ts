@@ -1,8 +1,8 @@
 import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import { schnorr } from "@noble/curves/secp256k1.js"
 import { NETWORK, p2tr, SigHash, Transaction } from "@scure/btc-signer"
+import { ChainRefused } from "./chain-refused.ts"
 import { keyPathSighash } from "./sighash.ts"
-import { ChainRefused } from "./solana.ts"
 
 /** What asks the key servers: 64 bytes of BIP340 signature, by the key tweaked as BIP341 says. */
 export type SighashSigner = (sighash: Bytes) => Promise<Bytes>

@@ -5,9 +5,9 @@ import { type Bytes, fromHex, toHex } from "@lockkeeper/encoding"
 import { schnorr } from "@noble/curves/secp256k1.js"
 import { Transaction } from "@scure/btc-signer"
 import { taprootTweakPrivKey } from "@scure/btc-signer/utils.js"
-import { spendTaproot, taprootOutput, verifyTaprootSpend } from "../src/bitcoin.ts"
+import { ChainRefused } from "../src/chain-refused.ts"
 import { keyPathSighash } from "../src/sighash.ts"
-import { ChainRefused } from "../src/solana.ts"
+import { spendTaproot, taprootOutput, verifyTaprootSpend } from "../src/taproot.ts"
 
 const secret = new Uint8Array(32).fill(0x11)
 const internalKey = new Uint8Array(schnorr.getPublicKey(secret))
