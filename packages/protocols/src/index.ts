@@ -19,6 +19,7 @@ export {
 } from "./child-path.ts"
 export * as dkg from "./dkg/index.ts"
 export * as dkls from "./dkls/index.ts"
+export * as ecdsa from "./ecdsa/index.ts"
 export { type EquivocationEvidence, equivocationOf } from "./evidence/equivocation.ts"
 export {
   decodeEvidence,
