@@ -1,4 +1,5 @@
 export { type Aead, aes256Gcm, chacha20Poly1305 } from "./aead.ts"
+export { aes128Ecb, aes128KeyStream } from "./aes.ts"
 export {
   type DleqProof,
   type DleqStatement,
@@ -46,6 +47,7 @@ export {
   provePossession,
   verifyPossession,
 } from "./possession.ts"
+export * as scalarVectors from "./scalar-vectors/index.ts"
 export { Secret } from "./secret.ts"
 export {
   evaluatePolynomial,

@@ -78,6 +78,11 @@ function open(
   return plain(body)
 }
 
+/** What the cipher wrote, without a copy where the array is its own, as large outputs are. */
+function owned(output: Buffer<ArrayBuffer>): Bytes {
+  return output.length === output.buffer.byteLength ? new Uint8Array(output.buffer) : plain(output)
+}
+
 function publicKeyObject(publicKey: Uint8Array): KeyObject {
   const name = Buffer.from(publicKey).toString("latin1")
   const known = parsedKeys.get(name)
@@ -155,6 +160,13 @@ export const symmetric: SymmetricBackend = {
   aesGcmOpen: (key, nonce, aad, sealed) => open(gcm(key), key, nonce, aad, sealed),
   chachaSeal: (key, nonce, aad, plaintext) => seal("chacha20-poly1305", key, nonce, aad, plaintext),
   chachaOpen: (key, nonce, aad, sealed) => open("chacha20-poly1305", key, nonce, aad, sealed),
+  aesEcb(key, blocks) {
+    const cipher = createCipheriv("aes-128-ecb", key, null)
+    cipher.setAutoPadding(false)
+    return owned(cipher.update(blocks))
+  },
+  aesCtr: (key, iv, length) =>
+    owned(createCipheriv("aes-128-ctr", key, iv).update(new Uint8Array(length))),
   ed25519Signer(seed) {
     const der = Buffer.from(concat(PKCS8_PREFIX, seed))
     const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" })

@@ -1,27 +1,31 @@
 import type { Secret } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, fixedBytes, struct } from "@lockkeeper/encoding"
 import { secretCodec } from "../../keys.ts"
+import { SEED_LENGTH, SEEDS_LENGTH } from "./sizes.ts"
 
-/** Base oblivious transfers of one pair in both directions, as one of its ends keeps them. */
+/**
+ * What a participant keeps for one peer, for as long as the pair lives. All of it but the digest is
+ * secret. `delta` is the same in every extension: each failed check may tell the peer a bit of it, so
+ * a pair is dead at its first failure.
+ */
 export interface PairSetup {
-  /** 32 bytes, equal at both ends. */
+  /** Equal at both ends. */
   readonly setupDigest: Bytes
-  /** 128 seeds of 16 bytes for each choice: this end receives in the extension. */
+  /** Both seeds of each base transfer, in which this participant was the sender. */
   readonly zeroSeeds: Secret
   readonly oneSeeds: Secret
-  /** 128 choice bits and the seeds they chose: this end sends in the extension. */
+  /** Choice bits and chosen seeds of those in which this participant was the receiver. */
   readonly delta: Secret
   readonly chosenSeeds: Secret
-  /** 32 bytes that both ends share. */
+  /** Known to both ends. */
   readonly pairSecret: Secret
 }
 
-/** The encoding is a secret: seal it. */
 export const pairSetupCodec: Codec<PairSetup> = struct<PairSetup>({
   setupDigest: fixedBytes(32),
-  zeroSeeds: secretCodec(128 * 16),
-  oneSeeds: secretCodec(128 * 16),
-  delta: secretCodec(16),
-  chosenSeeds: secretCodec(128 * 16),
+  zeroSeeds: secretCodec(SEEDS_LENGTH),
+  oneSeeds: secretCodec(SEEDS_LENGTH),
+  delta: secretCodec(SEED_LENGTH),
+  chosenSeeds: secretCodec(SEEDS_LENGTH),
   pairSecret: secretCodec(32),
 })

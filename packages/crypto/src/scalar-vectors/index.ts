@@ -1,0 +1,11 @@
+export type { Words } from "./limbs.ts"
+export { combineTriples } from "./triples.ts"
+export {
+  addSelected,
+  differencesPlus,
+  readCanonical,
+  scalarWeights,
+  selectedSum,
+  toCanonical,
+  weightedSum,
+} from "./vectors.ts"

@@ -1,0 +1,26 @@
+export {
+  BASE_OT_RECEIVER_MESSAGE_LENGTH,
+  BASE_OT_RECEIVER_RANDOMNESS,
+  BASE_OT_SENDER_MESSAGE_LENGTH,
+  BASE_OT_SENDER_RANDOMNESS,
+  type BaseOtReceiver,
+  type BaseOtSender,
+  baseOtReceive,
+  baseOtReceiverCodec,
+  baseOtSend,
+  baseOtSenderCodec,
+  receiverSeeds,
+  senderSeeds,
+} from "./base-ot.ts"
+export { type PairSetup, pairSetupCodec } from "./pair-setup.ts"
+export {
+  RVOLE_RECEIVER_RANDOMNESS,
+  RVOLE_SENDER_RANDOMNESS,
+  type RvoleInput,
+  type RvoleReceiver,
+  rvoleFinish,
+  rvoleReceive,
+  rvoleReceiverCodec,
+  rvoleSend,
+} from "./rvole.ts"
+export { rvoleReceiverMessageLength, rvoleSenderMessageLength } from "./sizes.ts"
