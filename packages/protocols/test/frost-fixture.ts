@@ -11,6 +11,7 @@ import {
   signingKeyFromSeed,
 } from "@lockkeeper/crypto"
 import { type Bytes, utf8 } from "@lockkeeper/encoding"
+import { type ChildPath, NO_PATH } from "../src/child-path.ts"
 import { aggregate } from "../src/frost/aggregate.ts"
 import { commit, type NonceState } from "../src/frost/commitment.ts"
 import { openPackage, type SigningPackage } from "../src/frost/package.ts"
@@ -122,6 +123,7 @@ export interface Session {
 export interface SessionOptions {
   readonly message?: Bytes
   readonly tweak?: Tweak
+  readonly path?: ChildPath
   readonly seed?: string
   readonly attempt?: number
 }
@@ -135,6 +137,7 @@ export function makeSession(
   const {
     message = utf8("pay the bearer"),
     tweak = NO_TWEAK,
+    path = NO_PATH,
     seed = "session",
     attempt = 1,
   } = options
@@ -148,7 +151,7 @@ export function makeSession(
     commitments.push(committed.message)
   }
   const { keyId, keyEpoch } = cluster.public
-  const approved = { requestDigest: seeded(`${seed}/request`), message, tweak }
+  const approved = { requestDigest: seeded(`${seed}/request`), message, tweak, path }
   const place = { keyId, keyEpoch, rosterEpoch: ROSTER_EPOCH, attempt }
   return { cluster, states, package: { ...place, ...approved, commitments }, approved }
 }

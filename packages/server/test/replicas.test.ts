@@ -117,7 +117,7 @@ function signing({ owner, certificate }: Race, message: Bytes, given: readonly M
   })
   const request = owner.sign(owner.request("sign", body))
   const signingPackage = encode(frost.signingPackageCodec, {
-    ...{ keyId, keyEpoch, rosterEpoch, attempt: 1, message, tweak: frost.NO_TWEAK },
+    ...{ keyId, keyEpoch, rosterEpoch, attempt: 1, message, tweak: frost.NO_TWEAK, path: [] },
     requestDigest: requestDigest(request),
     commitments: given,
   })

@@ -1,5 +1,7 @@
 import type { Identifier, Scalar } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, decode, equalBytes } from "@lockkeeper/encoding"
+import { deriveChild } from "../child-keys.ts"
+import { type ChildPath, NO_PATH } from "../child-path.ts"
 import type { FrostShareEvidence } from "../evidence/frost-share.ts"
 import type { KeyCertificate, PublicKeyPackage } from "../keys.ts"
 import { slotMismatch } from "../messages/header.ts"
@@ -10,9 +12,9 @@ import type { OpenedPackage } from "./package.ts"
 import { verifySignatureShare } from "./shares.ts"
 import { shareBodyCodec, shareSlot } from "./sign.ts"
 import { encodeSignature, verifyForTarget } from "./signature.ts"
-import { suiteOf } from "./suites.ts"
+import { isFrostKeyType } from "./suites.ts"
 import { NO_TWEAK, type Tweak, xOnly } from "./taproot.ts"
-import { signingTarget } from "./target.ts"
+import { signingTargetOf } from "./target.ts"
 
 export interface AggregateInput {
   /** From `preparePackage`, or from `openPackage` where it was not prepared here. */
@@ -139,24 +141,37 @@ export function verifyShare(
   return abort(verdict, { culprits: [identifier], evidence: [evidenceOf(input, share)] })
 }
 
-/** Whether a signature by this key over the message is valid, tweaked as the signer was asked to. */
+/**
+ * Whether a FROST signature by a child of this key over the message is valid, tweaked as the signer
+ * was asked to.
+ */
 export function verify(
   key: PublicKeyPackage,
   message: Bytes,
   signature: Bytes,
   tweak: Tweak = NO_TWEAK,
+  path: ChildPath = NO_PATH,
 ): boolean {
-  const target = signingTarget(suiteOf(key.keyType), key.verifyingKey, tweak)
+  if (!isFrostKeyType(key.keyType)) return false
+  const target = signingTargetOf(key, tweak, path)
   return target !== null && verifyForTarget(target, message, signature)
 }
 
 /**
- * The public key as other software knows it: 32 bytes for Ed25519; for BIP340 the x-coordinate, of
- * the internal key without a tweak and of the Taproot output key with one. Null where the key type
- * has no such tweak.
+ * The public key of a child as other software knows it: 32 bytes for Ed25519; for BIP340 the
+ * x-coordinate, of the internal key without a tweak and of the Taproot output key with one; for
+ * ECDSA, which FROST does not sign for, the 33 bytes of SEC1's compressed form. Null where the key
+ * type has no such tweak.
  */
-export function publicKeyOf(key: PublicKeyPackage, tweak: Tweak = NO_TWEAK): Bytes | null {
-  const target = signingTarget(suiteOf(key.keyType), key.verifyingKey, tweak)
+export function publicKeyOf(
+  key: PublicKeyPackage,
+  tweak: Tweak = NO_TWEAK,
+  path: ChildPath = NO_PATH,
+): Bytes | null {
+  if (!isFrostKeyType(key.keyType)) {
+    return tweak.kind === "none" ? deriveChild(key, path).verifyingKey : null
+  }
+  const target = signingTargetOf(key, tweak, path)
   if (target === null) return null
   return target.suite.xOnly ? xOnly(target.verifyingKey) : target.verifyingKey
 }

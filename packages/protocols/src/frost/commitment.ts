@@ -28,7 +28,7 @@ import { NO_PREVIOUS, type Slot } from "../messages/header.ts"
 import { type Message, messageCodec, signMessage } from "../messages/message.ts"
 import type { Signer } from "../messages/signature.ts"
 import { generateNonce } from "./shares.ts"
-import { suiteOf } from "./suites.ts"
+import { isFrostKeyType, suiteOf } from "./suites.ts"
 
 /** A commitment message is the only one of its session, so its attempt is always the first. */
 export const COMMITMENT_SLOT = { protocol: "frost", step: 1, attempt: 1 } as const
@@ -64,15 +64,16 @@ function rawFields(keyType: KeyType): Codec<Omit<RawBody, "keyType">> {
 }
 
 /**
- * The body of a commitment message; null when it is for a key type that only a later version knows,
- * of which this one cannot say what is wrong. The body names its own key type, so that whether it
- * decodes does not depend on what the reader expected.
+ * The body of a commitment message; null when it is for a key type that does not sign with FROST, or
+ * that only a later version knows, of which this one cannot say what is wrong. The body names its own
+ * key type, so that whether it decodes does not depend on what the reader expected.
  *
  * @throws DecodeError also on the identity and on every other invalid element: a commitment to
  * nothing would leave a share unmasked.
  */
 export function decodeCommitment(broadcast: Bytes): CommitmentBody | null {
-  if ((broadcast[0] ?? 0) >= KEY_TYPES.length) return null
+  const keyType = KEY_TYPES[broadcast[0] ?? 0]
+  if (keyType === undefined || !isFrostKeyType(keyType)) return null
   const raw = decode(rawBodyCodec, broadcast)
   const group = groupByName(groupOf(raw.keyType))
   const element = (name: "hiding" | "binding"): Element => {
@@ -128,6 +129,8 @@ export interface CommitInput {
 /**
  * Round one: choose nonces and commit to them (RFC 9591 Section 5.1, `commit`). Commitments do not
  * depend on the message, so a coordinator may fetch many ahead of time.
+ *
+ * @throws RangeError for a key of a type that does not sign with FROST.
  */
 export function commit(input: CommitInput): { state: NonceState; message: Message } {
   const { key, identity, rosterEpoch, randomness } = input

@@ -14,6 +14,7 @@ export {
   openCommitment,
   openPackage,
   preparePackage,
+  type SigningOrder,
   type SigningPackage,
   signersIn,
   signingPackageCodec,

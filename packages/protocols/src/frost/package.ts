@@ -8,9 +8,11 @@ import {
   equalBytes,
   fixedBytes,
   list,
+  mapped,
   struct,
   u32,
 } from "@lockkeeper/encoding"
+import { type ChildPath, NO_PATH } from "../child-path.ts"
 import { type PublicKeyPackage, publicKeyPackageCodec } from "../keys.ts"
 import { echoDigest } from "../messages/echo.ts"
 import { headerCodec, headerDigest, NO_PREVIOUS, slotMismatch } from "../messages/header.ts"
@@ -19,9 +21,10 @@ import { type Message, messageCodec, openMessage } from "../messages/message.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import type { SigningCommitment } from "./binding.ts"
 import { COMMITMENT_SLOT, decodeCommitment } from "./commitment.ts"
-import { isFrostKeyType, suiteOf } from "./suites.ts"
-import { type Tweak, tweakCodec } from "./taproot.ts"
-import { type SigningTarget, signingTarget } from "./target.ts"
+import { isFrostKeyType } from "./suites.ts"
+import type { Tweak } from "./taproot.ts"
+import { type SigningTarget, signingTargetOf } from "./target.ts"
+import { type TweakedChild, tweakedChildCodec } from "./tweaked-child.ts"
 
 /** Bytes of the longest message that can be signed, so that evidence about it keeps its own bound. */
 export const MAX_MESSAGE_LENGTH = 16 * 1024
@@ -40,20 +43,30 @@ export interface SigningPackage {
   readonly attempt: number
   readonly message: Bytes
   readonly tweak: Tweak
+  /** Which child of the key signs; a tweak is of that child. */
+  readonly path: ChildPath
   /** One commitment message of each signer, in strictly ascending order of sender. */
   readonly commitments: readonly Message[]
 }
 
-export const signingPackageCodec: Codec<SigningPackage> = struct<SigningPackage>({
+type EncodedPackage = Omit<SigningPackage, "tweak" | "path"> & { readonly signs: TweakedChild }
+
+const encodedPackageCodec = struct<EncodedPackage>({
   keyId: fixedBytes(32),
   keyEpoch: u32,
   rosterEpoch: u32,
   requestDigest: fixedBytes(32),
   attempt: u32,
   message: bytes(MAX_MESSAGE_LENGTH),
-  tweak: tweakCodec,
+  signs: tweakedChildCodec,
   commitments: list(messageCodec, LIMITS.participants),
 })
+
+export const signingPackageCodec: Codec<SigningPackage> = mapped(
+  encodedPackageCodec,
+  ({ tweak, path, ...rest }) => ({ ...rest, signs: { tweak, path } }),
+  ({ signs, ...rest }) => ({ ...rest, ...signs }),
+)
 
 interface PackageUnderKey {
   readonly key: PublicKeyPackage
@@ -158,19 +171,24 @@ export function openPackage(
   return assemble(pkg, key, commitments)
 }
 
+/** What a coordinator is asked for; the key itself signs where no path is given. */
+export type SigningOrder = Omit<SigningPackage, "keyId" | "keyEpoch" | "commitments" | "path"> &
+  Partial<Pick<SigningPackage, "path">>
+
 /**
  * The package over commitments that the coordinator has opened already, in whatever order: nothing
  * is validated twice.
  */
 export function preparePackage(
-  request: Omit<SigningPackage, "keyId" | "keyEpoch" | "commitments">,
+  order: SigningOrder,
   key: PublicKeyPackage,
   commitments: readonly OpenedCommitment[],
 ): Outcome<OpenedPackage> {
   const sorted = [...commitments].sort((a, b) => a.commitment.identifier - b.commitment.identifier)
   const { keyId, keyEpoch } = key
   const messages = sorted.map(({ message }) => message)
-  return assemble({ ...request, keyId, keyEpoch, commitments: messages }, key, sorted)
+  const pkg = { path: NO_PATH, ...order, keyId, keyEpoch, commitments: messages }
+  return assemble(pkg, key, sorted)
 }
 
 /** Checks that the signers are a signer set of this key. */
@@ -181,7 +199,7 @@ function assemble(
 ): Outcome<OpenedPackage> {
   // One key under two signature schemes: neither's proof covers that.
   if (!isFrostKeyType(key.keyType)) return abort("wrong-key-type", { field: "keyId" })
-  const target = signingTarget(suiteOf(key.keyType), key.verifyingKey, pkg.tweak)
+  const target = signingTargetOf(key, pkg.tweak, pkg.path)
   if (target === null) return abort("unsupported-tweak", { field: "tweak" })
   const digests = new Map<Identifier, Bytes>()
   let last = 0

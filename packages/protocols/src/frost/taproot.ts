@@ -22,11 +22,14 @@ export type Tweak =
 
 export const NO_TWEAK: Tweak = { kind: "none" }
 
-export const tweakCodec: Codec<Tweak> = union<Tweak>({
+/** Append nothing here: what follows them is taken, see `tweaked-child.ts`. */
+export const tweakVariants = {
   none: struct({}),
   "key-path": struct({}),
-  "merkle-root": struct({ root: fixedBytes(32) }),
-})
+  "merkle-root": struct<{ readonly root: Bytes }>({ root: fixedBytes(32) }),
+}
+
+export const tweakCodec: Codec<Tweak> = union<Tweak>(tweakVariants)
 
 /** Whether two tweaks are the same. */
 export function equalTweaks(a: Tweak, b: Tweak): boolean {
