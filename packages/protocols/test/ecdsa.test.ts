@@ -142,7 +142,10 @@ test("zero is neither r nor s, whatever key and digest make of it", () => {
     { r: zero, s: zero },
   ]) {
     assert.equal(verifyEcdsa(key, digest, broken), false)
-    assert.equal(recoverKey(digest, { ...broken, recovery: 0 }), null)
+    // The order itself, to which an r of zero leads here, is the x of a point.
+    for (const recovery of [0, 1, 2, 3]) {
+      assert.equal(recoverKey(digest, { ...broken, recovery }), null)
+    }
     assert.throws(() => encode(ecdsaSignatureCodec, broken), RangeError)
     const raw = concat(broken.r, broken.s)
     assert.throws(() => decode(ecdsaSignatureCodec, raw), DecodeError)
@@ -156,6 +159,8 @@ test("a signature whose R is the identity verifies under no key", () => {
   const weight = group.multiplyScalars(digestScalar(digest), group.invertScalar(r))
   const key = group.multiplyBase(group.negateScalar(weight))
   assert.equal(verifyEcdsa(key, digest, { r, s: scalarOf("s") }), false)
+  const nothing = { r: group.zero, s: group.one }
+  assert.equal(verifyEcdsa(key, new Uint8Array(32), nothing), false)
 })
 
 test("no key is recovered from an x on no point, above the field, or for the identity", () => {
@@ -168,8 +173,10 @@ test("no key is recovered from an x on no point, above the field, or for the ide
   // And between the field's order and 2^256 for r = 2^256 - n - 1.
   const nearly = group.scalarFromInteger(2n ** 256n - group.order - 1n)
   assert.equal(recoverKey(digest, { r: nearly, s, recovery: 2 }), null)
+  const any = group.scalarFromInteger(2n)
+  for (const recovery of [0, 1, 2, 3]) assert.ok(recoverKey(digest, { r: any, s, recovery }))
   for (const recovery of [-1, 4, 0.5, Number.NaN]) {
-    assert.equal(recoverKey(digest, { r: rOf(group.generator), s, recovery }), null)
+    assert.equal(recoverKey(digest, { r: any, s, recovery }), null)
   }
   // s*R = e*G for R = G and s = e.
   const e = digestScalar(digest)

@@ -26,9 +26,7 @@ export const ecdsaSignatureCodec: Codec<EcdsaSignature> = struct<EcdsaSignature>
 const RECOVERY_MAX = 3
 
 function assertRecovery(recovery: number): number {
-  if (!Number.isInteger(recovery) || recovery < 0 || recovery > RECOVERY_MAX) {
-    throw new RangeError(`recovery id outside 0 to ${RECOVERY_MAX}`)
-  }
+  if (recovery > RECOVERY_MAX) throw new RangeError(`recovery id outside 0 to ${RECOVERY_MAX}`)
   return recovery
 }
 

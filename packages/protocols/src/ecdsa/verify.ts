@@ -20,7 +20,7 @@ export function verifyEcdsa(
   const inverse = group.invertScalar(s)
   const weights = [group.multiplyScalars(e, inverse), group.multiplyScalars(r, inverse)]
   const point = group.linearCombination([group.generator, verifyingKey], weights)
-  if (group.isIdentity(point)) return false
+  // The identity, which is bytes of zeros, has an r of zero here: no signature has that.
   return group.equalScalars(rOf(point), r)
 }
 
