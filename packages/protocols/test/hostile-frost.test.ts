@@ -108,7 +108,7 @@ test("a commitment for a key type of a later version is refused, but proves noth
   const file = encodeEvidence({ kind: "frost-commitment", commitment: later })
   assert.deepEqual(verifyEvidence(file, cluster.verifyKeys), {
     valid: false,
-    why: "the commitment is for a key type that this version does not know",
+    why: "the commitment is for a key type that FROST does not sign for in this version",
   })
 })
 

@@ -26,7 +26,9 @@ export function verifyFrostCommitment(
   }
   try {
     if (decodeCommitment(broadcast) === null) {
-      return worthless("the commitment is for a key type that this version does not know")
+      return worthless(
+        "the commitment is for a key type that FROST does not sign for in this version",
+      )
     }
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
