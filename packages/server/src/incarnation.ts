@@ -1,4 +1,4 @@
-import type { Event } from "@lockkeeper/api"
+import { EVENT_VERSION, type Event } from "@lockkeeper/api"
 import {
   type Bytes,
   bool,
@@ -9,7 +9,9 @@ import {
   safeInteger,
   struct,
 } from "@lockkeeper/encoding"
+import type { StoreCondition } from "./key-server.ts"
 import type { Dependencies } from "./ports/dependencies.ts"
+import type { Store } from "./ports/store.ts"
 import { commitChanges } from "./request/commit.ts"
 
 /** One run of the server's process. */
@@ -31,25 +33,32 @@ const PLACE = { table: "meta", id: "incarnation" } as const
 
 function about(operation: string, reason: string): Event {
   return {
-    version: 1,
+    version: EVENT_VERSION,
     operation,
     step: 1,
     outcome: "done",
     reason,
     culprits: [],
+    pair: null,
     accountId: null,
     requestDigest: null,
     keyId: null,
   }
 }
 
+export async function readIncarnation(store: Store): Promise<Incarnation | null> {
+  const row = await store.read(PLACE.table, PLACE.id)
+  return row === null ? null : decode(incarnationCodec, row.value)
+}
+
 /**
- * Records in the log that a new process runs the server, and whether the one before ended in order.
- * Nothing that an earlier process issued is used again either way.
+ * Records in the log that a new process runs the server, over a store in this condition, and whether
+ * the one before ended in order.
  */
-export async function markStart(deps: Dependencies): Promise<void> {
+export async function markStart(deps: Dependencies, condition: StoreCondition): Promise<void> {
   const row = await deps.store.read(PLACE.table, PLACE.id)
   const unclean = row !== null && !decode(incarnationCodec, row.value).stopped
+  const found = condition === "restored" ? "store-restored" : unclean ? "unclean-stop" : ""
   const incarnation: Incarnation = {
     id: deps.randomness.bytes(16),
     startedAt: deps.clock.now(),
@@ -60,15 +69,15 @@ export async function markStart(deps: Dependencies): Promise<void> {
   await commitChanges(
     deps,
     [{ kind: "put", ...PLACE, ifVersion, value }],
-    about("server.start", unclean ? "unclean-stop" : ""),
+    about("server.start", found),
   )
-  if (unclean) deps.events.event("unclean-stop", {})
+  if (found !== "") deps.events.event(found, {})
 }
 
-/** Records an orderly shutdown. */
-export async function markStop(deps: Dependencies): Promise<void> {
+/** Records an orderly shutdown. Returns the id of the process that ends, or null without a start. */
+export async function markStop(deps: Dependencies): Promise<Bytes | null> {
   const row = await deps.store.read(PLACE.table, PLACE.id)
-  if (row === null) return
+  if (row === null) return null
   const incarnation = { ...decode(incarnationCodec, row.value), stopped: true }
   const value = encode(incarnationCodec, incarnation)
   await commitChanges(
@@ -76,4 +85,5 @@ export async function markStop(deps: Dependencies): Promise<void> {
     [{ kind: "put", ...PLACE, ifVersion: row.version, value }],
     about("server.stop", ""),
   )
+  return incarnation.id
 }

@@ -36,6 +36,7 @@ export class KeyServer {
   readonly #guesses: Guesses
   readonly #sessions = new Sessions()
   readonly #seen = new SeenHellos()
+  #storeCondition: StoreCondition = "unclean"
   readonly #oneTime = new OneTimeLedger(MAX_OUTSTANDING)
 
   constructor(self: ServerSelf, deps: Dependencies) {
@@ -59,7 +60,7 @@ export class KeyServer {
 
   /** To be called once, before the first request: burns what an earlier process left unfinished. */
   async start(store: StoreCondition): Promise<void> {
-    if (store === "restored") this.#deps.events.event("store-restored", {})
+    this.#storeCondition = store
     await storeDecoy(this.self, this.#deps)
     const burnt = await burnUnfinished(this.#deps.store)
     if (burnt > 0) this.#deps.events.event("burnt-unfinished", { count: burnt })
@@ -67,6 +68,11 @@ export class KeyServer {
 
   now(): number {
     return this.#deps.clock.now()
+  }
+
+  /** What the store was at start. */
+  get storeCondition(): StoreCondition {
+    return this.#storeCondition
   }
 
   get sessionCount(): number {

@@ -1,9 +1,10 @@
 import { DEFAULT_STRETCHING, LockKeeperError, MAX_CLOCK_SKEW_MS, openRoster } from "@lockkeeper/api"
 import { listenHttp } from "./adapters/http/listen.ts"
-import { inlineCompute } from "./adapters/inline-compute.ts"
 import { systemClock, systemRandomness } from "./adapters/system.ts"
+import { WorkerCompute } from "./adapters/worker-compute/worker-compute.ts"
 import type { ServerConfig } from "./config/schema.ts"
 import { readTls, type TlsMaterial } from "./config/tls.ts"
+import { findAnchor, judgeStore, removeAnchor, writeAnchor } from "./directory/anchor.ts"
 import { holdDirectory } from "./directory/process-lock.ts"
 import { ownMember, readInstalledRoster } from "./directory/roster.ts"
 import { type Unsealed, unsealServer } from "./directory/unseal.ts"
@@ -111,6 +112,15 @@ async function listen(
   }
 }
 
+/** What a start has made so far. */
+interface Started {
+  readonly unsealed: Unsealed
+  readonly deps: Dependencies
+  readonly server: KeyServer
+  readonly compute: WorkerCompute
+  readonly letGo: () => void
+}
+
 /**
  * Unseals a server's directory and serves it until `close`.
  *
@@ -123,39 +133,59 @@ export async function runServer(options: RunOptions): Promise<RunningServer> {
   // The certificate is looked at before the passphrase is stretched: the cheapest refusal first.
   readTls(directory, config.tls, clock.now())
   const letGo = holdDirectory(directory)
+  const compute = new WorkerCompute(config.compute)
   let unsealed: Unsealed | null = null
   try {
+    const anchor = findAnchor(directory)
     unsealed = await unsealServer(directory, seal, randomness)
     const self = await assembleSelf(unsealed)
     await checkClock(unsealed, self, clock.now())
     const { store } = unsealed
-    const deps: Dependencies = { clock, randomness, compute: inlineCompute, store, events }
+    const deps: Dependencies = { clock, randomness, compute, store, events }
     const server = new KeyServer(self, deps)
-    await markStart(deps)
-    await server.start("unclean")
-    return await serve(options, unsealed, deps, server, letGo)
+    const condition = await judgeStore(anchor, store, self.identity.publicKey)
+    removeAnchor(directory)
+    await markStart(deps, condition)
+    await server.start(condition)
+    return await serve(options, { unsealed, deps, server, compute, letGo })
   } catch (error) {
+    await compute.close()
     await unsealed?.close()
     letGo()
     throw error
   }
 }
 
-async function serve(
-  options: RunOptions,
-  unsealed: Unsealed,
-  deps: Dependencies,
-  server: KeyServer,
-  letGo: () => void,
-): Promise<RunningServer> {
+/** Records the stop, closes the store, and vouches for what it then is. */
+async function stopInOrder(
+  { directory, events }: RunOptions,
+  { unsealed, deps }: Started,
+): Promise<void> {
+  const incarnation = await markStop(deps)
+  const end = await unsealed.store.close()
+  if (incarnation === null || end === null) return
+  try {
+    writeAnchor(directory, end, incarnation, unsealed.secrets.identity)
+  } catch {
+    // The next start takes it for a crash and burns what it might have gone on with.
+    events.event("anchor-not-written", {})
+  }
+}
+
+async function serve(options: RunOptions, started: Started): Promise<RunningServer> {
   const { config, events } = options
+  const { unsealed, server, compute, letGo } = started
   let state: ServerState = "ready"
   const gate = new Gate(config.limits)
-  const listening = await listen(options, server, gate, () => state)
+  const listening = await listen(options, server, gate, () => state).catch(async (error) => {
+    await stopInOrder(options, started)
+    throw error
+  })
   const tidying = setInterval(() => {
     server.tidy().catch(() => events.event("tidy-failed", {}))
   }, TIDY_MS)
   tidying.unref()
+  compute.warmUp()
   const { host, port } = listening
   const { identifier, roster } = server.self
   const name = roster.members.find((m) => m.identifier === identifier)?.name ?? ""
@@ -165,9 +195,10 @@ async function serve(
     state = "stopping"
     clearInterval(tidying)
     await listening.close(config.limits.shutdownTimeoutMs)
+    await compute.close()
     server.stop()
     try {
-      await markStop(deps)
+      await stopInOrder(options, started)
     } finally {
       await unsealed.close()
       letGo()

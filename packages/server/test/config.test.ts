@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { writeFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
 import { LockKeeperError } from "@lockkeeper/api"
@@ -57,6 +58,10 @@ const WRONG: readonly (readonly [field: string, config: unknown])[] = [
   ["limits.requestTimeoutMs", { ...LEAST, limits: { requestTimeoutMs: 1 } }],
   ["limits.shutdownTimeoutMs", { ...LEAST, limits: { shutdownTimeoutMs: "10s" } }],
   ["limits.maxBody", { ...LEAST, limits: { maxBody: 1 } }],
+  ["compute.threads", { ...LEAST, compute: { threads: 0 } }],
+  ["compute.threads", { ...LEAST, compute: { threads: 65 } }],
+  ["compute.queue", { ...LEAST, compute: { queue: 0 } }],
+  ["compute.nice", { ...LEAST, compute: { nice: 19 } }],
   ["log.level", { ...LEAST, log: { level: "verbose" } }],
   ["log.bodies", { ...LEAST, log: { bodies: true } }],
   ["passphrase", { ...LEAST, passphrase: "secret" }],
@@ -101,8 +106,10 @@ test("the least configuration is completed with every default, and frozen throug
       requestTimeoutMs: 30_000,
       shutdownTimeoutMs: 10_000,
     },
+    compute: { threads: config.compute.threads, queue: 64 },
     log: { level: "info" },
   })
+  assert.equal(config.compute.threads, Math.max(1, Math.min(4, availableParallelism() - 1)))
   for (const part of [config, config.listen, config.limits, config.allowedOrigins]) {
     assert.ok(Object.isFrozen(part))
   }

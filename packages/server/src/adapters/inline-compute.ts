@@ -1,8 +1,13 @@
+import { dkls } from "@lockkeeper/protocols"
 import type { Compute } from "../ports/dependencies.ts"
 
 /** Computes where it is called: for the simulator and tests, where the order has to be the same. */
 export const inlineCompute: Compute = {
-  async work() {
-    throw new Error("no protocol has heavy steps yet")
+  async work(task) {
+    try {
+      return dkls.work(task)
+    } finally {
+      task.fill(0)
+    }
   },
 }

@@ -68,8 +68,10 @@ export class MemoryRowStore implements RowStore {
     return this.#log.slice(from, from + limit)
   }
 
-  async close(): Promise<void> {
+  async close(): Promise<LogPosition | null> {
+    const end = this.#closed ? null : await this.logPosition()
     this.#closed = true
+    return end
   }
 
   /** The same rows behind a new handle, as after a restart. */

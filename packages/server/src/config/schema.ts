@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { LockKeeperError } from "@lockkeeper/api"
 import { z } from "zod"
 
@@ -47,6 +48,16 @@ const limitsSchema = z.strictObject({
   shutdownTimeoutMs: whole(0, 600_000).default(10_000),
 })
 
+/** All processors but one, which answers requests. */
+const defaultThreads = () => Math.max(1, Math.min(4, availableParallelism() - 1))
+
+const computeSchema = z.strictObject({
+  /** Threads for presigning. */
+  threads: whole(1, 64).default(defaultThreads),
+  /** Tasks that may wait for a thread: as many that somebody waits for, and as many refills. */
+  queue: whole(1, 10_000).default(64),
+})
+
 const logSchema = z.strictObject({
   level: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
 })
@@ -59,6 +70,7 @@ const configSchema = z.strictObject({
   store: storeSchema.default({ kind: "sqlite" }),
   allowedOrigins: z.array(origin).max(64).default([]),
   limits: limitsSchema.prefault({}),
+  compute: computeSchema.prefault({}),
   log: logSchema.prefault({}),
 })
 

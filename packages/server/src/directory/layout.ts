@@ -6,6 +6,8 @@ export const FILES = {
   seal: "seal",
   /** Sealed rows and the log. */
   database: "database.sqlite",
+  /** Where the last orderly stop left the log; there only while the server is stopped. */
+  anchor: "anchor",
   /** Held by the process that runs the server; empty. */
   lock: "lock",
   /** Public: the server's row for a roster, signed by itself. */

@@ -26,6 +26,7 @@ import {
   struct,
 } from "@lockkeeper/encoding"
 import type { Randomness } from "../ports/dependencies.ts"
+import { removeAnchor } from "./anchor.ts"
 import type { Unsealed } from "./unseal.ts"
 
 /** What one member hands to whoever joins the roster: public, sealed parts included. */
@@ -139,7 +140,7 @@ export function joinRoster(signatures: readonly RosterSignature[]): RosterBundle
  * @throws LockKeeperError `untrusted-roster` or `misconfigured`; then the old one stays.
  */
 export async function installRoster(unsealed: Unsealed, bundle: RosterBundle): Promise<Roster> {
-  const { store, secrets } = unsealed
+  const { directory, store, secrets } = unsealed
   const row = await store.read("meta", "roster")
   const roster =
     row === null
@@ -155,6 +156,8 @@ export async function installRoster(unsealed: Unsealed, bundle: RosterBundle): P
   )
   const value = encode(rosterRow, { signed: bundle.signed, seed: seed.expose() })
   const ifVersion = row?.version ?? "absent"
+  // The database is about to change in a way that is nobody's restoring it.
+  removeAnchor(directory)
   await store.commit([{ kind: "put", table: "meta", id: "roster", ifVersion, value }])
   return roster
 }

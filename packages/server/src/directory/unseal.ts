@@ -13,6 +13,7 @@ import { deriveSecrets, type ServerSecrets, wipeSecrets } from "./server-secrets
 
 /** A server's store and keys while it is unsealed. */
 export interface Unsealed {
+  readonly directory: string
   readonly store: SealedStore
   readonly secrets: ServerSecrets
   /** Wipes the keys and the key-encryption key. */
@@ -85,6 +86,7 @@ export async function unsealServer(
     const secrets = deriveSecrets(await readSeeds(store))
     const opened = store
     return {
+      directory,
       store,
       secrets,
       async close() {

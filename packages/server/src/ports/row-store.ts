@@ -38,7 +38,8 @@ export interface RowStore {
   logPosition(): Promise<LogPosition | null>
   /** Entries from index `from` on, at most `limit` (1 to MAX_SCAN). */
   entries(from: number, limit: number): Promise<readonly LogRow[]>
-  close(): Promise<void>
+  /** Applies what waits and nothing after it. Says where the log ends; null when it did before. */
+  close(): Promise<LogPosition | null>
 }
 
 /** Most rows one scan returns. */

@@ -10,6 +10,10 @@ export const TABLES = [
   "account-keys",
   "nonces",
   "answers",
+  "children",
+  "pairs",
+  "ot-checks",
+  "presignatures",
 ] as const
 
 export type Table = (typeof TABLES)[number]
@@ -77,7 +81,8 @@ export interface Store {
   commit(batch: readonly Change[]): Promise<readonly LogPosition[]>
   /** The position of the last committed entry, or null while the log is empty. */
   logPosition(): Promise<LogPosition | null>
-  close(): Promise<void>
+  /** Applies what waits and nothing after it. Says where the log ends; null when it did before. */
+  close(): Promise<LogPosition | null>
 }
 
 /** A guard of a batch no longer holds; nothing was applied. */

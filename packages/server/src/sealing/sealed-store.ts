@@ -108,9 +108,12 @@ export class SealedStore implements Store, Log {
     })
   }
 
-  async close(): Promise<void> {
-    await this.#rows.close()
-    this.#key.wipe()
+  async close(): Promise<LogPosition | null> {
+    try {
+      return await this.#rows.close()
+    } finally {
+      this.#key.wipe()
+    }
   }
 
   #open(table: Table, id: string, { version, value }: Versioned<Bytes>, before: Before): Bytes {

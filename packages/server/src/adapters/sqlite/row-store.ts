@@ -121,11 +121,13 @@ export class SqliteRowStore implements RowStore {
     }))
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
+  async close(): Promise<LogPosition | null> {
+    if (this.#closed) return null
     this.#flush()
     this.#closed = true
+    const last = this.#sql.last.get()
     this.#database.close()
+    return last === undefined ? null : { index: last.index, head: ownBytes(last.head) }
   }
 
   /** One transaction for everything that waits. A batch whose guard fails is left out of it alone. */

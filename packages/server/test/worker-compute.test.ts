@@ -1,0 +1,160 @@
+import assert from "node:assert/strict"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { readdirSync, readFileSync } from "node:fs"
+import { after, test } from "node:test"
+import { LockKeeperError } from "@lockkeeper/api"
+import { type Bytes, utf8 } from "@lockkeeper/encoding"
+import { WorkerCompute } from "../src/adapters/worker-compute/worker-compute.ts"
+import type { Urgency } from "../src/ports/dependencies.ts"
+
+const PROGRAM = new URL("./processes/compute-thread.ts", import.meta.url)
+
+const pools: WorkerCompute[] = []
+after(() => Promise.all(pools.map((pool) => pool.close())))
+
+function pool(threads: number, queue = 16): WorkerCompute {
+  const made = new WorkerCompute({ threads, queue, program: PROGRAM })
+  pools.push(made)
+  return made
+}
+
+/** A task that takes `ms`, 255 at most, and comes back as it went. */
+function sleeping(ms: number, name: string): Bytes {
+  return new Uint8Array([...utf8("s"), ms, ...utf8(name)])
+}
+
+const refusedAs = (code: string) => (error: unknown) =>
+  error instanceof LockKeeperError && error.code === code && error.remedy !== ""
+
+const niceOf = (stat: string): number => Number(stat.slice(stat.lastIndexOf(")")).split(" ")[17])
+
+test("what somebody waits for goes before what is in the background, each in its order", async () => {
+  const compute = pool(1)
+  const ended: string[] = []
+  const add = async (urgency: Urgency, name: string) => {
+    await compute.work(sleeping(5, name), urgency)
+    ended.push(name)
+  }
+  const first = add("background", "b1")
+  await Promise.all([
+    first,
+    add("background", "b2"),
+    add("background", "b3"),
+    add("now", "n1"),
+    add("now", "n2"),
+  ])
+  assert.deepEqual(ended, ["b1", "n1", "n2", "b2", "b3"])
+})
+
+test("background tasks leave one of several threads to what somebody waits for", async () => {
+  const compute = pool(3)
+  const background = ["b1", "b2", "b3", "b4"].map((name) =>
+    compute.work(sleeping(50, name), "background"),
+  )
+  assert.deepEqual([compute.load("background").running, compute.load("background").waiting], [2, 2])
+  const now = compute.work(sleeping(1, "n1"), "now")
+  assert.deepEqual([compute.load("now").running, compute.load("now").waiting], [1, 0])
+  await Promise.all([now, ...background])
+  assert.equal(compute.load("background").ended, 4)
+})
+
+test("what waits is bounded for each urgency, and a refused task is wiped", async () => {
+  const compute = pool(1, 2)
+  const running = compute.work(sleeping(20, "r"), "background")
+  const waiting = [1, 2].map((n) => compute.work(sleeping(1, `w${n}`), "background"))
+  const refused = sleeping(1, "one too many")
+  await assert.rejects(compute.work(refused, "background"), refusedAs("rate-limited"))
+  assert.ok(refused.every((byte) => byte === 0))
+  await compute.work(sleeping(1, "n"), "now")
+  await Promise.all([running, ...waiting])
+  await compute.work(sleeping(1, "room again"), "background")
+})
+
+for (const [death, task] of [
+  ["exits", "x"],
+  ["runs out of memory", "m"],
+] as const) {
+  test(`a thread that ${death} fails its own task alone and is replaced`, async () => {
+    const compute = pool(1)
+    const dying = compute.work(utf8(task), "now")
+    const next = compute.work(utf8("echo"), "now")
+    await assert.rejects(dying, refusedAs("unavailable"))
+    assert.deepEqual(await next, utf8("echo"))
+    assert.deepEqual(await compute.work(utf8("echo again"), "background"), utf8("echo again"))
+  })
+}
+
+test("a task that throws fails alone, by name, and its thread lives on", async () => {
+  const compute = pool(1)
+  const wrong = { name: "RangeError", message: "the task is wrong" }
+  await assert.rejects(compute.work(utf8("t"), "now"), wrong)
+  assert.deepEqual(await compute.work(utf8("echo"), "now"), utf8("echo"))
+})
+
+test("tasks and results are handed over and wiped, with no copy left on either side", async () => {
+  const compute = pool(1)
+  const task = utf8("a secret").slice()
+  const result = await compute.work(task, "now")
+  assert.equal(task.buffer.detached, true)
+  assert.deepEqual(result, utf8("a secret"))
+  const left = await compute.work(utf8("l"), "now")
+  assert.deepEqual([...left], [...new Array(8).fill(0), 1])
+
+  const whole = new Uint8Array(16).fill(1)
+  const part = whole.subarray(4, 8)
+  await compute.work(part, "now")
+  assert.deepEqual([...whole], [1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1])
+  const packed = await compute.work(utf8("p"), "now")
+  assert.deepEqual([...packed], new Array(8).fill(7))
+  assert.equal(packed.buffer.byteLength, 8)
+})
+
+test("closing wipes what waits, ends what runs and refuses what comes", async () => {
+  const compute = pool(1)
+  const running = compute.work(sleeping(255, "r"), "background")
+  const task = sleeping(1, "w")
+  const waiting = compute.work(task, "now")
+  const ends = Promise.all(
+    [running, waiting].map((work) => assert.rejects(work, refusedAs("unavailable"))),
+  )
+  await compute.close()
+  await ends
+  assert.ok(task.every((byte) => byte === 0))
+  await assert.rejects(compute.work(sleeping(1, "late"), "now"), refusedAs("unavailable"))
+})
+
+test("idle threads do not keep a process alive, and running ones do", async () => {
+  const code = `
+    import { WorkerCompute } from ${JSON.stringify(new URL("../src/adapters/worker-compute/worker-compute.ts", import.meta.url))}
+    const compute = new WorkerCompute({ threads: 2, queue: 4, program: new URL(${JSON.stringify(PROGRAM)}) })
+    compute.warmUp()
+    const result = await compute.work(new Uint8Array([115, 100, 42]), "now")
+    console.log(result[2])`
+  const args = ["--conditions=lockkeeper-source", "--input-type=module", "--eval", code]
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
+  let output = ""
+  child.stdout.on("data", (chunk) => {
+    output += chunk
+  })
+  const [status] = await once(child, "exit")
+  assert.deepEqual([status, output.trim()], [0, "42"])
+})
+
+function threadNiceness(): number[] {
+  return readdirSync("/proc/self/task").map((id) =>
+    niceOf(readFileSync(`/proc/self/task/${id}/stat`, "utf8")),
+  )
+}
+
+if (process.platform === "linux") {
+  test("on Linux the threads leave the processor to the main thread", async () => {
+    const compute = pool(1)
+    const lowered = () => threadNiceness().filter((nice) => nice === 5).length
+    const before = lowered()
+    await compute.work(utf8("echo"), "now")
+    assert.equal(lowered(), before + 1)
+    const main = readFileSync(`/proc/self/task/${process.pid}/stat`, "utf8")
+    assert.equal(niceOf(main), 0)
+  })
+}
