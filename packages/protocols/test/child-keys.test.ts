@@ -118,7 +118,7 @@ const keysOf = (keyType: KeyType, count: number) =>
     makeCluster({ keyType, seed: `children/${i}`, additive: i % 2 ? [100] : [] }),
   )
 
-for (const keyType of ["bip340", "frost-secp256k1"] as const) {
+for (const keyType of ["bip340", "ecdsa-secp256k1"] as const) {
   test(`500 ${keyType} children equal the private derivation of another library`, () => {
     const clusters = keysOf(keyType, 5)
     for (let i = 0; i < 500; i++) {
@@ -247,6 +247,22 @@ test("another wallet derives the same children from the extended public key", ()
   }
   const master = extendedPublicKeyBytes(pkg, NO_PATH, new Uint8Array(4))
   assert.equal(HDKey.fromExtendedKey(toBase58check(master)).depth, 0)
+})
+
+test("a child's secret key and the extended public key yield the master's secret key", () => {
+  const { public: pkg, secretKey } = makeCluster({ keyType: "ecdsa-secp256k1", seed: "leak" })
+  const path = [0, 5]
+  // What leaks: a wallet's export of one child, and the extended key that it watches with.
+  const leaked = secp256k1.addScalars(secretKey, deriveChild(pkg, path).tweak)
+  const xpub = toBase58check(extendedPublicKeyBytes(pkg, NO_PATH, new Uint8Array(4)))
+  let { verifyingKey, chainCode } = fieldsOf(xpub)
+  let found = leaked
+  for (const value of path) {
+    const step = ckdPublic(secp256k1, verifyingKey, chainCode, value)
+    found = secp256k1.subtractScalars(found, step.tweak)
+    ;({ verifyingKey, chainCode } = { ...step })
+  }
+  assert.deepEqual(found, secretKey)
 })
 
 test("no extended public key is made for other groups, without a parent or of a wrong length", () => {
