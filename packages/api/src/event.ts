@@ -24,12 +24,17 @@ export interface Event {
   readonly reason: string
   /** Servers proven at fault. */
   readonly culprits: readonly Identifier[]
+  /** Two servers of which one is at fault, and it cannot be told which; from version 2 on. */
+  readonly pair: readonly [Identifier, Identifier] | null
   readonly accountId: Bytes | null
   readonly requestDigest: Bytes | null
   readonly keyId: Bytes | null
 }
 
-export const eventCodec: Codec<Event> = struct<Event>({
+/** What events are written as today. Entries of version 1 stay readable: they name no pair. */
+export const EVENT_VERSION = 2
+
+const firstFields = struct<Omit<Event, "pair">>({
   version: u8,
   operation: text(64),
   step: u16,
@@ -40,3 +45,30 @@ export const eventCodec: Codec<Event> = struct<Event>({
   requestDigest: nullable(fixedBytes(32)),
   keyId: nullable(fixedBytes(32)),
 })
+
+const pairField = nullable(
+  struct<{ accuser: Identifier; accused: Identifier }>({
+    accuser: identifierCodec,
+    accused: identifierCodec,
+  }),
+)
+
+export const eventCodec: Codec<Event> = {
+  write(writer, event) {
+    const { pair } = event
+    if (event.version < 1 || event.version > EVENT_VERSION) throw new RangeError("event version")
+    if (event.version === 1 && pair !== null) throw new RangeError("version 1 names no pair")
+    firstFields.write(writer, event)
+    if (event.version === 1) return
+    pairField.write(writer, pair === null ? null : { accuser: pair[0], accused: pair[1] })
+  },
+  read(reader) {
+    const start = reader.offset
+    const event = firstFields.read(reader)
+    if (event.version < 1 || event.version > EVENT_VERSION) {
+      reader.fail("unknown version of an event", start)
+    }
+    const pair = event.version === 1 ? null : pairField.read(reader)
+    return { ...event, pair: pair === null ? null : [pair.accuser, pair.accused] }
+  },
+}

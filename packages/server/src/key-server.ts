@@ -6,6 +6,7 @@ import { Guesses } from "./guesses.ts"
 import { OneTimeLedger } from "./one-time.ts"
 import { burnExpired, burnUnfinished } from "./operations/key-generation.ts"
 import type { Dependencies } from "./ports/dependencies.ts"
+import { DEFAULT_MAX_AGE_MS, PresigningRoom } from "./presigning/room.ts"
 import { dropExpiredAnswers } from "./request/answers.ts"
 import { handleCall } from "./request/handle-call.ts"
 import { openSession } from "./request/open-session.ts"
@@ -38,10 +39,13 @@ export class KeyServer {
   readonly #seen = new SeenHellos()
   #storeCondition: StoreCondition = "unclean"
   readonly #oneTime = new OneTimeLedger(MAX_OUTSTANDING)
+  readonly #presigning: PresigningRoom
 
-  constructor(self: ServerSelf, deps: Dependencies) {
+  /** @param maxAgeMs - longest a presignature is kept. */
+  constructor(self: ServerSelf, deps: Dependencies, maxAgeMs = DEFAULT_MAX_AGE_MS) {
     this.self = self
     this.#deps = deps
+    this.#presigning = new PresigningRoom(self, deps, this.counters, maxAgeMs)
     this.#guesses = new Guesses(self, deps.store)
   }
 
@@ -55,15 +59,21 @@ export class KeyServer {
   call(frame: { sessionId: Bytes; counter: number; sealed: Bytes }): Promise<Bytes> {
     const [self, deps, guesses] = [this.self, this.#deps, this.#guesses]
     const [sessions, oneTime, counters] = [this.#sessions, this.#oneTime, this.counters]
-    return handleCall({ self, deps, guesses, sessions, oneTime, counters }, frame)
+    const presigning = this.#presigning
+    return handleCall({ self, deps, guesses, sessions, oneTime, counters, presigning }, frame)
   }
 
-  /** To be called once, before the first request: burns what an earlier process left unfinished. */
-  async start(store: StoreCondition): Promise<void> {
+  /**
+   * To be called once, before the first request: burns what an earlier process left unfinished.
+   *
+   * @param pool - `poolDigest` of that process when it stopped; null when nobody vouches for one.
+   */
+  async start(store: StoreCondition, pool: Bytes | null = null): Promise<void> {
     this.#storeCondition = store
     await storeDecoy(this.self, this.#deps)
     const burnt = await burnUnfinished(this.#deps.store)
     if (burnt > 0) this.#deps.events.event("burnt-unfinished", { count: burnt })
+    await this.#presigning.start(store, pool)
   }
 
   now(): number {
@@ -73,6 +83,11 @@ export class KeyServer {
   /** What the store was at start. */
   get storeCondition(): StoreCondition {
     return this.#storeCondition
+  }
+
+  /** 32 bytes over the presignatures that an orderly stop leaves to the next process. */
+  poolDigest(): Bytes {
+    return this.#presigning.pool.digest()
   }
 
   get sessionCount(): number {
@@ -90,11 +105,13 @@ export class KeyServer {
     this.#sessions.endExpired(now)
     await dropExpiredAnswers(store, now)
     await burnExpired(store, this.#oneTime, now - ONE_TIME_LIFETIME_MS)
+    await this.#presigning.tidy(now)
   }
 
   /** Ends every session and wipes what is secret in memory. */
   stop(): void {
     this.#sessions.endAll()
+    this.#presigning.stop()
     this.self.channelSecret.wipe()
     this.self.loginServer.fakes.seed.wipe()
     this.self.loginServer.ake.privateKey.wipe()

@@ -11,7 +11,9 @@ import {
   signStepOutput,
 } from "@lockkeeper/api"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
-import { frost, messageCodec } from "@lockkeeper/protocols"
+import { deriveChild, frost, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
+import { checkPath, checkRegistered } from "../children.ts"
+import { frostContent } from "../content.ts"
 import { checkUsable, readKey } from "../keys.ts"
 import type { Versioned } from "../ports/store.ts"
 import { decodeAs } from "../request/decode.ts"
@@ -40,17 +42,18 @@ export const sign: OperationStep = async (step) => {
     })
   }
   checkPlacement(step.self.roster, signingPackage)
-  const tweak = tweakOf(body)
+  checkPath(body.path)
   const { value: row } = await readKey(step.deps.store, step.request.accountId, body.keyId)
   const key = row.keyPackage
   using _share = key.signingShare
   checkUsable(row)
+  const approved = await approvedOf(step, body, key.public)
   const { nonces, id } = await spendNonces(step, body.keyId, signingPackage)
   const outcome = frost.sign({
     state: nonces.value,
     key,
     package: signingPackage,
-    approved: { requestDigest: step.digest, message: messageOf(body), tweak },
+    approved,
     verifyKeys: identityKeys(step.self.roster),
     rosterEpoch: step.self.roster.rosterEpoch,
     identity: step.self.identity,
@@ -66,9 +69,30 @@ export const sign: OperationStep = async (step) => {
     }),
     changes: [taken, ...fresh.changes],
     event: step.event(event),
-    afterCommit: fresh.issue,
+    afterCommit: () => {
+      fresh.issue()
+      step.counters.signed(key.public.keyType)
+    },
     release: fresh.release,
   }
+}
+
+/** What this server has found in the request: the package must say the same. */
+async function approvedOf(
+  { deps, digest }: Step,
+  { keyId, path, content, merkleRoot }: SignBody,
+  key: PublicKeyPackage,
+): Promise<frost.Approved> {
+  if (key.keyType === "ecdsa-secp256k1") {
+    throw new LockKeeperError("invalid-request", "This is an ecdsa-secp256k1 key.", {
+      field: "body.keyId",
+      remedy: "Sign with `ecdsa.sign`.",
+    })
+  }
+  await checkRegistered(deps.store, keyId, path)
+  const { verifyingKey } = deriveChild(key, path)
+  const { message, tweak } = frostContent(key.keyType, content, merkleRoot, verifyingKey)
+  return { requestDigest: digest, message, tweak, path }
 }
 
 /**
@@ -114,20 +138,4 @@ function checkPlacement(roster: Roster, signingPackage: frost.SigningPackage): v
       remedy: "Choose signers as the roster's placement rules say.",
     },
   )
-}
-
-function messageOf({ content }: SignBody): Bytes {
-  if (content.kind === "message") return content.message
-  throw new LockKeeperError("invalid-request", "This key signs messages.", {
-    field: "body.content",
-  })
-}
-
-function tweakOf({ merkleRoot }: SignBody): frost.Tweak {
-  if (merkleRoot === null) return { kind: "none" }
-  if (merkleRoot.length === 0) return { kind: "key-path" }
-  if (merkleRoot.length === 32) return { kind: "merkle-root", root: merkleRoot }
-  throw new LockKeeperError("invalid-request", "A Merkle root is empty or 32 bytes.", {
-    field: "body.merkleRoot",
-  })
 }

@@ -1,14 +1,27 @@
-import type { CallAnswer, CallPayload, Operation, Request } from "@lockkeeper/api"
+import {
+  type CallAnswer,
+  type CallPayload,
+  EVENT_VERSION,
+  type Operation,
+  type Request,
+} from "@lockkeeper/api"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { wipeAccount } from "../accounts.ts"
 import { changePassword } from "../operations/change-password.ts"
 import { createKey } from "../operations/create-key.ts"
+import { deriveKey } from "../operations/derive-key.ts"
 import { forgiveGuesses } from "../operations/forgive-guesses.ts"
 import { listKeys } from "../operations/list-keys.ts"
+import { showPool } from "../operations/pool-status.ts"
+import { prepareEcdsa } from "../operations/prepare-ecdsa.ts"
 import { prepareSigning } from "../operations/prepare-signing.ts"
+import { presign } from "../operations/presign.ts"
+import { setupPairs } from "../operations/setup-pairs.ts"
 import { showAccount } from "../operations/show-account.ts"
 import { showKey } from "../operations/show-key.ts"
+import { showPairs } from "../operations/show-pairs.ts"
 import { sign } from "../operations/sign.ts"
+import { signEcdsa } from "../operations/sign-ecdsa.ts"
 import type { Change } from "../ports/store.ts"
 import { questionOf } from "./answers.ts"
 import { type AuthorisedRequest, authorise } from "./authorise.ts"
@@ -25,29 +38,43 @@ const OPERATION_STEPS: Readonly<Record<Operation, OperationStep>> = {
   "keys.show": showKey,
   "sign.prepare": prepareSigning,
   sign,
+  "keys.derive": deriveKey,
+  "pairs.show": showPairs,
+  "pairs.setup": setupPairs,
+  presign,
+  "pool.status": showPool,
+  "ecdsa.prepare": prepareEcdsa,
+  "ecdsa.sign": signEcdsa,
 }
+
+/** What refills of pools give way to. */
+const BUSY_WITH: ReadonlySet<Operation> = new Set(["sign", "ecdsa.sign", "presign"])
 
 /** Steps 2 to 5 of the life of a request. */
 export async function act(
   context: CallContext,
   payload: Extract<CallPayload, { kind: "act" }>,
 ): Promise<CallAnswer> {
-  const { self, deps, session } = context
+  const { self, deps, session, presigning } = context
   const authorised = await authorise(self, deps, session, payload.request)
   const { request, digest } = authorised
   const { step, input } = payload
   const question = questionOf(request, digest, step, input)
   const event = eventAbout(request, digest, step)
+  const busy = BUSY_WITH.has(request.operation) ? 1 : 0
+  presigning.busy += busy
   try {
-    const repeated = await repeatAnswer(deps, question)
+    const repeated = await repeatAnswer(deps, presigning.answers, question)
     if (repeated !== null) return { kind: "act", ...repeated }
     const run = OPERATION_STEPS[request.operation]
     const outcome = await run({ ...context, ...authorised, step, input, event })
     const changes = [...outcome.changes, ...guardOf(authorised, outcome.changes)]
-    return { kind: "act", ...(await commitStep(deps, question, { ...outcome, changes })) }
+    const committed = { ...outcome, changes }
+    return { kind: "act", ...(await commitStep(deps, presigning.answers, question, committed)) }
   } catch (error) {
     throw await logRefusal(deps, error, event)
   } finally {
+    presigning.busy -= busy
     wipeAccount(authorised.account.value)
   }
 }
@@ -61,12 +88,13 @@ function guardOf({ account }: AuthorisedRequest, changes: readonly Change[]): re
 
 function eventAbout(request: Request, digest: Bytes, step: number): Step["event"] {
   return (details = {}) => ({
-    version: 1,
+    version: EVENT_VERSION,
     operation: request.operation,
     step,
     outcome: "done",
     reason: "",
     culprits: [],
+    pair: null,
     accountId: request.accountId,
     requestDigest: digest,
     keyId: null,

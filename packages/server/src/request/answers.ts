@@ -7,17 +7,20 @@ import {
   encode,
   equalBytes,
   fixedBytes,
+  nullable,
   struct,
   toHex,
 } from "@lockkeeper/encoding"
 import type { Change, Store } from "../ports/store.ts"
+import type { RecentAnswers } from "./recent-answers.ts"
 
 /** Most rows that one round of housekeeping drops at a time. */
 const BATCH = 256
 
-const answerRow = struct<{ input: Bytes; output: Bytes }>({
+/** Without output where the process that answered keeps it in its memory alone. */
+const answerRow = struct<{ input: Bytes; output: Bytes | null }>({
   input: fixedBytes(32),
-  output: bytes(MAX_STEP),
+  output: nullable(bytes(MAX_STEP)),
 })
 
 /** One step of one request with one input: what a repeat must agree with to be a repeat. */
@@ -38,19 +41,34 @@ export function questionOf(request: Request, digest: Bytes, step: number, input:
   return { id, input: hashValue("step-input", bytes(MAX_STEP), input) }
 }
 
-/** @throws LockKeeperError `replayed` when the step was answered for another input. */
-export async function readAnswer(store: Store, question: Question): Promise<Bytes | null> {
+/**
+ * @throws LockKeeperError `replayed` when the step was answered for another input; `out-of-order`
+ *   when its answer is kept no longer.
+ */
+export async function readAnswer(
+  store: Store,
+  recent: RecentAnswers,
+  question: Question,
+): Promise<Bytes | null> {
   const row = await store.read("answers", question.id)
   if (row === null) return null
   const { input, output } = decode(answerRow, row.value)
-  if (equalBytes(input, question.input)) return output
-  throw new LockKeeperError("replayed", "This step was answered before, for another input.", {
-    field: "input",
+  if (!equalBytes(input, question.input)) {
+    throw new LockKeeperError("replayed", "This step was answered before, for another input.", {
+      field: "input",
+      remedy: "Sign a new request.",
+    })
+  }
+  const answer = output ?? recent.find(question.id)
+  if (answer !== null) return answer
+  throw new LockKeeperError("out-of-order", "This step's answer is kept no longer.", {
+    field: "step",
     remedy: "Sign a new request.",
   })
 }
 
-export function keepAnswer({ id, input }: Question, output: Bytes): Change {
+/** @param output - null when only the fact is kept that the step was answered. */
+export function keepAnswer({ id, input }: Question, output: Bytes | null): Change {
   const value = encode(answerRow, { input, output })
   return { kind: "put", table: "answers", id, ifVersion: "absent", value }
 }

@@ -3,11 +3,17 @@ import { type Bytes, encode } from "@lockkeeper/encoding"
 import type { Dependencies } from "../ports/dependencies.ts"
 import { type Change, StoreConflict } from "../ports/store.ts"
 import { keepAnswer, type Question, readAnswer } from "./answers.ts"
+import type { RecentAnswers } from "./recent-answers.ts"
 
 /** What an operation's step wants to happen; nothing of it has happened yet. */
 export interface StepOutcome {
   /** Answer to the principal; leaves only after the commit. */
   readonly output: Bytes
+  /**
+   * Where a retry finds the same bytes. In memory alone, the store keeps that the step was answered:
+   * who asks again after this process has ended is refused. Durable unless said otherwise.
+   */
+  readonly answer?: "durable" | "in-memory"
   readonly changes: readonly Change[]
   readonly event: Event
   /** Changes to this process's memory that follow from the commit, such as ended sessions. */
@@ -51,16 +57,19 @@ export async function commitChanges(
  */
 export async function commitStep(
   deps: Dependencies,
+  recent: RecentAnswers,
   question: Question,
-  { output, changes, event, afterCommit, release }: StepOutcome,
+  { output, answer = "durable", changes, event, afterCommit, release }: StepOutcome,
 ): Promise<{ output: Bytes; log: LogPosition }> {
+  const kept = keepAnswer(question, answer === "durable" ? output : null)
   try {
-    const log = await commitChanges(deps, [...changes, keepAnswer(question, output)], event)
+    const log = await commitChanges(deps, [...changes, kept], event)
+    if (answer === "in-memory") recent.keep(question.id, output, deps.clock.now())
     afterCommit?.()
     return { output, log }
   } catch (error) {
     if (!(error instanceof LockKeeperError) || error.code !== "conflict") throw error
-    const repeated = await repeatAnswer(deps, question)
+    const repeated = await repeatAnswer(deps, recent, question)
     if (repeated === null) throw error
     return repeated
   } finally {
@@ -68,12 +77,13 @@ export async function commitStep(
   }
 }
 
-/** The answer that was committed for this step before, or null. */
+/** The answer that was committed for this step before, or null. @throws like `readAnswer`. */
 export async function repeatAnswer(
   deps: Dependencies,
+  recent: RecentAnswers,
   question: Question,
 ): Promise<{ output: Bytes; log: LogPosition } | null> {
-  const output = await readAnswer(deps.store, question)
+  const output = await readAnswer(deps.store, recent, question)
   if (output === null) return null
   // The entry stands at or before the head as it is now, which covers it too.
   const log = await deps.store.logPosition()

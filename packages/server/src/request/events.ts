@@ -1,4 +1,4 @@
-import type { Event } from "@lockkeeper/api"
+import { EVENT_VERSION, type Event } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 
 /** An event of an operation that has no signed request yet: opening sessions and logging in. */
@@ -8,12 +8,13 @@ export function sessionEvent(
   details: Partial<Event> = {},
 ): Event {
   return {
-    version: 1,
+    version: EVENT_VERSION,
     operation,
     step: 1,
     outcome: "done",
     reason: "",
     culprits: [],
+    pair: null,
     accountId,
     requestDigest: null,
     keyId: null,

@@ -4,6 +4,7 @@ import type { Counters } from "../counters.ts"
 import type { Guesses } from "../guesses.ts"
 import type { OneTimeLedger } from "../one-time.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
+import type { PresigningRoom } from "../presigning/room.ts"
 import type { ServerSelf } from "../self.ts"
 import type { AuthorisedRequest } from "./authorise.ts"
 import type { StepOutcome } from "./commit.ts"
@@ -18,6 +19,7 @@ export interface CallContext {
   readonly oneTime: OneTimeLedger
   readonly guesses: Guesses
   readonly counters: Counters
+  readonly presigning: PresigningRoom
 }
 
 /** What an operation's step acts on. */

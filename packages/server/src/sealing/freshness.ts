@@ -5,7 +5,7 @@ import { type Change, StoreConflict, type Table } from "../ports/store.ts"
 const MAX_REMEMBERED = 65_536
 
 // The ids of these rows are random and never used again: whoever sees one again sees a rollback.
-const ONE_TIME: ReadonlySet<Table> = new Set(["nonces"])
+const ONE_TIME: ReadonlySet<Table> = new Set(["nonces", "ot-checks", "presignatures"])
 
 interface Known {
   version: number

@@ -5,7 +5,11 @@ import { StoreUnavailable } from "../../ports/row-store.ts"
 /** "LKey": what `file` and other tools see in the header. */
 const APPLICATION_ID = 0x4c4b6579
 
-const SCHEMA_VERSION = 1
+/**
+ * 2 came with presignatures. Nothing in the file changed, but a program that knows only version 1
+ * would leave them where they are when it has to burn them.
+ */
+const SCHEMA_VERSION = 2
 
 /** How long a writer waits for another process's transaction, milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000
@@ -51,6 +55,13 @@ export function openDatabase(path: string): Database.Database {
   }
 }
 
+function createTables(database: Database.Database): void {
+  const tables = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as { n: number }
+  if (tables.n > 0) throw new StoreUnavailable("the file is another program's database")
+  database.exec(SCHEMA)
+  database.pragma(`application_id = ${APPLICATION_ID}`)
+}
+
 function prepareDatabase(database: Database.Database): void {
   database.pragma("journal_mode = WAL")
   // A commit returns only after the write-ahead log is on disk.
@@ -67,12 +78,7 @@ function prepareDatabase(database: Database.Database): void {
     if (version > SCHEMA_VERSION) {
       throw new StoreUnavailable("the database was written by a newer version of the server")
     }
-    const tables = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as {
-      n: number
-    }
-    if (tables.n > 0) throw new StoreUnavailable("the file is another program's database")
-    database.exec(SCHEMA)
-    database.pragma(`application_id = ${APPLICATION_ID}`)
+    if (version === 0) createTables(database)
     database.pragma(`user_version = ${SCHEMA_VERSION}`)
   })
   migrate.immediate()

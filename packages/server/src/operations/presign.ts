@@ -1,0 +1,244 @@
+import { LockKeeperError, type PresignBody, presignBody } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { decode, toHex } from "@lockkeeper/encoding"
+import { dkls, type KeyPackage, keyCertificateCodec, type Message } from "@lockkeeper/protocols"
+import { checkUsable, readKey, readListing } from "../keys.ts"
+import type { Change } from "../ports/store.ts"
+import { beginChecks } from "../presigning/ot-checks.ts"
+import { wipeSetup } from "../presigning/pairs.ts"
+import {
+  presignatureId,
+  putPresignature,
+  takePresignature,
+  wipePresignature,
+} from "../presigning/presignatures.ts"
+import { pooledOf } from "../presigning/room.ts"
+import type { Run } from "../presigning/runs.ts"
+import { checkEcdsaKey, checkSignerSet } from "../presigning/signer-sets.ts"
+import type { StepOutcome } from "../request/commit.ts"
+import { decodeAs } from "../request/decode.ts"
+import type { OperationStep, Step } from "../request/step.ts"
+import {
+  answered,
+  buryOwn,
+  checkAddressees,
+  computeStep,
+  dklsIdentity,
+  type Effects,
+  readBulkMessages,
+  stopped,
+} from "./bulk-step.ts"
+import { noSuchStep } from "./steps.ts"
+
+const STEPS: readonly number[] = [1, 2, 3, 4, 5] satisfies dkls.PresignStep[]
+
+/** The last step that needs this server's share and pairs. */
+const LAST_SECRET_STEP = 3
+
+/** The step that checks whether the others kept to the oblivious transfers. */
+const CHECKING_STEP = 2
+
+/** What each step of presigning works on. */
+interface Task {
+  readonly step: Step
+  readonly body: PresignBody
+  readonly key: KeyPackage
+  /** Of the key's row: what the step makes of it is kept only while it is the same. */
+  readonly keyVersion: number
+  readonly messages: readonly Message[]
+}
+
+/** A batch of presignatures: 1 open, 2 exchange, 3 publish, 4 confirm, 5 activate. */
+export const presign: OperationStep = async (step) => {
+  if (!STEPS.includes(step.step)) throw noSuchStep()
+  const body = decodeAs("body", presignBody, step.request.body)
+  const messages = readBulkMessages(step.input)
+  const { keyId, signers, count } = body
+  checkAddressees(step, signers, "body.signers")
+  if (signers.length > dkls.MAX_SIGNERS) {
+    throw new LockKeeperError("invalid-request", `At most ${dkls.MAX_SIGNERS} servers presign.`, {
+      field: "body.signers",
+    })
+  }
+  const most = dkls.maxBatch(signers.length)
+  if (count < 1 || count > most) {
+    throw new LockKeeperError("invalid-request", `A batch of this set has 1 to ${most}.`, {
+      field: "body.count",
+    })
+  }
+  const { value: row, version } = await readKey(step.deps.store, step.request.accountId, keyId)
+  using _share = row.keyPackage.signingShare
+  checkUsable(row)
+  checkEcdsaKey(row)
+  checkSignerSet(step.self.roster, step.self.identifier, row.keyPackage.public, signers)
+  const task = { step, body, key: row.keyPackage, keyVersion: version, messages }
+  const setups = await readSetups(task)
+  try {
+    return await runStep(task, setups)
+  } finally {
+    for (const setup of setups.values()) wipeSetup(setup)
+  }
+}
+
+type Setups = ReadonlyMap<Identifier, dkls.PairSetup>
+
+/** The pairs with the other signers. @throws LockKeeperError where one is missing or dead. */
+async function readSetups({ step, body }: Task): Promise<Setups> {
+  const { self, presigning } = step
+  const setups = new Map<Identifier, dkls.PairSetup>()
+  if (step.step > LAST_SECRET_STEP) return setups
+  for (const peer of body.signers) {
+    if (peer === self.identifier) continue
+    const setup = await presigning.pairs.setupOf(peer)
+    if (setup !== "none" && setup !== "dead") {
+      setups.set(peer, setup)
+      continue
+    }
+    for (const other of setups.values()) wipeSetup(other)
+    const both = `servers ${Math.min(self.identifier, peer)} and ${Math.max(self.identifier, peer)}`
+    if (setup === "none") {
+      throw new LockKeeperError("out-of-order", `There is no pair of ${both} yet.`, {
+        field: "body.signers",
+        remedy: "Set the pairs up first.",
+      })
+    }
+    throw new LockKeeperError("permission-denied", `The pair of ${both} is dead.`, {
+      field: "body.signers",
+      remedy: "Use a signer set without both; one of the two broke a protocol.",
+    })
+  }
+  return setups
+}
+
+async function runStep(task: Task, setups: Setups): Promise<StepOutcome> {
+  const { step } = task
+  if (step.step > 1) {
+    const run = step.presigning.runs.resume(step.digest, step.step, step.deps.clock.now())
+    return settling(run, () => advance(task, run, setups, []))
+  }
+  const { run, burnt } = open(task)
+  return settling(run, () => advance(task, run, setups, burnt))
+}
+
+async function settling(run: Run, act: () => Promise<StepOutcome>): Promise<StepOutcome> {
+  try {
+    return await act()
+  } catch (error) {
+    run.settle()
+    throw error
+  }
+}
+
+/** Takes the room that the batch will need. For who waits, the oldest of other sets make room. */
+function open({ step, body, key }: Task): { run: Run; burnt: readonly Change[] } {
+  const { presigning, request, deps, digest } = step
+  const { pool } = presigning
+  const { keyId, count, signers } = body
+  const { keyEpoch } = key.public
+  const old = [...pool.dropOutdated(keyId, keyEpoch, step.self.roster.rosterEpoch)]
+  if (body.urgency === "now") old.push(...pool.makeRoom(keyId, count, signers))
+  presigning.countBurnt(old)
+  const room = pool.reserve(keyId, count)
+  if (room === null) {
+    throw new LockKeeperError("rate-limited", "The pool of this key is full.", {
+      field: "body.count",
+      remedy: "Use its presignatures first.",
+    })
+  }
+  const { operation, accountId } = request
+  const now = deps.clock.now()
+  const { release } = room
+  try {
+    const run = presigning.runs.open({
+      ...{ digest, operation, accountId, now, release },
+      pairs: new Map(),
+    })
+    return { run, burnt: old.map(({ id }) => takePresignature(id)) }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+async function contextOf({ step, body, key }: Task): Promise<dkls.PresignContext> {
+  const { self, digest, deps, request } = step
+  const { keyId, signers, count } = body
+  const { rosterEpoch } = self.roster
+  const listing = await readListing(deps.store, request.accountId, keyId)
+  return {
+    params: { batchId: digest, keyId, keyEpoch: key.public.keyEpoch, rosterEpoch, signers, count },
+    public: key.public,
+    certificate: decode(keyCertificateCodec, listing.certificate),
+    identifier: self.identifier,
+    identity: dklsIdentity(step),
+  }
+}
+
+async function advance(
+  task: Task,
+  run: Run,
+  setups: Setups,
+  burnt: readonly Change[],
+): Promise<StepOutcome> {
+  const { step, body, key, keyVersion, messages } = task
+  const { self, deps, presigning } = step
+  const { keyId } = body
+  const context = await contextOf(task)
+  const number = step.step as dkls.PresignStep
+  const secrets = setups.size === 0 ? null : { signingShare: key.signingShare, pairs: setups }
+  let checks: readonly Change[] = []
+  const outcome = await computeStep(step, {
+    run,
+    urgency: body.urgency,
+    task: (random) => dkls.presignTask(context, number, run.state, messages, secrets, random),
+    before: async () => {
+      if (step.step !== CHECKING_STEP) return
+      checks = await beginChecks(deps, self.roster.rosterEpoch, setups)
+    },
+    answer: (result) => dkls.presignAnswer(context, number, result, messages),
+  }).catch(async (error) => {
+    // Nothing was checked, so nothing was learned from it.
+    const unmade = error instanceof LockKeeperError && error.code === "rate-limited"
+    if (unmade && checks.length > 0) await deps.store.commit(checks)
+    throw error
+  })
+  const guard = { kind: "expect", table: "keys", id: toHex(keyId), version: keyVersion } as const
+  const effects: Effects = { changes: [...burnt, ...checks, guard], event: { keyId } }
+  if (!outcome.ok) return stopped(step, run, outcome.abort, effects)
+  const { accused, presignatures } = outcome.value
+  if (accused !== null) return accuse(step, run, outcome.value, accused, effects)
+  const madeAt = deps.clock.now()
+  const made = presignatures.map((presignature) => {
+    const { id, certificate } = presignature
+    const change = putPresignature(presignature, madeAt)
+    wipePresignature(presignature)
+    const { record } = certificate
+    const row = presignatureId(keyId, id)
+    return { change, pooled: pooledOf({ id: row, presignatureId: id, record, madeAt }) }
+  })
+  return answered(step, run, outcome.value, {
+    ...effects,
+    changes: [...effects.changes, ...made.map(({ change }) => change)],
+    afterCommit: () => {
+      for (const { pooled } of made) presigning.keep(pooled)
+      step.counters.add("presignatures-made", made.length)
+    },
+  })
+}
+
+/** This server's message accuses another one: the run is over, and so is the pair, for every key. */
+async function accuse(
+  step: Step,
+  run: Run,
+  answer: dkls.PresignAnswer,
+  accused: Identifier,
+  { changes, event }: Effects,
+): Promise<StepOutcome> {
+  const reason = "pairwise-fault"
+  const pair = [step.self.identifier, accused] as const
+  return answered(step, run, answer, {
+    changes: [...changes, ...(await buryOwn(step, pair, reason))],
+    event: { ...event, outcome: "aborted", reason, pair },
+    afterCommit: () => step.counters.add("presign-aborts"),
+  })
+}
