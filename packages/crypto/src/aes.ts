@@ -8,16 +8,22 @@ function checkKey(key: Uint8Array): void {
   if (key.length !== KEY_LENGTH) throw new RangeError("AES-128 key is not 16 bytes")
 }
 
+/** A permutation of every 16-byte block of its input. @throws RangeError on a part of a block. */
+export type BlockPermutation = (blocks: Uint8Array) => Bytes
+
 /**
- * The AES-128 permutation of every 16-byte block (FIPS 197): a building block for hashes, never a way
- * to encrypt. One call over a large buffer costs a fraction of many small ones.
+ * AES-128 under one key, block by block (FIPS 197): a building block for hashes, never a way to
+ * encrypt. One call over a large buffer costs a fraction of many small ones.
  *
- * @throws RangeError on another key length or a part of a block.
+ * @throws RangeError on another key length.
  */
-export function aes128Ecb(key: Uint8Array, blocks: Uint8Array): Bytes {
+export function aes128Permutation(key: Uint8Array): BlockPermutation {
   checkKey(key)
-  if (blocks.length % BLOCK_LENGTH !== 0) throw new RangeError("AES input ends inside a block")
-  return symmetric.aesEcb(key, blocks)
+  const permute = symmetric.aesPermutation(key)
+  return (blocks) => {
+    if (blocks.length % BLOCK_LENGTH !== 0) throw new RangeError("AES input ends inside a block")
+    return permute(blocks)
+  }
 }
 
 /**

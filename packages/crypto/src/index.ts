@@ -1,5 +1,5 @@
 export { type Aead, aes256Gcm, chacha20Poly1305 } from "./aead.ts"
-export { aes128Ecb, aes128KeyStream } from "./aes.ts"
+export { aes128KeyStream, aes128Permutation, type BlockPermutation } from "./aes.ts"
 export {
   type DleqProof,
   type DleqStatement,

@@ -46,7 +46,7 @@ export const symmetric: SymmetricBackend = {
       return null
     }
   },
-  aesEcb: (key, blocks) => ecb(key, { disablePadding: true }).encrypt(blocks) as Bytes,
+  aesPermutation: (key) => (blocks) => ecb(key, { disablePadding: true }).encrypt(blocks) as Bytes,
   aesCtr: (key, iv, length) => ctr(key, iv).encrypt(new Uint8Array(length)) as Bytes,
   ed25519Signer(seed) {
     const pair = sodium.crypto_sign_seed_keypair(seed)

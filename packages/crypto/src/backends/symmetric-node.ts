@@ -160,10 +160,10 @@ export const symmetric: SymmetricBackend = {
   aesGcmOpen: (key, nonce, aad, sealed) => open(gcm(key), key, nonce, aad, sealed),
   chachaSeal: (key, nonce, aad, plaintext) => seal("chacha20-poly1305", key, nonce, aad, plaintext),
   chachaOpen: (key, nonce, aad, sealed) => open("chacha20-poly1305", key, nonce, aad, sealed),
-  aesEcb(key, blocks) {
+  aesPermutation(key) {
     const cipher = createCipheriv("aes-128-ecb", key, null)
     cipher.setAutoPadding(false)
-    return owned(cipher.update(blocks))
+    return (blocks) => owned(cipher.update(blocks))
   },
   aesCtr: (key, iv, length) =>
     owned(createCipheriv("aes-128-ctr", key, iv).update(new Uint8Array(length))),

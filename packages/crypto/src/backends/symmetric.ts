@@ -13,8 +13,8 @@ export interface SymmetricBackend {
   aesGcmOpen(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Bytes | null
   chachaSeal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Bytes
   chachaOpen(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Bytes | null
-  /** AES-128 of each 16-byte block, without chaining or padding. */
-  aesEcb(key: Uint8Array, blocks: Uint8Array): Bytes
+  /** AES-128 of each 16-byte block, without chaining or padding; one key for many calls. */
+  aesPermutation(key: Uint8Array): (blocks: Uint8Array) => Bytes
   /** `length` bytes of AES-128-CTR key stream. */
   aesCtr(key: Uint8Array, iv: Uint8Array, length: number): Bytes
   /** RFC 8032 key and signer of a 32-byte seed. */

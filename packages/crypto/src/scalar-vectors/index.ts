@@ -1,11 +1,13 @@
 export type { Words } from "./limbs.ts"
-export { combineTriples } from "./triples.ts"
+export type { Factor } from "./product.ts"
+export { addSelected, readCanonical } from "./rest.ts"
 export {
-  addSelected,
+  combineTriples,
   differencesPlus,
-  readCanonical,
+  factorOfScalar,
+  type ScalarWeights,
+  type Subtrahend,
   scalarWeights,
   selectedSum,
-  toCanonical,
   weightedSum,
-} from "./vectors.ts"
+} from "./sums.ts"

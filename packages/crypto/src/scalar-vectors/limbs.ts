@@ -18,34 +18,30 @@ const MASK = RADIX - 1
 // Limb 11 holds bits 242 and up, so 14 of its bits are below 2^256.
 const TOP_BITS = 14
 const TOP_MASK = (1 << TOP_BITS) - 1
-const TOP = 2 ** TOP_BITS
 
 export const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 
 /** Limbs of a public integer below 2^264. */
-export function limbsOfInteger(value: bigint): Float64Array<ArrayBuffer> {
-  const limbs = new Float64Array(LIMBS)
-  for (let k = 0; k < LIMBS; k++) {
-    limbs[k] = Number((value >> BigInt(LIMB_BITS * k)) & BigInt(MASK))
-  }
-  return limbs
+export function limbsOfInteger(value: bigint): number[] {
+  return Array.from({ length: LIMBS }, (_, k) =>
+    Number((value >> BigInt(LIMB_BITS * k)) & BigInt(MASK)),
+  )
 }
 
-/** 2^256 - q: what a carry out of 256 bits is worth. */
-export const COMPLEMENT = limbsOfInteger((1n << 256n) - ORDER)
-/** 2q, to keep differences of two values below 2^256 positive. */
-export const TWICE_ORDER = limbsOfInteger(2n * ORDER)
+// 2^256 - q, six limbs long: what a carry out of 256 bits is worth.
+const COMPLEMENT = limbsOfInteger((1n << 256n) - ORDER)
+const [C0, C1, C2, C3, C4, C5] = COMPLEMENT as [number, number, number, number, number, number]
 
 /** Splits the eight words at `at` into limbs. */
-export function unpack(words: Words, at: number, limbs: Float64Array): void {
-  const w0 = words[at] as number
-  const w1 = words[at + 1] as number
-  const w2 = words[at + 2] as number
-  const w3 = words[at + 3] as number
-  const w4 = words[at + 4] as number
-  const w5 = words[at + 5] as number
-  const w6 = words[at + 6] as number
-  const w7 = words[at + 7] as number
+export function unpack(words: Words, at: number, limbs: Int32Array): void {
+  const w0 = words[at]!
+  const w1 = words[at + 1]!
+  const w2 = words[at + 2]!
+  const w3 = words[at + 3]!
+  const w4 = words[at + 4]!
+  const w5 = words[at + 5]!
+  const w6 = words[at + 6]!
+  const w7 = words[at + 7]!
   limbs[0] = w0 & MASK
   limbs[1] = ((w0 >>> 22) | (w1 << 10)) & MASK
   limbs[2] = ((w1 >>> 12) | (w2 << 20)) & MASK
@@ -60,67 +56,106 @@ export function unpack(words: Words, at: number, limbs: Float64Array): void {
   limbs[11] = w7 >>> 18
 }
 
-/** Joins limbs, each below 2^22 and in sum below 2^256, to the eight words at `at`. */
-export function pack(limbs: Int32Array, words: Words, at: number): void {
-  const l = limbs as unknown as readonly number[] & { length: 12 }
-  words[at] = (l[0] as number) | ((l[1] as number) << 22)
-  words[at + 1] = ((l[1] as number) >>> 10) | ((l[2] as number) << 12)
-  words[at + 2] = ((l[2] as number) >>> 20) | ((l[3] as number) << 2) | ((l[4] as number) << 24)
-  words[at + 3] = ((l[4] as number) >>> 8) | ((l[5] as number) << 14)
-  words[at + 4] = ((l[5] as number) >>> 18) | ((l[6] as number) << 4) | ((l[7] as number) << 26)
-  words[at + 5] = ((l[7] as number) >>> 6) | ((l[8] as number) << 16)
-  words[at + 6] = ((l[8] as number) >>> 16) | ((l[9] as number) << 6) | ((l[10] as number) << 28)
-  words[at + 7] = ((l[10] as number) >>> 4) | ((l[11] as number) << 18)
+/**
+ * Writes the value of the limbs modulo q to the words at `at`, canonically. A limb may be anything
+ * from -2^29 to 2^29, the last one from -2^20 to 2^20, their value not below -q.
+ */
+export function reduce(limbs: Int32Array, words: Words, at: number): void {
+  // v = low + high * 2^256 is low + high * (2^256 - q) modulo q. High is chosen so that low is in
+  // (0, 2q) even when lower limbs are negative.
+  const high = (limbs[11]! - 1) >> TOP_BITS
+  // Two chains of carries: of v, and of v + 2^256 - q, which reaches 2^256 exactly when v is not
+  // below q and is then v - q without that bit.
+  let v = limbs[0]! + high * C0
+  let w = v + C0
+  let r0 = v & MASK
+  const s0 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[1]! + high * C1
+  w = (w >> LIMB_BITS) + limbs[1]! + (high + 1) * C1
+  let r1 = v & MASK
+  const s1 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[2]! + high * C2
+  w = (w >> LIMB_BITS) + limbs[2]! + (high + 1) * C2
+  let r2 = v & MASK
+  const s2 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[3]! + high * C3
+  w = (w >> LIMB_BITS) + limbs[3]! + (high + 1) * C3
+  let r3 = v & MASK
+  const s3 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[4]! + high * C4
+  w = (w >> LIMB_BITS) + limbs[4]! + (high + 1) * C4
+  let r4 = v & MASK
+  const s4 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[5]! + high * C5
+  w = (w >> LIMB_BITS) + limbs[5]! + (high + 1) * C5
+  let r5 = v & MASK
+  const s5 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[6]!
+  w = (w >> LIMB_BITS) + limbs[6]!
+  let r6 = v & MASK
+  const s6 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[7]!
+  w = (w >> LIMB_BITS) + limbs[7]!
+  let r7 = v & MASK
+  const s7 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[8]!
+  w = (w >> LIMB_BITS) + limbs[8]!
+  let r8 = v & MASK
+  const s8 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[9]!
+  w = (w >> LIMB_BITS) + limbs[9]!
+  let r9 = v & MASK
+  const s9 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[10]!
+  w = (w >> LIMB_BITS) + limbs[10]!
+  let r10 = v & MASK
+  const s10 = w & MASK
+  v = (v >> LIMB_BITS) + limbs[11]! - (high << TOP_BITS)
+  w = (w >> LIMB_BITS) + limbs[11]! - (high << TOP_BITS)
+  let r11 = v & MASK
+  const s11 = w & TOP_MASK
+  const keep = -(w >> TOP_BITS)
+  r0 ^= (r0 ^ s0) & keep
+  r1 ^= (r1 ^ s1) & keep
+  r2 ^= (r2 ^ s2) & keep
+  r3 ^= (r3 ^ s3) & keep
+  r4 ^= (r4 ^ s4) & keep
+  r5 ^= (r5 ^ s5) & keep
+  r6 ^= (r6 ^ s6) & keep
+  r7 ^= (r7 ^ s7) & keep
+  r8 ^= (r8 ^ s8) & keep
+  r9 ^= (r9 ^ s9) & keep
+  r10 ^= (r10 ^ s10) & keep
+  r11 ^= (r11 ^ s11) & keep
+  words[at] = r0 | (r1 << 22)
+  words[at + 1] = (r1 >>> 10) | (r2 << 12)
+  words[at + 2] = (r2 >>> 20) | (r3 << 2) | (r4 << 24)
+  words[at + 3] = (r4 >>> 8) | (r5 << 14)
+  words[at + 4] = (r5 >>> 18) | (r6 << 4) | (r7 << 26)
+  words[at + 5] = (r7 >>> 6) | (r8 << 16)
+  words[at + 6] = (r8 >>> 16) | (r9 << 6) | (r10 << 28)
+  words[at + 7] = (r10 >>> 4) | (r11 << 18)
 }
-
-/** Moves what exceeds 22 bits of limbs 0 to 10 upwards; limb 11 keeps whatever is above. */
-function carry(limbs: Float64Array): void {
-  let excess = 0
-  for (let k = 0; k < LIMBS - 1; k++) {
-    const sum = (limbs[k] as number) + excess
-    excess = Math.floor(sum * RADIX_INVERSE)
-    limbs[k] = sum - excess * RADIX
-  }
-  limbs[LIMBS - 1] = (limbs[LIMBS - 1] as number) + excess
-}
-
-/** v = low + high * 2^256 becomes low + high * (2^256 - q), which is the same modulo q. */
-function foldTop(limbs: Float64Array): void {
-  const top = limbs[LIMBS - 1] as number
-  const high = Math.floor(top / TOP)
-  limbs[LIMBS - 1] = top - high * TOP
-  for (let k = 0; k < 6; k++) {
-    limbs[k] = (limbs[k] as number) + high * (COMPLEMENT[k] as number)
-  }
-}
-
-const reduced = new Int32Array(LIMBS)
-const less = new Int32Array(LIMBS)
 
 /**
- * Writes the value of the limbs modulo q to the words at `at`, canonically. The limbs, which may
- * be any doubles below 2^49 of a positive sum below 2^284, are overwritten.
+ * The same for limbs that are sums of products: doubles from 0 to 2^49. They are split in parallel,
+ * since a chain of carries through doubles costs several times one through integers.
+ *
+ * @param limbs - overwritten.
  */
-export function reduce(limbs: Float64Array, words: Words, at: number): void {
-  carry(limbs)
-  foldTop(limbs)
-  carry(limbs)
-  // Now below 2^256 + 2^160, so below 2q. v - q = v + (2^256 - q) - 2^256, kept if not negative.
-  let plain = 0
-  let lowered = 0
+export function reduceSums(sums: Float64Array, limbs: Int32Array, words: Words, at: number): void {
+  const before = Math.floor(sums[LIMBS - 2]! * RADIX_INVERSE)
+  const high = Math.floor((sums[LIMBS - 1]! + before) / 2 ** TOP_BITS)
+  sums[LIMBS - 1] = sums[LIMBS - 1]! - high * 2 ** TOP_BITS
+  let carried = 0
   for (let k = 0; k < LIMBS; k++) {
-    plain += limbs[k] as number
-    lowered += (limbs[k] as number) + (COMPLEMENT[k] as number)
-    reduced[k] = plain & MASK
-    less[k] = lowered & MASK
-    plain >>= LIMB_BITS
-    lowered >>= LIMB_BITS
+    const sum = sums[k]!
+    const up = k < LIMBS - 1 ? Math.floor(sum * RADIX_INVERSE) : 0
+    // high reaches 2^27, so its product with a limb is split as well.
+    const product = high * COMPLEMENT[k]!
+    const productUp = Math.floor(product * RADIX_INVERSE)
+    limbs[k] = sum - up * RADIX + (product - productUp * RADIX) + carried
+    carried = up + productUp
   }
-  const keep = -((less[LIMBS - 1] as number) >>> TOP_BITS)
-  less[LIMBS - 1] = (less[LIMBS - 1] as number) & TOP_MASK
-  for (let k = 0; k < LIMBS; k++) {
-    const value = reduced[k] as number
-    reduced[k] = value ^ ((value ^ (less[k] as number)) & keep)
-  }
-  pack(reduced, words, at)
+  reduce(limbs, words, at)
 }

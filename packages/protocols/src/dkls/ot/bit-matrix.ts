@@ -10,8 +10,8 @@ function transposeBlock(): void {
   let mask = 0x0000ffff
   for (let width = 16; width > 0; width >>= 1) {
     for (let k = 0; k < 32; k = (k + width + 1) & ~width) {
-      const low = block[k] as number
-      const high = block[k + width] as number
+      const low = block[k]!
+      const high = block[k + width]!
       const swap = ((low >>> width) ^ high) & mask
       block[k] = low ^ (swap << width)
       block[k + width] = high ^ swap
@@ -29,10 +29,10 @@ export function rowsOf(columns: Uint32Array, words: number): Uint32Array<ArrayBu
   for (let group = 0; group < ROW_WORDS; group++) {
     for (let word = 0; word < words; word++) {
       let from = group * 32 * words + word
-      for (let k = 0; k < 32; k++, from += words) block[k] = columns[from] as number
+      for (let k = 0; k < 32; k++, from += words) block[k] = columns[from]!
       transposeBlock()
       let to = word * 32 * ROW_WORDS + group
-      for (let k = 0; k < 32; k++, to += ROW_WORDS) rows[to] = block[k] as number
+      for (let k = 0; k < 32; k++, to += ROW_WORDS) rows[to] = block[k]!
     }
   }
   block.fill(0)

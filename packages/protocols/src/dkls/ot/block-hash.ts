@@ -1,5 +1,12 @@
-import { aes128Ecb } from "@lockkeeper/crypto"
+import { aes128Permutation } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
+
+/** H(x, i) for many x at once; see `blockHash`. */
+export type BlockHash = (
+  inputs: Uint32Array<ArrayBuffer>,
+  first: number,
+  blocks: number,
+) => Uint32Array<ArrayBuffer>
 
 /**
  * The tweakable correlation-robust hash TMMO of Guo, Katz, Wang and Yu (eprint 2019/074, Section
@@ -7,51 +14,54 @@ import type { Bytes } from "@lockkeeper/encoding"
  * has. In the ideal-cipher model H(x, i) is pseudorandom for every x that the other end does not know,
  * also when those x differ by one secret offset and the other end chose one of each two.
  *
- * @param inputs - 16-byte blocks as four words each.
- * @param blocks - output blocks for each input; block b of input x has the tweak (first + x, b).
- * @returns four words for each output block, input by input. The caller wipes them.
+ * The hash takes four words for each 16-byte input and gives `blocks` times four words for each; block
+ * b of input x has the tweak (first + x, b). The caller wipes what it gets.
  */
-export function blockHash(
-  key: Bytes,
-  inputs: Uint32Array<ArrayBuffer>,
-  first: number,
-  blocks: number,
-): Uint32Array<ArrayBuffer> {
-  const permuted = permute(key, inputs)
-  const masked = new Uint32Array(permuted.length * blocks)
-  spread(permuted, blocks, masked)
-  for (let at = 0, x = first; at < masked.length; x++) {
+export function blockHash(key: Bytes): BlockHash {
+  const permutation = aes128Permutation(key)
+  const permute = (words: Uint32Array<ArrayBuffer>) => wordsOf(permutation(bytesOf(words)))
+  return (inputs, first, blocks) => {
+    const permuted = permute(inputs)
+    const tweaked = tweak(permuted, first, blocks)
+    const hashed = permute(tweaked)
+    spread(permuted, blocks, hashed)
+    permuted.fill(0)
+    tweaked.fill(0)
+    return hashed
+  }
+}
+
+function tweak(inputs: Uint32Array, first: number, blocks: number): Uint32Array<ArrayBuffer> {
+  const tweaked = new Uint32Array(inputs.length * blocks)
+  for (let from = 0, at = 0, x = first; from < inputs.length; from += 4, x++) {
+    const w0 = inputs[from]! ^ x
+    const w1 = inputs[from + 1]!
+    const w2 = inputs[from + 2]!
+    const w3 = inputs[from + 3]!
     for (let b = 0; b < blocks; b++, at += 4) {
-      masked[at] = (masked[at] as number) ^ x
-      masked[at + 1] = (masked[at + 1] as number) ^ b
+      tweaked[at] = w0
+      tweaked[at + 1] = w1 ^ b
+      tweaked[at + 2] = w2
+      tweaked[at + 3] = w3
     }
   }
-  const hashed = permute(key, masked)
-  spread(permuted, blocks, hashed)
-  permuted.fill(0)
-  masked.fill(0)
-  return hashed
+  return tweaked
 }
 
 /** XORs each input's block into each of its output blocks. */
 function spread(inputs: Uint32Array, blocks: number, outputs: Uint32Array): void {
   for (let from = 0, at = 0; from < inputs.length; from += 4) {
-    const w0 = inputs[from] as number
-    const w1 = inputs[from + 1] as number
-    const w2 = inputs[from + 2] as number
-    const w3 = inputs[from + 3] as number
+    const w0 = inputs[from]!
+    const w1 = inputs[from + 1]!
+    const w2 = inputs[from + 2]!
+    const w3 = inputs[from + 3]!
     for (let b = 0; b < blocks; b++, at += 4) {
-      outputs[at] = (outputs[at] as number) ^ w0
-      outputs[at + 1] = (outputs[at + 1] as number) ^ w1
-      outputs[at + 2] = (outputs[at + 2] as number) ^ w2
-      outputs[at + 3] = (outputs[at + 3] as number) ^ w3
+      outputs[at]! ^= w0
+      outputs[at + 1]! ^= w1
+      outputs[at + 2]! ^= w2
+      outputs[at + 3]! ^= w3
     }
   }
-}
-
-function permute(key: Bytes, words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const blocks = new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
-  return wordsOf(aes128Ecb(key, blocks))
 }
 
 /** Bytes as little-endian words, in place where their alignment allows it. */

@@ -39,7 +39,7 @@ function columnsFrom(extension: Extension, seeds: Secret): Uint32Array<ArrayBuff
   const words = columnWords(extension.count)
   const key = hashValue(LABELS.columns, extensionCodec, extension).subarray(0, KEY_LENGTH)
   const blocks = Math.ceil(words / ROW_WORDS)
-  const expanded = blockHash(key, wordsOf(seeds.expose()), 0, blocks)
+  const expanded = blockHash(key)(wordsOf(seeds.expose()), 0, blocks)
   if (blocks * ROW_WORDS === words) return expanded
   const columns = new Uint32Array(OT_COUNT * words)
   for (let c = 0; c < OT_COUNT; c++) {
@@ -50,7 +50,7 @@ function columnsFrom(extension: Extension, seeds: Secret): Uint32Array<ArrayBuff
   return columns
 }
 
-function matrixFor(extension: Extension, columns: Bytes): Bytes {
+function matrixFor(extension: Extension, columns: Bytes): Uint32Array<ArrayBuffer> {
   const digest = sha256(columns)
   const key = hashValue(LABELS.challenge, digestedCodec, { ...extension, digest })
   return checkMatrix(key.subarray(0, KEY_LENGTH), columnWords(extension.count))
@@ -88,7 +88,7 @@ export function extendReceive(setup: PairSetup, extension: Extension, choice: By
   const x = wordsOf(choice)
   for (let c = 0, at = 0; c < OT_COUNT; c++) {
     for (let w = 0; w < words; w++, at++) {
-      sent[at] = (sent[at] as number) ^ (zero[at] as number) ^ (x[w] as number)
+      sent[at]! ^= zero[at]! ^ x[w]!
     }
   }
   const rows = rowsOf(zero, words)
@@ -117,9 +117,9 @@ export function extendSend(
   const delta = setup.delta.expose()
   // q^c = t^c_delta_c ^ delta_c * u^c
   for (let c = 0, at = 0; c < OT_COUNT; c++) {
-    const mask = -(((delta[c >> 3] as number) >> (c & 7)) & 1)
+    const mask = -((delta[c >> 3]! >> (c & 7)) & 1)
     for (let w = 0; w < words; w++, at++) {
-      own[at] = (own[at] as number) ^ ((received[at] as number) & mask)
+      own[at]! ^= received[at]! & mask
     }
   }
   const rows = rowsOf(own, words)
@@ -141,9 +141,9 @@ export function extendSend(
 function addOffset(rows: Uint32Array, bits: Uint8Array, delta: Bytes): void {
   const offset = wordsOf(delta)
   for (let at = 0, row = 0; at < rows.length; row++) {
-    const mask = -(((bits[row >> 3] as number) >> (row & 7)) & 1)
+    const mask = -((bits[row >> 3]! >> (row & 7)) & 1)
     for (let w = 0; w < ROW_WORDS; w++, at++) {
-      rows[at] = (rows[at] as number) ^ ((offset[w] as number) & mask)
+      rows[at]! ^= offset[w]! & mask
     }
   }
 }

@@ -19,7 +19,7 @@ import {
   struct,
 } from "@lockkeeper/encoding"
 import { ROW_WORDS } from "./bit-matrix.ts"
-import { blockHash } from "./block-hash.ts"
+import { type BlockHash, blockHash } from "./block-hash.ts"
 import {
   type Extension,
   extendReceive,
@@ -50,8 +50,15 @@ import {
   transcriptOf,
 } from "./transcript.ts"
 
-const { addSelected, combineTriples, differencesPlus, readCanonical, selectedSum, weightedSum } =
-  scalarVectors
+const {
+  addSelected,
+  combineTriples,
+  differencesPlus,
+  factorOfScalar,
+  readCanonical,
+  selectedSum,
+  weightedSum,
+} = scalarVectors
 
 /** Row words and pad blocks of one item: 96 bytes, three scalars, from each row. */
 const ITEM_WORDS = ROWS_PER_ITEM * ROW_WORDS
@@ -158,9 +165,13 @@ export interface RvoleInput {
 }
 
 /** The pads of item k: three values for each of its rows. */
-function padsOf(key: Bytes, rows: Uint32Array<ArrayBuffer>, k: number): Uint32Array<ArrayBuffer> {
+function padsOf(
+  hash: BlockHash,
+  rows: Uint32Array<ArrayBuffer>,
+  k: number,
+): Uint32Array<ArrayBuffer> {
   const items = rows.subarray(k * ITEM_WORDS, (k + 1) * ITEM_WORDS)
-  return blockHash(key, items, k * ROWS_PER_ITEM, PAD_BLOCKS)
+  return hash(items, k * ROWS_PER_ITEM, PAD_BLOCKS)
 }
 
 /** One item at the sender: its corrections tau, and the pads of a zero choice. */
@@ -171,14 +182,14 @@ interface SentItem {
 
 /** tau_j = H(q_j) - H(q_j ^ delta) + (r, sk, a^), row by row. */
 function sendItem(
-  key: Bytes,
+  hash: BlockHash,
   rows: Uint32Array<ArrayBuffer>,
   shifted: Uint32Array<ArrayBuffer>,
   k: number,
   inputs: readonly Scalar[],
 ): SentItem {
-  const pads = padsOf(key, rows, k)
-  const others = padsOf(key, shifted, k)
+  const pads = padsOf(hash, rows, k)
+  const others = padsOf(hash, shifted, k)
   const corrections = differencesPlus(pads, others, inputs)
   others.fill(0)
   return { pads, corrections }
@@ -214,11 +225,11 @@ export function rvoleSend(
   const rows = extendSend(setup, extension, receiverMessage)
   if (rows === null) return null
   const transcript = transcriptOf(extension, senderContext, receiverMessage)
-  const key = padKey(transcript)
+  const hash = blockHash(padKey(transcript))
   const shifted = shiftedBy(setup.delta, rows)
   const masks = itemsOf(count, (k) => maskOf(transcript, randomness, k))
   const items = inputs.map(({ r, sk }, k) =>
-    sendItem(key, rows, shifted, k, [r, sk, masks[k] as Scalar]),
+    sendItem(hash, rows, shifted, k, [r, sk, masks[k] as Scalar]),
   )
   rows.fill(0)
   shifted.fill(0)
@@ -239,10 +250,16 @@ function shiftedBy(delta: Secret, rows: Uint32Array<ArrayBuffer>): Uint32Array<A
   const offset = new Uint32Array(new Uint8Array(delta.expose()).buffer)
   const shifted = new Uint32Array(rows.length)
   for (let at = 0; at < rows.length; at++) {
-    shifted[at] = (rows[at] as number) ^ (offset[at & (ROW_WORDS - 1)] as number)
+    shifted[at] = rows[at]! ^ offset[at & (ROW_WORDS - 1)]!
   }
   offset.fill(0)
   return shifted
+}
+
+function factorsOf(
+  thetas: readonly [Scalar, Scalar],
+): [scalarVectors.Factor, scalarVectors.Factor] {
+  return [factorOfScalar(thetas[0]), factorOfScalar(thetas[1])]
 }
 
 /** Corrections, then u = a^ + theta_0 * r + theta_1 * sk of each item, then mu. */
@@ -264,7 +281,8 @@ function answer(
     for (const spent of [first, second, sum]) spent.fill(0)
     return u
   })
-  const rows = concat(...items.map((item) => combineTriples(item.pads, thetas, null)))
+  const factors = factorsOf(thetas)
+  const rows = concat(...items.map((item) => combineTriples(item.pads, factors, null)))
   const mu = checkDigest(transcript, rows)
   rows.fill(0)
   return concat(corrections, ...combined, mu)
@@ -272,13 +290,13 @@ function answer(
 
 /** One item at the receiver: d_j = H(t_j) + beta_j * tau_j. */
 function receiveItem(
-  key: Bytes,
+  hash: BlockHash,
   rows: Uint32Array<ArrayBuffer>,
   k: number,
   corrections: scalarVectors.Words,
   choice: Bytes,
 ): Uint32Array<ArrayBuffer> {
-  const pads = padsOf(key, rows, k)
+  const pads = padsOf(hash, rows, k)
   addSelected(pads, corrections, choice, WIDTH)
   return pads
 }
@@ -352,19 +370,19 @@ function finishItems(
   const { setupDigest } = setup
   const count = state.chi.length
   const transcript = { setupDigest, receiverContext, senderContext, count, receiverDigest }
-  const key = padKey(transcript)
+  const hash = blockHash(padKey(transcript))
   const rows = receiverRows(setup, { setupDigest, context: receiverContext, count })
   const choice = state.choice.expose()
   const items = message.words.map((words, k) =>
-    receiveItem(key, rows, k, words, itemChoice(choice, k)),
+    receiveItem(hash, rows, k, words, itemChoice(choice, k)),
   )
   rows.fill(0)
-  const thetas = thetasOf(transcript, message.corrections)
+  const factors = factorsOf(thetasOf(transcript, message.corrections))
   // d^_j + theta . d_j - beta_j * u is what the sender has of its own, unless an input a differs.
   const check = new Uint8Array(count * ITEM_CHECK)
   items.forEach((item, k) => {
     const subtrahend = { value: message.combined[k] as Scalar, bits: itemChoice(choice, k) }
-    const part = combineTriples(item, thetas, subtrahend)
+    const part = combineTriples(item, factors, subtrahend)
     check.set(part, k * ITEM_CHECK)
     part.fill(0)
   })
