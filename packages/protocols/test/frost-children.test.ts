@@ -15,12 +15,18 @@ import {
 } from "@lockkeeper/encoding"
 import { secp256k1 as noble, schnorr } from "@noble/curves/secp256k1.js"
 import { HDKey } from "@scure/bip32"
+import fc from "fast-check"
 import { chainCodeOf, deriveChild } from "../src/child-keys.ts"
 import type { ChildPath } from "../src/child-path.ts"
 import { encodeEvidence, verifyEvidence } from "../src/evidence/evidence.ts"
 import { publicKeyOf, verify } from "../src/frost/aggregate.ts"
 import { bind } from "../src/frost/binding.ts"
-import { openPackage, signingPackageCodec, signingPackageDigest } from "../src/frost/package.ts"
+import {
+  openPackage,
+  type SigningPackage,
+  signingPackageCodec,
+  signingPackageDigest,
+} from "../src/frost/package.ts"
 import { FROST_KEY_TYPES } from "../src/frost/suites.ts"
 import { NO_TWEAK, type Tweak } from "../src/frost/taproot.ts"
 import { signingTargetOf } from "../src/frost/target.ts"
@@ -282,6 +288,27 @@ test("a package whose path is hardened, too deep or empty but said is no package
   const hardened = { ...session.package, path: [2 ** 31] }
   const expected = { name: "RangeError", message: "child path is hardened" }
   assert.throws(() => encode(signingPackageCodec, hardened), expected)
+})
+
+test("bytes that decode as a package are the ones its codec writes", () => {
+  const { package: pkg } = makeSession(makeCluster({ keyType: "bip340" }), [1, 2], { path: [7] })
+  const encoded = encode(signingPackageCodec, pkg)
+  const place = fc.integer({ min: 70, max: 100 })
+  let accepted = 0
+  const property = fc.property(place, fc.integer({ min: 0, max: 255 }), (at, byte) => {
+    const changed = encoded.with(at, byte)
+    let decoded: SigningPackage
+    try {
+      decoded = decode(signingPackageCodec, changed)
+    } catch (error) {
+      assert.ok(error instanceof DecodeError)
+      return
+    }
+    assert.ok(equalBytes(encode(signingPackageCodec, decoded), changed))
+    accepted++
+  })
+  fc.assert(property, { numRuns: 400 })
+  assert.ok(accepted > 0)
 })
 
 test("a threshold child's secret key is the master's plus the tweak, and signs alone the same", () => {

@@ -26,12 +26,14 @@ test("keys of every type that no process ever held are signed with by every sign
     }
     for (const signers of [[1, 2], [1, 3], [2, 3], participants]) {
       for (const tweak of keyType === "bip340" ? tweaks : tweaks.slice(0, 1)) {
-        const session = makeSession(cluster, signers, { tweak, seed: signers.join() })
-        const signature = value(aggregateSession(session))
-        assert.ok(verify(cluster.public, session.package.message, signature, tweak))
-        signatures++
+        for (const path of [[], [0, 5]]) {
+          const session = makeSession(cluster, signers, { tweak, path, seed: signers.join() })
+          const signature = value(aggregateSession(session))
+          assert.ok(verify(cluster.public, session.package.message, signature, tweak, path))
+          signatures++
+        }
       }
     }
   }
-  assert.equal(signatures, 20)
+  assert.equal(signatures, 40)
 })
