@@ -222,6 +222,42 @@ test("different paths, keys and key ids lead to different children", () => {
   }
 })
 
+/** Of one key of each kind of group: chain code, and the key of its child m/0/5. */
+const GOLDENS: readonly (readonly [KeyType, string, string])[] = [
+  [
+    "ed25519",
+    "de63334a1f5ac46db876d87016e2453f5570bba827881aafe2fc940e8bf6c3a0",
+    "f0b738ad55eac58bee777bdad2f7d8edf8c058bae3579f18bec28062b1c8264b",
+  ],
+  [
+    "frost-ristretto255",
+    "14b5ddfc2f33805ce4150b7914a8e6ba89d1cd433ad17db188f2ce6ca009ef7a",
+    "c0e02dff147339bac34acdf967094406c0b92d364f3298e58da6cd606e85b038",
+  ],
+  [
+    "ecdsa-secp256k1",
+    "8ab500a0965d000bf487d2eefeb52d4883e8dac4e06bba13197fe1bbb67aa4c0",
+    "02459bd0724a0123d22fa7d95b9f729b2519bb4403c333a50ef7327e78f9812893",
+  ],
+]
+
+test("keys have the children they always had: another key would be another address", () => {
+  const found = GOLDENS.map(([keyType]) => {
+    const { public: pkg } = makeCluster({ keyType, seed: "golden" })
+    const child = deriveChild(pkg, [0, 5])
+    return [keyType, toHex(chainCodeOf(pkg)), toHex(child.verifyingKey)]
+  })
+  assert.deepEqual(found, GOLDENS)
+})
+
+test("the chain code is the labelled hash of key id and public key", () => {
+  for (const keyType of KEY_TYPES) {
+    const { public: pkg } = makeCluster({ keyType })
+    const label = prefixed("lockkeeper/chain-code")
+    assert.deepEqual(chainCodeOf(pkg), sha256(label, pkg.keyId, pkg.verifyingKey))
+  }
+})
+
 test("the chain code survives a refresh, which changes shares and generation only", () => {
   const { public: pkg } = makeCluster()
   const refreshed = { ...pkg, keyEpoch: 2, rosterEpoch: 9, verifyingShares: new Map() }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { createPublicKey, verify as nodeVerify } from "node:crypto"
 import { test } from "node:test"
-import { groupByName, type Identifier } from "@lockkeeper/crypto"
+import { groupByName, type Identifier, sha256 } from "@lockkeeper/crypto"
 import {
   type Bytes,
   concat,
@@ -264,6 +264,15 @@ test("packages survive their codec with every path and tweak", () => {
       assert.ok(equalBytes(encode(signingPackageCodec, decoded), encoded))
     }
   }
+})
+
+test("the bytes of a package for a child are those of version 1", () => {
+  const cluster = makeCluster({ keyType: "bip340", additive: [100] })
+  const session = makeSession(cluster, [1, 3, 100], { tweak: MERKLE, path: [0, 5] })
+  const encoded = encode(signingPackageCodec, session.package)
+  assert.equal(encoded.length, 1137)
+  const golden = "3ff08eb3e5b5f3abd1f0e2fe59469976a5c9e2129a5f702dd80338231f0a08ba"
+  assert.equal(toHex(sha256(encoded)), golden)
 })
 
 test("a package whose path is hardened, too deep or empty but said is no package", () => {
