@@ -21,6 +21,8 @@ export interface ServerStatus {
   readonly server: number
   readonly rosterEpoch: number
   readonly timeMs: number
+  /** Its database was put back to an earlier state before it started. */
+  readonly storeRestored: boolean
   readonly version: string
   readonly protocolVersion: number
   readonly backends: readonly string[]

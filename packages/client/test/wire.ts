@@ -46,6 +46,7 @@ export function linkTo(server: () => KeyServer, wire: Wire): ServerLink {
         server: server().self.identifier,
         rosterEpoch: server().self.roster.rosterEpoch,
         timeMs: server().now(),
+        storeRestored: false,
         version: "test",
         protocolVersion: 1,
         backends: server().backends(),

@@ -1,3 +1,4 @@
+import { LockKeeperError } from "@lockkeeper/api"
 import { toHex } from "@lockkeeper/encoding"
 import type { KeyServer } from "./key-server.ts"
 import type { Gate } from "./limits/gate.ts"
@@ -6,13 +7,23 @@ import { PROTOCOL_VERSION, VERSION } from "./version.ts"
 
 /** A key server behind its limits: what listeners serve. `state` is asked at every health check. */
 export function endpointOf(server: KeyServer, gate: Gate, state: () => ServerState): Endpoint {
-  const { self } = server
+  const { self, counters } = server
+  // What is sealed into an answer is counted where it is made; this is what no session carries.
+  const counted = async <T>(answer: Promise<T>): Promise<T> => {
+    try {
+      return await answer
+    } catch (error) {
+      counters.refused(error instanceof LockKeeperError ? error.code : "internal")
+      throw error
+    }
+  }
   return {
     health: () => ({
       state: state(),
       server: self.identifier,
       rosterEpoch: self.roster.rosterEpoch,
       timeMs: server.now(),
+      storeRestored: server.storeCondition === "restored",
     }),
     version: () => ({
       version: VERSION,
@@ -21,14 +32,18 @@ export function endpointOf(server: KeyServer, gate: Gate, state: () => ServerSta
     }),
     signedRoster: () => self.signedRoster,
     open: (source, hello) =>
-      gate.admit(source, server.now(), () => {
-        gate.checkOpen(source, server.now())
-        return server.open(hello)
-      }),
+      counted(
+        gate.admit(source, server.now(), () => {
+          gate.checkOpen(source, server.now())
+          return server.open(hello)
+        }),
+      ),
     call: (source, frame) =>
-      gate.admit(source, server.now(), () => {
-        gate.checkSession(toHex(frame.sessionId), server.now())
-        return server.call(frame)
-      }),
+      counted(
+        gate.admit(source, server.now(), () => {
+          gate.checkSession(toHex(frame.sessionId), server.now())
+          return server.call(frame)
+        }),
+      ),
   }
 }

@@ -1,26 +1,22 @@
 import { DEFAULT_STRETCHING, LockKeeperError, MAX_CLOCK_SKEW_MS, openRoster } from "@lockkeeper/api"
-import { listenHttp } from "./adapters/http/listen.ts"
 import { systemClock, systemRandomness } from "./adapters/system.ts"
 import { WorkerCompute } from "./adapters/worker-compute/worker-compute.ts"
 import type { ServerConfig } from "./config/schema.ts"
-import { readTls, type TlsMaterial } from "./config/tls.ts"
+import { readTls } from "./config/tls.ts"
 import { findAnchor, judgeStore, removeAnchor, writeAnchor } from "./directory/anchor.ts"
 import { holdDirectory } from "./directory/process-lock.ts"
 import { ownMember, readInstalledRoster } from "./directory/roster.ts"
 import { type Unsealed, unsealServer } from "./directory/unseal.ts"
-import { endpointOf } from "./endpoint.ts"
 import { markStart, markStop } from "./incarnation.ts"
 import { KeyServer } from "./key-server.ts"
 import { Gate } from "./limits/gate.ts"
-import type { Clock, Dependencies, EventSink, Randomness } from "./ports/dependencies.ts"
-import type { Listening, ServerState } from "./ports/listener.ts"
+import { openPorts } from "./open-ports.ts"
+import type { Clock, Dependencies, EventSink, Randomness, Urgency } from "./ports/dependencies.ts"
+import type { ServerState } from "./ports/listener.ts"
 import type { SealProvider } from "./ports/seal-provider.ts"
 import type { ServerSelf } from "./self.ts"
 
 const TIDY_MS = 60_000
-
-/** How long before its end a certificate is warned about, milliseconds. */
-const CERTIFICATE_WARNING_MS = 14 * 24 * 3_600_000
 
 export interface RunOptions {
   readonly directory: string
@@ -38,6 +34,8 @@ export interface RunningServer {
   /** Where it listens, as the operating system gave it. */
   readonly host: string
   readonly port: number
+  /** Where it is scraped, or null. */
+  readonly metrics: { readonly host: string; readonly port: number } | null
   /** Finishes requests under way, ends sessions, wipes keys, closes the store. */
   close(): Promise<void>
 }
@@ -79,37 +77,6 @@ async function checkClock({ store }: Unsealed, self: ServerSelf, now: number): P
   if (position === null) return
   const [last] = await store.entries(position.index, 1)
   if (last !== undefined && now + MAX_CLOCK_SKEW_MS < last.time) refuse("its own last log entry")
-}
-
-function warnOfExpiry(tls: TlsMaterial, now: number, events: EventSink): void {
-  const days = Math.floor((tls.expiresAt - now) / (24 * 3_600_000))
-  if (tls.expiresAt - now < CERTIFICATE_WARNING_MS) {
-    events.event("certificate-expires-soon", { days })
-  }
-}
-
-async function listen(
-  { directory, config, events }: RunOptions,
-  server: KeyServer,
-  gate: Gate,
-  state: () => ServerState,
-): Promise<Listening> {
-  const tls = readTls(directory, config.tls, server.now())
-  warnOfExpiry(tls, server.now(), events)
-  const { listen: address, limits, allowedOrigins } = config
-  const options = { listen: address, limits, allowedOrigins, tls, events }
-  try {
-    return await listenHttp(endpointOf(server, gate, state), options)
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
-    if (!code.startsWith("E")) throw cause
-    const where = `${address.host}:${address.port}`
-    throw new LockKeeperError("misconfigured", `The server cannot listen on ${where}: ${code}.`, {
-      field: code === "EADDRNOTAVAIL" || code === "ENOTFOUND" ? "listen.host" : "listen.port",
-      remedy: "Choose an address of this machine and a port that nothing else uses.",
-      cause,
-    })
-  }
 }
 
 /** What a start has made so far. */
@@ -177,7 +144,13 @@ async function serve(options: RunOptions, started: Started): Promise<RunningServ
   const { unsealed, server, compute, letGo } = started
   let state: ServerState = "ready"
   const gate = new Gate(config.limits)
-  const listening = await listen(options, server, gate, () => state).catch(async (error) => {
+  const source = {
+    server,
+    gate,
+    load: (urgency: Urgency) => compute.load(urgency),
+    startedAt: server.now(),
+  }
+  const listening = await openPorts(options, source, () => state).catch(async (error) => {
     await stopInOrder(options, started)
     throw error
   })
@@ -186,7 +159,7 @@ async function serve(options: RunOptions, started: Started): Promise<RunningServ
   }, TIDY_MS)
   tidying.unref()
   compute.warmUp()
-  const { host, port } = listening
+  const { host, port, metrics } = listening
   const { identifier, roster } = server.self
   const name = roster.members.find((m) => m.identifier === identifier)?.name ?? ""
   events.event("listening", { host, port, server: identifier, roster: roster.rosterEpoch })
@@ -210,6 +183,7 @@ async function serve(options: RunOptions, started: Started): Promise<RunningServ
     name,
     host,
     port,
+    metrics,
     close: () => {
       closing ??= close()
       return closing

@@ -62,6 +62,9 @@ const WRONG: readonly (readonly [field: string, config: unknown])[] = [
   ["compute.threads", { ...LEAST, compute: { threads: 65 } }],
   ["compute.queue", { ...LEAST, compute: { queue: 0 } }],
   ["compute.nice", { ...LEAST, compute: { nice: 19 } }],
+  ["metrics.port", { ...LEAST, metrics: {} }],
+  ["metrics.host", { ...LEAST, metrics: { host: "0.0.0.0", port: 9_464 } }],
+  ["metrics.host", { ...LEAST, metrics: { host: "example.org", port: 9_464 } }],
   ["log.level", { ...LEAST, log: { level: "verbose" } }],
   ["log.bodies", { ...LEAST, log: { bodies: true } }],
   ["passphrase", { ...LEAST, passphrase: "secret" }],
@@ -108,6 +111,7 @@ test("the least configuration is completed with every default, and frozen throug
     },
     compute: { threads: config.compute.threads, queue: 64 },
     log: { level: "info" },
+    metrics: null,
   })
   assert.equal(config.compute.threads, Math.max(1, Math.min(4, availableParallelism() - 1)))
   for (const part of [config, config.listen, config.limits, config.allowedOrigins]) {

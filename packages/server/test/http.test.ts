@@ -7,7 +7,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls"
 import { gzipSync } from "node:zlib"
 import { Code, ConnectError, createClient } from "@connectrpc/connect"
 import { createConnectTransport } from "@connectrpc/connect-node"
-import { LockKeeperError, refusalFromConnect, wire } from "@lockkeeper/api"
+import { LockKeeperError, MAX_FRAME, refusalFromConnect, wire } from "@lockkeeper/api"
 import { listenHttp } from "../src/adapters/http/listen.ts"
 import { parseConfig } from "../src/config/schema.ts"
 import { readTls } from "../src/config/tls.ts"
@@ -23,7 +23,7 @@ let listening: Listening
 let onOpen: (hello: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>> = async (h) => h
 
 const endpoint: Endpoint = {
-  health: () => ({ state: "ready", server: 7, rosterEpoch: 3, timeMs: 1234 }),
+  health: () => ({ state: "ready", server: 7, rosterEpoch: 3, timeMs: 1234, storeRestored: true }),
   version: () => ({ version: "0", protocolVersion: 1, backends: [] }),
   signedRoster: () => ({ roster: new Uint8Array(3), signatures: new Map() }),
   open: (_, hello) => onOpen(hello),
@@ -109,6 +109,7 @@ async function failure(call: Promise<unknown>): Promise<ConnectError> {
 test("HTTP/2 and HTTP/1.1 both answer", async () => {
   const health = await rpc().getHealth({})
   assert.deepEqual([health.server, health.rosterEpoch, health.timeMs], [7, 3, 1234n])
+  assert.equal(health.storeRestored, true)
   const answer = await ask()
   assert.equal(answer.status, 200)
   assert.equal(answer.headers["cache-control"], "no-store")
@@ -139,10 +140,10 @@ test("a body that is too large is refused by its header and by its length", asyn
     () => null,
   )
   assert.ok(announced === null || announced.status === 413)
-  const body = JSON.stringify({ hello: "A".repeat(400_000) })
+  const body = JSON.stringify({ hello: "A".repeat(MAX_FRAME + 100_000) })
   const sent = await ask({ path: "/Open", body }).catch(() => null)
   assert.ok(sent === null || sent.status === 413 || sent.status === 429, JSON.stringify(sent))
-  const error = await failure(rpc().open({ hello: new Uint8Array(400_000) }))
+  const error = await failure(rpc().open({ hello: new Uint8Array(MAX_FRAME + 100_000) }))
   assert.ok(
     [Code.ResourceExhausted, Code.Unknown, Code.Internal, Code.Canceled].includes(error.code),
   )

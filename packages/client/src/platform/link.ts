@@ -47,6 +47,7 @@ function statusOf(health: wire.GetHealthResponse, version: wire.GetVersionRespon
     server: health.server,
     rosterEpoch: health.rosterEpoch,
     timeMs: Number(health.timeMs),
+    storeRestored: health.storeRestored,
     version: version.version,
     protocolVersion: version.protocolVersion,
     backends: version.backends,

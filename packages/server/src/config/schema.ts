@@ -58,6 +58,12 @@ const computeSchema = z.strictObject({
   queue: whole(1, 10_000).default(64),
 })
 
+const metricsSchema = z.strictObject({
+  /** Of this machine only: metrics are served without TLS and to whoever asks. */
+  host: z.enum(["127.0.0.1", "::1"]).default("127.0.0.1"),
+  port: whole(0, 65_535),
+})
+
 const logSchema = z.strictObject({
   level: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
 })
@@ -72,6 +78,8 @@ const configSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   compute: computeSchema.prefault({}),
   log: logSchema.prefault({}),
+  /** Served only when given. */
+  metrics: metricsSchema.nullable().default(null),
 })
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T

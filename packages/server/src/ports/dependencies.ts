@@ -28,6 +28,16 @@ export interface Compute {
   work(task: Bytes, urgency: Urgency): Promise<Bytes>
 }
 
+/** What one urgency has done in this process and waits for, for metrics. */
+export interface ComputeLoad {
+  readonly waiting: number
+  readonly running: number
+  /** Tasks that ended, well or not. */
+  readonly ended: number
+  readonly waitedSeconds: number
+  readonly ranSeconds: number
+}
+
 /** What an operator may read: never a body, a name, a key or a secret. */
 export interface EventSink {
   event(name: string, fields: Readonly<Record<string, string | number | boolean>>): void

@@ -10,6 +10,8 @@ export interface Health {
   readonly rosterEpoch: number
   /** Milliseconds since the Unix epoch, by the server's clock. */
   readonly timeMs: number
+  /** The store was put back to an earlier state before this process started. */
+  readonly storeRestored: boolean
 }
 
 export interface Version {

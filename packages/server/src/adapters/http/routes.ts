@@ -52,8 +52,8 @@ export function keyServerRoutes(
     router.service(wire.KeyServerService, {
       getHealth: (_, context) =>
         guarded(context, () => {
-          const { state, server, rosterEpoch, timeMs } = endpoint.health()
-          return { state: STATES[state], server, rosterEpoch, timeMs: BigInt(timeMs) }
+          const { state, timeMs, ...rest } = endpoint.health()
+          return { ...rest, state: STATES[state], timeMs: BigInt(timeMs) }
         }),
       getVersion: (_, context) =>
         guarded(context, () => {

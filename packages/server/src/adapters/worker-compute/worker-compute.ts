@@ -1,6 +1,6 @@
 import { LockKeeperError } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
-import type { Compute, Urgency } from "../../ports/dependencies.ts"
+import type { Compute, ComputeLoad, Urgency } from "../../ports/dependencies.ts"
 import { computationEnded, Thread, WORKER_PROGRAM } from "./thread.ts"
 
 export interface WorkerOptions {
@@ -20,17 +20,10 @@ interface Job {
   readonly reject: (error: unknown) => void
 }
 
-/** What one urgency has done and waits for, for metrics. */
-export interface Load {
-  waiting: number
-  running: number
-  /** Tasks that ended, well or not. */
-  ended: number
-  waitedSeconds: number
-  ranSeconds: number
-}
+/** A load while it is counted. */
+type Counted = { -readonly [K in keyof ComputeLoad]: number }
 
-function emptyLoad(): Load {
+function emptyLoad(): Counted {
   return { waiting: 0, running: 0, ended: 0, waitedSeconds: 0, ranSeconds: 0 }
 }
 
@@ -49,7 +42,7 @@ export class WorkerCompute implements Compute {
   readonly #options: WorkerOptions
   #threads: Thread[] = []
   readonly #waiting: Readonly<Record<Urgency, Job[]>> = { now: [], background: [] }
-  readonly #load: Readonly<Record<Urgency, Load>> = { now: emptyLoad(), background: emptyLoad() }
+  readonly #load: Readonly<Record<Urgency, Counted>> = { now: emptyLoad(), background: emptyLoad() }
   #closed = false
 
   constructor(options: WorkerOptions) {
@@ -74,7 +67,7 @@ export class WorkerCompute implements Compute {
     if (!this.#closed && this.#threads.length === 0) this.#freeThread()
   }
 
-  load(urgency: Urgency): Readonly<Load> {
+  load(urgency: Urgency): ComputeLoad {
     return { ...this.#load[urgency], waiting: this.#waiting[urgency].length }
   }
 
