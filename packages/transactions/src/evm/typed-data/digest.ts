@@ -1,6 +1,6 @@
 import { type Bytes, concat, DecodeError, fromHex, utf8 } from "@lockkeeper/encoding"
 import { keccak_256 } from "@noble/hashes/sha3.js"
-import { isEvmAddress } from "../evm/address.ts"
+import { isEvmAddress } from "../address.ts"
 import { type Json, readJson } from "./json.ts"
 import { DOMAIN, type FieldType, readSchema, type Schema } from "./schema.ts"
 

@@ -1,0 +1,114 @@
+import { LockKeeperError } from "@lockkeeper/client"
+import { type Bytes, concat, DecodeError } from "@lockkeeper/encoding"
+import { type BitcoinInputDigest, bitcoinInputDigest } from "@lockkeeper/transactions"
+import { secp256k1 } from "@noble/curves/secp256k1.js"
+import { Transaction } from "@scure/btc-signer"
+import { type ChildPath, readAs, Signatory, type WalletKey, type WalletSession } from "./signing.ts"
+
+export interface SignPsbtOptions {
+  /** The child that signs; the key itself when it is left out. */
+  readonly path?: ChildPath
+  /** Which inputs; without it all that spend an output of this key, at least one. */
+  readonly inputs?: readonly number[]
+  readonly signal?: AbortSignal
+}
+
+/** Only what is understood, and whatever a PSBT says about scripts that are not this key's. */
+const READ = { allowUnknownOutputs: true, allowUnknownInputs: true } as const
+
+/**
+ * Signs inputs of a PSBT: P2WPKH, P2WPKH within P2SH and P2PKH by an ecdsa-secp256k1 key, the key path
+ * of Taproot outputs by a bip340 key. What comes back is the same PSBT with the signatures in it; to
+ * finalise and to extract it are @scure/btc-signer's.
+ *
+ * Keys with several addresses sign a PSBT once for each path.
+ *
+ * @throws LockKeeperError `invalid-request` naming the input, before anything is signed.
+ */
+export async function signPsbt(
+  session: WalletSession,
+  key: WalletKey,
+  psbt: Uint8Array,
+  { path = [], inputs, signal }: SignPsbtOptions = {},
+): Promise<Bytes> {
+  const signatory = new Signatory(session, key, path, ["ecdsa-secp256k1", "bip340"])
+  // Servers refuse fields that they do not understand; the result keeps them.
+  const signed = readPsbt(psbt, { ...READ, unknown: "ignore", proprietary: "ignore" })
+  const known = new Uint8Array(readPsbt(psbt, READ).toPSBT())
+  const scheme = key.keyType === "bip340" ? "bip340" : "ecdsa"
+  const orders = digestsOf(known, signed.inputsLength, signatory.publicKey, scheme, inputs)
+  for (const [input, order] of orders) {
+    const signature = await signatureOf(signatory, { psbt: known, input, order, signal })
+    signed.updateInput(input, signature, true)
+  }
+  return new Uint8Array(signed.toPSBT())
+}
+
+function readPsbt(psbt: Uint8Array, options: ConstructorParameters<typeof Transaction>[0]) {
+  try {
+    return Transaction.fromPSBT(new Uint8Array(psbt), options)
+  } catch (cause) {
+    throw new LockKeeperError("invalid-request", "That is no PSBT of version 0 or 2.", {
+      field: "psbt",
+      cause,
+    })
+  }
+}
+
+/** What each input signs. Without a list, inputs of other keys are passed over. */
+function digestsOf(
+  psbt: Bytes,
+  count: number,
+  publicKey: Bytes,
+  scheme: BitcoinInputDigest["scheme"],
+  wanted: readonly number[] | undefined,
+): ReadonlyMap<number, BitcoinInputDigest> {
+  const orders = new Map<number, BitcoinInputDigest>()
+  let first: DecodeError | null = null
+  for (const input of wanted ?? Array.from({ length: count }, (_, index) => index)) {
+    try {
+      const order = bitcoinInputDigest({ psbt, input, publicKey })
+      if (order.scheme !== scheme) {
+        throw new DecodeError(
+          `a ${scheme} key does not sign for ${order.script}`,
+          0,
+          `inputs.${input}`,
+        )
+      }
+      orders.set(input, order)
+    } catch (cause) {
+      if (!(cause instanceof DecodeError) || wanted !== undefined)
+        return readAs("psbt", () => {
+          throw cause
+        })
+      first ??= cause
+    }
+  }
+  if (orders.size > 0) return orders
+  throw new LockKeeperError("invalid-request", "The PSBT has no input that this key can sign.", {
+    field: "psbt.inputs",
+    remedy: first?.message ?? "Name an input.",
+  })
+}
+
+interface InputOrder {
+  readonly psbt: Bytes
+  readonly input: number
+  readonly order: BitcoinInputDigest
+  readonly signal: AbortSignal | undefined
+}
+
+async function signatureOf(signatory: Signatory, { psbt, input, order, signal }: InputOrder) {
+  const content = { kind: "bitcoin-input", psbt, input } as const
+  if (order.scheme === "bip340") {
+    const { merkleRoot, sighash } = order
+    const taproot = merkleRoot.length === 0 ? "key-path" : { merkleRoot }
+    const signature = await signatory.schnorr(content, taproot, signal)
+    // SIGHASH_DEFAULT is not written (BIP341).
+    return { tapKeySig: sighash === 0 ? signature : concat(signature, Uint8Array.of(sighash)) }
+  }
+  const { r, s } = await signatory.ecdsa(content, order.digest, signal)
+  const der = secp256k1.Signature.fromBytes(concat(r, s), "compact").toBytes("der")
+  const signature = concat(der, Uint8Array.of(order.sighash))
+  return { partialSig: [[signatory.publicKey, signature]] as [Uint8Array, Uint8Array][] }
+}
