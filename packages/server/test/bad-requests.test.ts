@@ -3,6 +3,7 @@ import { before, test } from "node:test"
 import {
   changePasswordBody,
   createKeyBody,
+  deriveBody,
   type ErrorCode,
   forgiveGuessesBody,
   LockKeeperError,
@@ -10,10 +11,14 @@ import {
   OPERATIONS,
   type Operation,
   prepareBody,
+  prepareEcdsaBody,
+  presignBody,
   type Request,
   type SignedRequest,
+  setupPairsBody,
   showKeyBody,
   signBody,
+  signEcdsaBody,
 } from "@lockkeeper/api"
 import { Secret, signingKeyFromSeed } from "@lockkeeper/crypto"
 import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
@@ -74,8 +79,29 @@ function soundBody(operation: Operation): Bytes {
         content: { kind: "message", message: EMPTY },
         merkleRoot: null,
       })
+    case "keys.derive":
+      return encode(deriveBody, { keyId, path: [1, 2] })
+    case "pairs.show":
+      return EMPTY
+    case "pairs.setup":
+      return encode(setupPairsBody, { participants: [1, 2, 3] })
+    case "presign":
+      return encode(presignBody, { keyId, signers: [1, 2], count: 1, urgency: "now" })
+    case "pool.status":
+      return encode(showKeyBody, { keyId })
+    case "ecdsa.prepare":
+      return encode(prepareEcdsaBody, { keyId, signers: [1, 2], count: 1 })
+    case "ecdsa.sign":
+      return encode(signEcdsaBody, {
+        keyId,
+        path: [],
+        content: { kind: "message", message: new Uint8Array(32).fill(1) },
+      })
   }
 }
+
+/** Protocols whose steps take the others' messages. */
+const TAKE_MESSAGES: ReadonlySet<Operation> = new Set(["keys.create", "pairs.setup", "presign"])
 
 /** The rows, without the log: refusals are logged and change nothing else. */
 async function records(): Promise<string> {
@@ -162,7 +188,7 @@ for (const operation of OPERATIONS) {
 
   test(`${operation}: steps and inputs that it does not have are refused`, async () => {
     for (const step of [0, 99, 65_535]) {
-      const input = operation === "keys.create" ? NO_MESSAGES : EMPTY
+      const input = TAKE_MESSAGES.has(operation) ? NO_MESSAGES : EMPTY
       await refused(signed(operation), "invalid-request", "step", { step, input })
     }
     const garbage = new Uint8Array(40).fill(255)

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import {
   commitmentList,
   createKeyBody,
+  type KeyType,
   prepareBody,
   protocolStepInput,
   requestDigest,
@@ -25,7 +26,7 @@ const EMPTY = new Uint8Array(0)
 export async function createKey(
   owner: TestOwner,
   sessions: readonly TestSession[],
-  keyType: "ed25519" | "bip340",
+  keyType: KeyType,
   keyId: Bytes = owner.randomness.bytes(32),
 ): Promise<KeyCertificate> {
   const { roster } = owner.cluster
