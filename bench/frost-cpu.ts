@@ -89,7 +89,8 @@ function signOurs({ certificate, signers, verifyKeys }: Cluster): Bytes {
   )
   const context = { public: key, verifyKeys, rosterEpoch }
   const commitments = committed.map(({ message }) => unwrap(frost.openCommitment(message, context)))
-  const approved = { requestDigest: key.keyId, message: MESSAGE, tweak: frost.NO_TWEAK }
+  const asked = { requestDigest: key.keyId, message: MESSAGE }
+  const approved = { ...asked, tweak: frost.NO_TWEAK, path: [] }
   const request = { ...approved, rosterEpoch, attempt: 1 }
   const opened = unwrap(frost.preparePackage(request, key, commitments))
   const shares = new Map<Identifier, Message>()

@@ -33,7 +33,12 @@ interface Result {
   readonly culprits: readonly Identifier[]
 }
 
-const approved = { requestDigest: seeded("request"), message: utf8("pay"), tweak: NO_TWEAK }
+const approved = {
+  requestDigest: seeded("request"),
+  message: utf8("pay"),
+  tweak: NO_TWEAK,
+  path: [0, 5],
+}
 
 /** One participant with a batch of commitments that were fetched ahead. */
 class Signer {
@@ -162,7 +167,9 @@ test("with t honest servers every mix of liars and silent ones ends in a signatu
       stopped++
       continue
     }
-    assert.ok(signature && verify(cluster.public, approved.message, signature))
+    assert.ok(
+      signature && verify(cluster.public, approved.message, signature, NO_TWEAK, approved.path),
+    )
     assert.ok(attempts <= 3)
     finished++
   }
@@ -178,7 +185,9 @@ test("an owner's additive share is asked for in every attempt", () => {
     [100, "honest"],
   ])
   const { signature, attempts, culprits } = run(cluster, behaviours)
-  assert.ok(signature && verify(cluster.public, approved.message, signature))
+  assert.ok(
+    signature && verify(cluster.public, approved.message, signature, NO_TWEAK, approved.path),
+  )
   assert.deepEqual({ attempts, culprits }, { attempts: 2, culprits: [1] })
   const without = run(cluster, new Map(behaviours).set(100, "silent"))
   assert.equal(without.signature, null)

@@ -6,7 +6,7 @@ import {
   type Scalar,
 } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, encode, equalBytes, struct } from "@lockkeeper/encoding"
-import { type ChildPath, equalPaths, NO_PATH } from "../child-path.ts"
+import { type ChildPath, equalPaths } from "../child-path.ts"
 import { groupOf, type KeyPackage, type KeyType, type PublicKeyPackage } from "../keys.ts"
 import type { Slot } from "../messages/header.ts"
 import { type Message, signMessage } from "../messages/message.ts"
@@ -46,8 +46,7 @@ export interface Approved {
   readonly requestDigest: Bytes
   readonly message: Bytes
   readonly tweak: Tweak
-  /** The key itself where none is given. */
-  readonly path?: ChildPath
+  readonly path: ChildPath
 }
 
 export interface SignInput {
@@ -68,7 +67,7 @@ function notApproved(pkg: SigningPackage, approved: Approved): keyof Approved | 
   if (!equalBytes(pkg.requestDigest, approved.requestDigest)) return "requestDigest"
   if (!equalBytes(pkg.message, approved.message)) return "message"
   if (!equalTweaks(pkg.tweak, approved.tweak)) return "tweak"
-  if (!equalPaths(pkg.path, approved.path ?? NO_PATH)) return "path"
+  if (!equalPaths(pkg.path, approved.path)) return "path"
   return null
 }
 
