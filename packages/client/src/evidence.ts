@@ -35,19 +35,33 @@ export function evidenceFile(signedRoster: Bytes, evidence: Bytes): Bytes {
   return encode(fileCodec, { label: null, signedRoster, evidence })
 }
 
+interface AboutRoster {
+  /** What was done, as an abort reason. */
+  readonly reason: string
+  readonly rosterEpoch: number
+  readonly rosterDigest: Bytes
+}
+
 /** What an evidence file proves, or why it proves nothing. */
 export type EvidenceVerdict =
-  | {
+  | (AboutRoster & {
       readonly valid: true
       readonly culprit: Identifier
       /** The culprit's name and operator in the roster. */
       readonly name: string
       readonly operator: string
-      /** What it did, as an abort reason. */
-      readonly reason: string
-      readonly rosterEpoch: number
-      readonly rosterDigest: Bytes
-    }
+      readonly pair: null
+    })
+  /** One of two servers is at fault, and nobody can tell which. */
+  | (AboutRoster & {
+      readonly valid: true
+      readonly culprit: null
+      readonly pair: readonly {
+        readonly server: Identifier
+        readonly name: string
+        readonly operator: string
+      }[]
+    })
   | { readonly valid: false; readonly why: string }
 
 const worthless = (why: string): EvidenceVerdict => ({ valid: false, why })
@@ -78,8 +92,17 @@ export function verifyEvidenceFile(file: Uint8Array, signedRoster: Uint8Array): 
 function judge(evidence: Bytes, roster: Roster, digest: Bytes): EvidenceVerdict {
   const verdict = verifyEvidence(evidence, identityKeys(roster))
   if (!verdict.valid) return worthless(verdict.why)
-  const { culprit, reason } = verdict
-  const { name, operator } = memberOf(roster, culprit)
+  const { reason } = verdict
   const { rosterEpoch } = roster
-  return { valid: true, culprit, name, operator, reason, rosterEpoch, rosterDigest: digest }
+  const about = { reason, rosterEpoch, rosterDigest: digest }
+  const named = (server: Identifier) => {
+    const { name, operator } = memberOf(roster, server)
+    return { name, operator }
+  }
+  if ("pair" in verdict) {
+    const pair = verdict.pair.map((server) => ({ server, ...named(server) }))
+    return { valid: true, culprit: null, pair, ...about }
+  }
+  const { culprit } = verdict
+  return { valid: true, culprit, ...named(culprit), pair: null, ...about }
 }

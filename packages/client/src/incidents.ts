@@ -9,22 +9,30 @@ import type { Servers } from "./servers.ts"
  * A server that did not do its part in an operation, although the operation may have succeeded.
  *
  * - `proven`: it broke the protocol; `evidence` proves it to anyone.
+ * - `disputed`: it accuses another server, and one of the two is at fault; `evidence` proves that much.
  * - `suspected`: its answer could not be used; it, or whoever relays to it, is at fault.
  * - `unresponsive`: it gave no answer. Silence is not guilt.
  * - `refused`: it said no, and why.
  */
 export interface Incident {
-  readonly kind: "proven" | "suspected" | "unresponsive" | "refused"
+  readonly kind: "proven" | "disputed" | "suspected" | "unresponsive" | "refused"
   readonly server: Identifier
-  /** The server's name in the roster. */
+  /** The server's name in the roster; both names when `kind` is `disputed`. */
   readonly name: string
+  /** The two servers of which one is at fault, when `kind` is `disputed`. */
+  readonly pair: readonly [Identifier, Identifier] | null
   /** An abort reason or an error code. */
   readonly reason: string
   /** What happened, for people. */
   readonly message: string
-  /** An evidence file for `verifyEvidenceFile`, when `kind` is `proven`. */
+  /** An evidence file for `verifyEvidenceFile`, when `kind` is `proven` or `disputed`. */
   readonly evidence: Bytes | null
 }
+
+/** What evidence proves: one server at fault, or one of two. */
+export type Proven =
+  | { readonly kind: "culprit"; readonly culprit: Identifier }
+  | { readonly kind: "pair"; readonly pair: readonly [Identifier, Identifier] }
 
 /** Collects what went wrong in one operation, at most one incident a server and reason. */
 export class IncidentLog {
@@ -44,27 +52,52 @@ export class IncidentLog {
     return this.#incidents.filter(({ kind }) => kind === "proven").map(({ server }) => server)
   }
 
-  #add(incident: Omit<Incident, "name">): void {
-    const { server, kind, reason } = incident
-    const same = this.#incidents.some(
-      (known) => known.server === server && known.kind === kind && known.reason === reason,
-    )
-    if (same) return
-    const named = { ...incident, name: this.#servers.member(server).name }
-    this.#incidents.push(named)
-    this.#servers.onIncident(named)
+  #keep(incident: Incident): boolean {
+    const isSame = (known: Incident): boolean =>
+      known.kind === incident.kind &&
+      known.reason === incident.reason &&
+      known.name === incident.name
+    if (this.#incidents.some(isSame)) return false
+    this.#incidents.push(incident)
+    return true
+  }
+
+  #add(incident: Omit<Incident, "name" | "pair">): void {
+    const named = { ...incident, name: this.#servers.member(incident.server).name, pair: null }
+    if (this.#keep(named)) this.#servers.onIncident(named)
+  }
+
+  /** Takes over what another log has told already, from work that several operations wait for. */
+  adopt(incidents: readonly Incident[]): void {
+    for (const incident of incidents) this.#keep(incident)
   }
 
   /** Names a culprit if the evidence holds; a name without proof is dropped. */
   proven(evidence: Evidence): Identifier | null {
-    const encoded = encodeEvidence(evidence)
-    const verdict = verifyEvidence(encoded, this.#servers.trust.verifyKeys)
+    const found = this.provenBy(encodeEvidence(evidence))
+    return found?.kind === "culprit" ? found.culprit : null
+  }
+
+  /** What encoded evidence proves, if it holds; everything else that a server says is dropped. */
+  provenBy(encoded: Bytes): Proven | null {
+    const { verifyKeys, signedRoster } = this.#servers.trust
+    const verdict = verifyEvidence(encoded, verifyKeys)
     if (!verdict.valid) return null
-    const { culprit: server, reason } = verdict
+    const { reason } = verdict
+    const file = evidenceFile(signedRoster, encoded)
+    if ("pair" in verdict) {
+      const { pair } = verdict
+      const name = pair.map((id) => this.#servers.member(id).name).join(" or ")
+      const message = `One of the two broke the protocol (${reason}); they work together no more.`
+      const common = { kind: "disputed", server: pair[0], name, pair, reason, message } as const
+      const incident = { ...common, evidence: file }
+      if (this.#keep(incident)) this.#servers.onIncident(incident)
+      return { kind: "pair", pair }
+    }
+    const { culprit: server } = verdict
     const message = `It broke the protocol (${reason}); its own signed messages prove it.`
-    const file = evidenceFile(this.#servers.trust.signedRoster, encoded)
     this.#add({ kind: "proven", server, reason, message, evidence: file })
-    return server
+    return { kind: "culprit", culprit: server }
   }
 
   suspected(server: Identifier, reason: string): void {

@@ -1,5 +1,14 @@
-export type { Custody, ErrorCode, KeyState, KeyType, LogPosition } from "@lockkeeper/api"
+export type {
+  Custody,
+  ErrorCode,
+  KeyState,
+  KeyType,
+  LogPosition,
+  PairState,
+  SignContent,
+} from "@lockkeeper/api"
 export { LockKeeperError } from "@lockkeeper/api"
+export { type ChildKeyInfo, extendedPublicKey } from "./child-keys.ts"
 export type {
   Clock,
   Compute,
@@ -19,19 +28,34 @@ export {
   type LoginOptions,
   type ServerHealth,
 } from "./lock-keeper.ts"
-export type { Logged } from "./principal.ts"
-export type { Registered, RegisterOptions } from "./register.ts"
 export type {
   Cancellable,
   ChangePasswordOptions,
   CreatedKey,
   CreateKeyOptions,
+  DerivedKey,
+  EcdsaSignature,
   KeyList,
   Keys,
-  Session,
   Signature,
+  SignDigestOptions,
   SignOptions,
   Taproot,
+  WhatToSign,
+  WhichKey,
   WithIncidents,
-} from "./session.ts"
+} from "./options.ts"
+export type { PairInfo, PoolSet } from "./pool-news.ts"
+export type {
+  FillOptions,
+  FillResult,
+  MaintainOptions,
+  PoolEvent,
+  PoolReport,
+  Pools,
+} from "./pools.ts"
+export type { Logged } from "./principal.ts"
+export type { Registered, RegisterOptions } from "./register.ts"
+export type { Session } from "./session.ts"
+export type { SignerSet } from "./signer-sets.ts"
 export { type PasswordInput, spellName } from "./spelling.ts"

@@ -1,5 +1,6 @@
 import {
   type Custody,
+  KEY_TYPES,
   type KeyListing,
   type KeyState,
   type KeyType,
@@ -33,7 +34,10 @@ export interface KeyInfo {
   readonly state: KeyState
   /** Milliseconds since the Unix epoch, by a server's clock. */
   readonly createdAt: number
-  /** 32 bytes: an Ed25519 public key, or a BIP340 x-only key before any Taproot tweak. */
+  /**
+   * 32 bytes: an Ed25519 public key, or a BIP340 x-only key before any Taproot tweak. 33 bytes: a
+   * compressed ECDSA public key.
+   */
   readonly publicKey: Bytes
   /** How many of the holders a signature takes. */
   readonly minSigners: number
@@ -62,9 +66,7 @@ export function openListing(
   if (minSigners < roster.minSigners) return { reason: "wrong-threshold" }
   if (!equalBytes(keyId, facts.keyId)) return { reason: "wrong-key" }
   const publicKey = frost.publicKeyOf(verified.value)
-  if (publicKey === null || (keyType !== "ed25519" && keyType !== "bip340")) {
-    return { reason: "wrong-key-type" }
-  }
+  if (publicKey === null || !isKeyType(keyType)) return { reason: "wrong-key-type" }
   const { label, custody, state, createdAt } = facts
   const key: KeyInfo = {
     ...{ keyId, keyType, label, custody, custodyMeaning: CUSTODY_MEANING[custody] },
@@ -73,6 +75,11 @@ export function openListing(
     certificate: decoded,
   }
   return { key }
+}
+
+/** Protocols know key types of their own, for OPAQUE. */
+function isKeyType(keyType: string): keyType is KeyType {
+  return (KEY_TYPES as readonly string[]).includes(keyType)
 }
 
 function decodeCertificate(encoded: Bytes): KeyCertificate | null {

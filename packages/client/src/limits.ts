@@ -6,12 +6,15 @@ export interface Patience {
   readonly hedgeMs: number
   /** For everybody's answer in one step of a key generation. */
   readonly keyGenerationStepMs: number
+  /** For everybody's answer in one step of presigning, or of setting pairs of servers up. */
+  readonly presigningStepMs: number
 }
 
 export const DEFAULT_PATIENCE: Patience = {
   callMs: 10_000,
   hedgeMs: 1_000,
   keyGenerationStepMs: 5_000,
+  presigningStepMs: 15_000,
 }
 
 /** How long a signed request may be carried out, milliseconds. */
@@ -32,3 +35,41 @@ export const MAX_KNOWN_KEYS = 1024
 
 /** Most pages of a listing that are fetched from one server. */
 export const MAX_PAGES = 64
+
+/** How long a nonce or an offered presignature is taken for usable, milliseconds: servers keep both
+ * for a minute. */
+export const MATERIAL_LIFETIME_MS = 50_000
+
+/** Most keys that nonces and offers are kept for, and most signer sets of one key. */
+export const MAX_PREPARED_KEYS = 64
+export const MAX_PREPARED_SETS = 32
+
+/** Most partial signer sets looked at to find one that all rules allow. */
+export const MAX_SET_SEARCH = 20_000
+
+/** Most signer sets of one key that a pool is kept for. */
+export const MAX_SETS_IN_USE = 16
+
+/** Most signer sets that one signature is tried with, one after the other or side by side. */
+export const MAX_SETS_TRIED = 32
+
+/** Most requests of one signature, each of `MAX_ATTEMPTS` attempts. */
+export const MAX_SIGN_REQUESTS = 5
+
+/** Most times one signer set is begun with again because nonces or presignatures were gone. */
+export const MAX_STALE = 70
+
+/** Most batches that are made on the spot for one signature with one signer set. */
+export const MAX_SPOT_BATCHES = 3
+
+/** How long an answer about pools is believed when signer sets are chosen, milliseconds. */
+export const POOL_NEWS_LIFETIME_MS = 2_000
+
+/** Longest the refill of a pool waits for signatures that are being made, milliseconds, and how
+ * often it looks. */
+export const MAX_YIELD_MS = 500
+export const YIELD_STEP_MS = 50
+
+/** Pause after a refill that failed, milliseconds: doubled with each failure up to the second. */
+export const FIRST_BACKOFF_MS = 1_000
+export const MAX_BACKOFF_MS = 60_000

@@ -8,8 +8,9 @@ import {
   showKeyBody,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, type Codec, DecodeError, decode, encode, toHex } from "@lockkeeper/encoding"
+import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
 import { publicKeyPackageCodec } from "@lockkeeper/protocols"
+import { readAnswer } from "./answers.ts"
 import { gather, notEnough } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
 import { type KeyInfo, openListing } from "./key-info.ts"
@@ -54,7 +55,7 @@ export async function showKey(
     async (server, limited) => {
       try {
         const { output } = await principal.act(server, request, 1, new Uint8Array(0), limited)
-        return [readFrom(server, keyListing, output)]
+        return [readAnswer(server, keyListing, output)]
       } catch (error) {
         // A server that holds no share of the key does not know it: an answer like any other.
         if (error instanceof LockKeeperError && error.code === "not-found") return []
@@ -87,7 +88,7 @@ async function pagesFrom(
     const body: Bytes = encode(listKeysBody, { after, limit: MAX_PAGE })
     const request = principal.request("keys.list", [server], body)
     const { output } = await principal.act(server, request, 1, new Uint8Array(0), signal)
-    const listings: Listings = readFrom(server, keyListings, output)
+    const listings: Listings = readAnswer(server, keyListings, output)
     all.push(...listings)
     if (listings.length < MAX_PAGE) return all
     after = (listings.at(-1) as KeyListing).keyId
@@ -96,18 +97,6 @@ async function pagesFrom(
     server,
     field: "keys",
   })
-}
-
-function readFrom<T>(server: Identifier, codec: Codec<T>, output: Bytes): T {
-  try {
-    return decode(codec, output)
-  } catch (cause) {
-    if (!(cause instanceof DecodeError)) throw cause
-    throw new LockKeeperError("untrusted-server", "The server's listing is malformed.", {
-      server,
-      cause,
-    })
-  }
 }
 
 async function agree(

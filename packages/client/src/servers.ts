@@ -56,6 +56,12 @@ export class Servers {
     else if (error.code === "unavailable") this.#failedAt.set(identifier, this.deps.clock.now())
   }
 
+  /** Whether it failed or was slow lately. */
+  isDemoted(identifier: Identifier): boolean {
+    const at = this.#failedAt.get(identifier)
+    return at !== undefined && this.deps.clock.now() - at < DEMOTION_MS
+  }
+
   /** Somebody else had to be asked beside it. */
   reportSlow(identifier: Identifier): void {
     this.#failedAt.set(identifier, this.deps.clock.now())
@@ -69,11 +75,7 @@ export class Servers {
   inOrder(among: readonly Identifier[], size: number): readonly Identifier[] {
     const turn = this.#turn++ % Math.max(1, among.length)
     const rotated = [...among.slice(turn), ...among.slice(0, turn)]
-    const now = this.deps.clock.now()
-    const isDemoted = (id: Identifier): boolean => {
-      const at = this.#failedAt.get(id)
-      return at !== undefined && now - at < DEMOTION_MS
-    }
+    const isDemoted = (id: Identifier): boolean => this.isDemoted(id)
     const ordered = [...rotated.filter((id) => !isDemoted(id)), ...rotated.filter(isDemoted)]
     return this.#placed(ordered, size)
   }

@@ -1,14 +1,10 @@
-import {
-  forgiveGuessesBody,
-  KEY_TYPES,
-  type KeyType,
-  LockKeeperError,
-  MAX_MESSAGE,
-} from "@lockkeeper/api"
+import { forgiveGuessesBody, KEY_TYPES, LockKeeperError, type SignContent } from "@lockkeeper/api"
 import { type Bytes, encode, equalBytes, toHex, utf8 } from "@lockkeeper/encoding"
 import type { KeyCertificate } from "@lockkeeper/protocols"
 import { bringUpToDate, changePassword } from "./change-password.ts"
+import { childKey, pathOf, registerChild } from "./child-keys.ts"
 import { CommitmentPool } from "./commitments.ts"
+import { ecdsaSignable, frostSignable } from "./content.ts"
 import { createKey } from "./create-key.ts"
 import { askAll } from "./gather.ts"
 import { type Incident, IncidentLog } from "./incidents.ts"
@@ -16,70 +12,32 @@ import { bytesOf, type KeyInfo, openListing } from "./key-info.ts"
 import { MAX_KNOWN_KEYS } from "./limits.ts"
 import { listKeys, showKey } from "./list-keys.ts"
 import type { LoginOutcome } from "./login.ts"
-import { type Logged, Principal } from "./principal.ts"
+import type {
+  Cancellable,
+  ChangePasswordOptions,
+  CreatedKey,
+  CreateKeyOptions,
+  DerivedKey,
+  EcdsaSignature,
+  KeyList,
+  Keys,
+  Signature,
+  SignDigestOptions,
+  SignOptions,
+  Taproot,
+  WhatToSign,
+  WhichKey,
+  WithIncidents,
+} from "./options.ts"
+import { ensurePairs } from "./pairs.ts"
+import { type Pools, SessionPools } from "./pools.ts"
+import { Principal } from "./principal.ts"
 import type { Servers } from "./servers.ts"
 import { sign } from "./sign.ts"
-import type { Signed } from "./signing-attempt.ts"
-import { type PasswordInput, spellPassword } from "./spelling.ts"
-
-/** Every operation can be cancelled; what a server has already done is not undone by it. */
-export interface Cancellable {
-  readonly signal?: AbortSignal
-}
-
-/** What every result carries: the servers that did not do their part, proofs included. */
-export interface WithIncidents {
-  readonly incidents: readonly Incident[]
-}
-
-export interface CreateKeyOptions extends Cancellable {
-  readonly type: KeyType
-  /** Name for people, up to 64 bytes. */
-  readonly label?: string
-}
-
-export interface CreatedKey extends WithIncidents {
-  readonly key: KeyInfo
-  readonly log: readonly Logged[]
-}
-
-export interface KeyList extends WithIncidents {
-  readonly keys: readonly KeyInfo[]
-  /** Ids that fewer than t servers listed: do not use them. */
-  readonly unconfirmed: readonly Bytes[]
-}
-
-/** How a bip340 key spends a Taproot output, BIP341. */
-export type Taproot =
-  /** The output key without scripts, as BIP86 has it. */
-  | "key-path"
-  /** The output key that commits to a script tree. */
-  | { readonly merkleRoot: Uint8Array }
-
-export interface SignOptions extends Cancellable {
-  /** 32 bytes. */
-  readonly keyId: Uint8Array
-  /** ed25519: up to 16 KiB, whole, never a hash of it. bip340: the 32-byte sighash. */
-  readonly message: Uint8Array
-  /** bip340 only; without it the untweaked key signs. */
-  readonly taproot?: Taproot
-}
-
-export interface Signature extends Signed, WithIncidents {}
-
-export interface ChangePasswordOptions extends Cancellable {
-  readonly current: PasswordInput
-  readonly next: PasswordInput
-}
-
-/** The operations on an account's keys. */
-export interface Keys {
-  /** Generates a key that never exists in one piece. Takes all servers that answer, at least t. */
-  create(options: CreateKeyOptions): Promise<CreatedKey>
-  list(options?: Cancellable): Promise<KeyList>
-  /** @throws LockKeeperError `not-found`. */
-  show(keyId: Uint8Array, options?: Cancellable): Promise<KeyInfo & WithIncidents>
-}
+import { signEcdsa } from "./sign-ecdsa.ts"
+import { DeadPairs } from "./signer-sets.ts"
+import { spellPassword } from "./spelling.ts"
+import { Supply } from "./supply.ts"
 
 /**
  * A logged-in account. There is no way to one but `LockKeeper.login`. It holds the account's request
@@ -93,9 +51,13 @@ export class Session {
   readonly failedGuesses: number
   readonly incidents: readonly Incident[]
   readonly keys: Keys
+  /** Presignatures of ECDSA keys, kept ready at the servers. */
+  readonly pools: Pools
   readonly #principal: Principal
-  readonly #pool = new CommitmentPool()
+  readonly #commitments = new CommitmentPool()
+  readonly #supply: Supply
   readonly #known = new Map<string, KeyInfo>()
+  #signing = 0
 
   private constructor(
     servers: Servers,
@@ -112,7 +74,18 @@ export class Session {
       create: (options) => this.#create(options),
       list: (options = {}) => this.#list(options),
       show: (keyId, options = {}) => this.#show(keyId, options),
+      derive: (keyId, path, options = {}) => this.#derive(keyId, path, options),
+      childKey,
     }
+    this.#supply = new Supply(this.#principal, new DeadPairs())
+    this.pools = new SessionPools({
+      principal: this.#principal,
+      supply: this.#supply,
+      signing: () => this.#signing,
+      keyOf: (keyId, signal, incidents) => this.#keyOf({ keyId }, signal, incidents),
+      listKeys: async (signal, incidents) =>
+        (await listKeys(this.#principal, signal, incidents)).keys,
+    })
   }
 
   /** A session from a login: the only way to one. */
@@ -132,18 +105,39 @@ export class Session {
     return this.#principal.expiresAt
   }
 
-  /** A signature that was verified under the key, and where the signers logged it. */
+  /** A FROST signature that was verified under the key, and where the signers logged it. */
   async sign(options: SignOptions): Promise<Signature> {
     const { signal, incidents } = this.#begin(options)
-    const keyId = bytesOf(options.keyId, "keyId", 32)
-    const message = bytesOf(options.message, "message")
-    const key =
-      this.#known.get(toHex(keyId)) ?? (await showKey(this.#principal, keyId, signal, incidents))
-    this.#remember(key)
-    const merkleRoot = merkleRootOf(key, message, options.taproot)
-    const order = { key, message, merkleRoot, signal, incidents }
-    const signed = await sign(this.#principal, this.#pool, order)
+    const { digest } = options
+    const [content, path] = [contentOf(options), pathOf(options.path)]
+    const key = await this.#keyOf(options, signal, incidents)
+    if (key.keyType === "ecdsa-secp256k1") throw otherWay("signDigestOf", key)
+    const signable = frostSignable(key.keyType, { content, digest })
+    const merkleRoot = merkleRootOf(key, options.taproot)
+    const order = { key, path, ...signable, merkleRoot, signal, incidents }
+    const signed = await sign(this.#principal, this.#commitments, order)
     return { ...signed, incidents: incidents.all }
+  }
+
+  /**
+   * An ECDSA signature over what some content comes to, verified under the key or its child. One
+   * round trip when the key's pool has a presignature; otherwise one is made first.
+   */
+  async signDigestOf(options: SignDigestOptions): Promise<EcdsaSignature> {
+    const { signal, incidents } = this.#begin(options)
+    const path = pathOf(options.path)
+    const signable = ecdsaSignable({ content: options.content, digest: options.digest })
+    this.#signing++
+    try {
+      const key = await this.#keyOf(options, signal, incidents)
+      if (key.keyType !== "ecdsa-secp256k1") throw otherWay("sign", key)
+      const { content, message: digest } = signable
+      const order = { key, path, content, digest, signal, incidents }
+      const signed = await signEcdsa(this.#principal, this.#supply, order)
+      return { ...signed, incidents: incidents.all }
+    } finally {
+      this.#signing--
+    }
   }
 
   /** Changes the password at every server; keys stay as they are. */
@@ -181,7 +175,8 @@ export class Session {
 
   /** Ends the session at the servers and wipes it here; a second call does nothing. */
   async logout({ signal = new AbortController().signal }: Cancellable = {}): Promise<void> {
-    this.#pool.clear()
+    this.#commitments.clear()
+    this.#supply.clear()
     this.#known.clear()
     await this.#principal.end(signal)
   }
@@ -214,13 +209,30 @@ export class Session {
       })
     }
     const order = { keyType, label, signal, incidents }
-    const { certificate, log } = await createKey(this.#principal, order)
-    const key = this.#keyOf(certificate, label)
+    const pairs = keyType === "ecdsa-secp256k1" ? this.#ensurePairs(signal, incidents) : null
+    const [{ certificate, log }] = await Promise.all([createKey(this.#principal, order), pairs])
+    const key = this.#opened(certificate, label)
     this.#remember(key)
     return { key, log, incidents: incidents.all }
   }
 
-  #keyOf(certificate: KeyCertificate, label: string): KeyInfo {
+  /** Beside the key generation: what is missing then is set up when it is first needed. */
+  async #ensurePairs(signal: AbortSignal, incidents: IncidentLog): Promise<void> {
+    const { all: participants } = this.#principal.servers
+    const { dead } = this.#supply
+    await ensurePairs(this.#principal, { participants, dead, signal, incidents })
+  }
+
+  /** The key that is named, remembered or asked for. */
+  async #keyOf(which: WhichKey, signal: AbortSignal, incidents: IncidentLog): Promise<KeyInfo> {
+    const keyId = bytesOf(which.keyId ?? which.key?.keyId, "keyId", 32)
+    const known = this.#known.get(toHex(keyId))
+    const key = known ?? (await showKey(this.#principal, keyId, signal, incidents))
+    this.#remember(key)
+    return key
+  }
+
+  #opened(certificate: KeyCertificate, label: string): KeyInfo {
     const { servers } = this.#principal
     const { keyId } = certificate.public
     const createdAt = servers.deps.clock.now()
@@ -246,6 +258,19 @@ export class Session {
     return { ...key, incidents: incidents.all }
   }
 
+  async #derive(
+    keyId: Uint8Array,
+    path: readonly number[],
+    options: Cancellable,
+  ): Promise<DerivedKey> {
+    const { signal, incidents } = this.#begin(options)
+    const key = await this.#keyOf({ keyId }, signal, incidents)
+    const child = childKey(key, path)
+    const order = { key, path: child.path }
+    const log = await registerChild(this.#principal, order, { signal, incidents })
+    return { child, log, incidents: incidents.all }
+  }
+
   #remember(key: KeyInfo): void {
     this.#known.set(toHex(key.keyId), key)
     for (const oldest of this.#known.keys()) {
@@ -255,25 +280,26 @@ export class Session {
   }
 }
 
-function merkleRootOf(
-  { keyType }: KeyInfo,
-  message: Bytes,
-  taproot: Taproot | undefined,
-): Bytes | null {
-  const refuse = (field: string, text: string, remedy: string): never => {
-    throw new LockKeeperError("invalid-request", text, { field, remedy })
-  }
-  if (message.length > MAX_MESSAGE) {
-    return refuse("message", "The message is too long.", `Sign up to ${MAX_MESSAGE} bytes.`)
-  }
-  if (keyType === "ed25519") {
-    if (taproot === undefined) return null
-    return refuse("taproot", "Ed25519 keys have no Taproot output.", "Leave `taproot` out.")
-  }
-  if (message.length !== 32) {
-    refuse("message", "A bip340 key signs a 32-byte sighash.", "Hash the transaction first.")
-  }
+function contentOf({ message, content }: WhatToSign): SignContent {
+  if (content !== undefined) return content
+  return { kind: "message", message: bytesOf(message, "message") }
+}
+
+function otherWay(method: string, { keyType }: KeyInfo): LockKeeperError {
+  return new LockKeeperError("invalid-request", `A key of type ${keyType} does not sign here.`, {
+    field: "keyId",
+    remedy: `Use \`${method}\`.`,
+  })
+}
+
+function merkleRootOf({ keyType }: KeyInfo, taproot: Taproot | undefined): Bytes | null {
   if (taproot === undefined) return null
+  if (keyType === "ed25519") {
+    throw new LockKeeperError("invalid-request", "Ed25519 keys have no Taproot output.", {
+      field: "taproot",
+      remedy: "Leave `taproot` out.",
+    })
+  }
   return taproot === "key-path"
     ? new Uint8Array(0)
     : bytesOf(taproot.merkleRoot, "taproot.merkleRoot", 32)

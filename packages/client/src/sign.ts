@@ -59,13 +59,8 @@ class SignRun {
     this.#pool = pool
     this.#order = order
     const { keyId, holders, minSigners } = order.key
-    const { message, merkleRoot } = order
-    const body = encode(signBody, {
-      keyId,
-      path: [],
-      content: { kind: "message", message },
-      merkleRoot,
-    })
+    const { path, content, merkleRoot } = order
+    const body = encode(signBody, { keyId, path, content, merkleRoot })
     this.#request = principal.request("sign", holders, body)
     this.#digest = requestDigest(this.#request)
     this.#state = frost.roastStart(minSigners, principal.servers.inOrder(holders, minSigners))

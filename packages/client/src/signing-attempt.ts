@@ -1,7 +1,7 @@
-import { LockKeeperError, type LogPosition } from "@lockkeeper/api"
+import { LockKeeperError, type LogPosition, type SignContent } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
-import { frost, type Message, messageCodec } from "@lockkeeper/protocols"
+import { type ChildPath, frost, type Message, messageCodec } from "@lockkeeper/protocols"
 import type { IncidentLog } from "./incidents.ts"
 import type { KeyInfo } from "./key-info.ts"
 import type { Logged } from "./principal.ts"
@@ -9,6 +9,10 @@ import type { Trust } from "./trust.ts"
 
 export interface SignOrder {
   readonly key: KeyInfo
+  /** The child that signs; empty for the key itself. */
+  readonly path: ChildPath
+  readonly content: SignContent
+  /** What the signature covers: the content's message, or the digest that servers derive from it. */
   readonly message: Bytes
   /** See `SignBody.merkleRoot`. */
   readonly merkleRoot: Bytes | null
@@ -48,10 +52,10 @@ export class SigningAttempt {
     number: number,
     commitments: readonly frost.OpenedCommitment[],
   ) {
-    const { key, message, merkleRoot } = order
+    const { key, path, message, merkleRoot } = order
     const { rosterEpoch } = trust.roster
     const tweak = tweakOf(merkleRoot)
-    const request = { rosterEpoch, requestDigest, attempt: number, message, tweak }
+    const request = { rosterEpoch, requestDigest, attempt: number, message, tweak, path }
     const prepared = frost.preparePackage(request, key.certificate.public, commitments)
     if (!prepared.ok) {
       const { reason, field } = prepared.abort
@@ -76,7 +80,7 @@ export class SigningAttempt {
 
   /** The verified signature, or whose shares cannot be used: the incidents say why. */
   conclude(): { readonly signed: Signed } | { readonly unusable: readonly Identifier[] } {
-    const { key, merkleRoot, incidents } = this.#order
+    const { key, path, merkleRoot, incidents } = this.#order
     const { certificate } = key
     const { verifyKeys } = this.#trust
     const [opened, shares] = [this.#opened, this.#shares]
@@ -85,7 +89,8 @@ export class SigningAttempt {
       incidents.aborted(outcome.abort)
       return { unusable: [...outcome.abort.culprits, ...outcome.abort.silent] }
     }
-    const publicKey = frost.publicKeyOf(certificate.public, tweakOf(merkleRoot)) as Bytes
+    const tweak = tweakOf(merkleRoot)
+    const publicKey = frost.publicKeyOf(certificate.public, tweak, path) as Bytes
     const signers = [...shares.keys()].sort((a, b) => a - b)
     return { signed: { signature: outcome.value, publicKey, signers, log: this.#log } }
   }

@@ -44,7 +44,7 @@ function assertProven(
   )
   const file = proven[0]?.evidence as Uint8Array
   const verdict = verifyEvidenceFile(file, cluster.signedRoster)
-  assert.ok(verdict.valid, JSON.stringify(verdict))
+  assert.ok(verdict.valid && verdict.pair === null, JSON.stringify(verdict))
   assert.deepEqual([verdict.culprit, verdict.reason], [server, reason])
   assert.equal(verdict.operator, `operator-${server}`)
   for (const at of [file.length >> 2, file.length >> 1, file.length - 1]) {

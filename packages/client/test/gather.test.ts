@@ -9,7 +9,7 @@ import { TestCluster } from "./cluster.ts"
 import { refused } from "./refusals.ts"
 import { settle, VirtualClock, virtualDependencies } from "./virtual-time.ts"
 
-const PATIENCE = { callMs: 1_000, hedgeMs: 100, keyGenerationStepMs: 500 }
+const PATIENCE = { callMs: 1_000, hedgeMs: 100, keyGenerationStepMs: 500, presigningStepMs: 2_000 }
 const down = () => new LockKeeperError("unavailable", "down")
 
 describe("gathering answers", () => {

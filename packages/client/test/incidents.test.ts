@@ -11,7 +11,7 @@ import { VirtualClock, virtualDependencies } from "./virtual-time.ts"
 
 describe("what is noted of servers", async () => {
   const cluster = await TestCluster.start()
-  const patience = { callMs: 1, hedgeMs: 1, keyGenerationStepMs: 1 }
+  const patience = { callMs: 1, hedgeMs: 1, keyGenerationStepMs: 1, presigningStepMs: 2_000 }
   const make = (heard: Incident[] = []) => {
     const trust = trustRoster(cluster.signedRoster, cluster.pin)
     const deps = virtualDependencies(new VirtualClock())

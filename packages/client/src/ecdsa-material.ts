@@ -1,0 +1,156 @@
+import type { PreparedEcdsa } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, DecodeError, decode, toHex } from "@lockkeeper/encoding"
+import { type Message, messageCodec, openMessage } from "@lockkeeper/protocols"
+import type { Clock } from "./dependencies.ts"
+import { MATERIAL_LIFETIME_MS, MAX_POOLED, MAX_PREPARED_KEYS, MAX_PREPARED_SETS } from "./limits.ts"
+import { nameOfSet, type SignerSet } from "./signer-sets.ts"
+import type { Trust } from "./trust.ts"
+
+/** What one ECDSA signature takes beside the shares: a presignature on offer, a nonce of each signer. */
+export interface Material {
+  readonly presignature: Bytes
+  readonly nonces: readonly Nonce[]
+}
+
+/** A signer's signed nonce, as it came and opened. */
+export interface Nonce {
+  readonly encoded: Bytes
+  readonly message: Message
+}
+
+interface Kept<T> {
+  readonly value: T
+  readonly until: number
+}
+
+interface OfKey {
+  readonly nonces: Map<Identifier, Kept<Nonce>[]>
+  /** By signer set. */
+  readonly offers: Map<string, Kept<Bytes>[]>
+}
+
+/** `ecdsaNonce` in protocols: the step its messages bear. */
+const NONCE_STEP = 6
+
+/**
+ * Nonces and offers that servers handed out and nobody has used, so that a signature takes one round
+ * trip. Public values; each is used once and forgotten before the servers forget it. Bounded.
+ */
+export class EcdsaMaterial {
+  readonly #clock: Clock
+  readonly #trust: Trust
+  readonly #byKey = new Map<string, OfKey>()
+
+  constructor(clock: Clock, trust: Trust) {
+    this.#clock = clock
+    this.#trust = trust
+  }
+
+  /** Removes and gives what one signature takes, or gives null and removes nothing. */
+  take(keyId: Bytes, set: SignerSet): Material | null {
+    const kept = this.#of(keyId)
+    if (this.lacking(keyId, set).length > 0) return null
+    const offer = this.#fresh(kept.offers, nameOfSet(set)).shift() as Kept<Bytes>
+    const nonces = set.map((id) => (this.#fresh(kept.nonces, id).shift() as Kept<Nonce>).value)
+    return { presignature: offer.value, nonces }
+  }
+
+  /** Gives back what was taken and never sent. */
+  giveBack(keyId: Bytes, set: SignerSet, { presignature }: Material): void {
+    const until = this.#clock.now() + MATERIAL_LIFETIME_MS / 2
+    this.#fresh(this.#of(keyId).offers, nameOfSet(set)).unshift({ value: presignature, until })
+  }
+
+  /** Those whose nonces, or whose offers for the set, are used up. */
+  lacking(keyId: Bytes, set: SignerSet): readonly Identifier[] {
+    const { nonces, offers } = this.#of(keyId)
+    const [first] = set
+    const isOffered = this.#fresh(offers, nameOfSet(set)).length > 0
+    return set.filter((id) => (id === first && !isOffered) || this.#fresh(nonces, id).length === 0)
+  }
+
+  /** Whether a presignature of this set is at hand. */
+  hasOffer(keyId: Bytes, set: SignerSet): boolean {
+    return this.#fresh(this.#of(keyId).offers, nameOfSet(set)).length > 0
+  }
+
+  /** How many more nonces of this server are welcome. */
+  room(keyId: Bytes, server: Identifier): number {
+    return MAX_POOLED - this.#fresh(this.#of(keyId).nonces, server).length
+  }
+
+  /**
+   * Checks what a server prepared and keeps it; what it signed wrongly another signer would refuse.
+   *
+   * @returns whether all of it can be used.
+   */
+  keep(keyId: Bytes, set: SignerSet, server: Identifier, prepared: PreparedEcdsa): boolean {
+    const { nonces, offers } = this.#of(keyId)
+    const until = this.#clock.now() + MATERIAL_LIFETIME_MS
+    const opened = prepared.nonces.map((encoded) => this.#openNonce(server, encoded))
+    const usable = opened.flatMap((nonce) => (nonce === null ? [] : [{ value: nonce, until }]))
+    append(this.#fresh(nonces, server), usable)
+    if (server === set[0]) {
+      const offered = prepared.presignatures.map((value) => ({ value, until }))
+      append(this.#fresh(offers, nameOfSet(set)), offered)
+    }
+    return usable.length === prepared.nonces.length
+  }
+
+  /** Forgets a server's nonces: it has restarted, and does not know them any more. */
+  dropNonces(keyId: Bytes, server: Identifier): void {
+    this.#of(keyId).nonces.delete(server)
+  }
+
+  clear(): void {
+    this.#byKey.clear()
+  }
+
+  #openNonce(server: Identifier, encoded: Bytes): Nonce | null {
+    try {
+      const message = decode(messageCodec, encoded)
+      const opened = openMessage(message, this.#trust.verifyKeys, "all-parts")
+      if (!opened.ok) return null
+      const { sender, protocol, step, rosterEpoch } = opened.value.header
+      const isNonce = protocol === "dkls" && step === NONCE_STEP
+      const isHere = sender === server && rosterEpoch === this.#trust.roster.rosterEpoch
+      return isNonce && isHere ? { encoded, message } : null
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      return null
+    }
+  }
+
+  /** The list under a name without what is too old, oldest first. */
+  #fresh<K, T>(lists: Map<K, Kept<T>[]>, name: K): Kept<T>[] {
+    const now = this.#clock.now()
+    const list = lists.get(name) ?? []
+    while (list.length > 0 && (list[0] as Kept<T>).until <= now) list.shift()
+    lists.delete(name)
+    lists.set(name, list)
+    trim(lists, MAX_PREPARED_SETS)
+    return list
+  }
+
+  #of(keyId: Bytes): OfKey {
+    const id = toHex(keyId)
+    const found = this.#byKey.get(id) ?? { nonces: new Map(), offers: new Map() }
+    this.#byKey.delete(id)
+    this.#byKey.set(id, found)
+    trim(this.#byKey, MAX_PREPARED_KEYS)
+    return found
+  }
+}
+
+function append<T>(list: Kept<T>[], more: readonly Kept<T>[]): void {
+  for (const item of more) if (list.length < MAX_POOLED) list.push(item)
+}
+
+/** Whatever was used longest ago makes room. */
+function trim<K, V>(map: Map<K, V>, most: number): void {
+  for (const oldest of map.keys()) {
+    if (map.size <= most) break
+    map.delete(oldest)
+  }
+}

@@ -1,0 +1,94 @@
+import { type PairState, pairStates, requestDigest, setupPairsBody } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { encode } from "@lockkeeper/encoding"
+import { dkls } from "@lockkeeper/protocols"
+import { readAnswer } from "./answers.ts"
+import { bulkRun } from "./bulk-run.ts"
+import { askAll } from "./gather.ts"
+import type { IncidentLog } from "./incidents.ts"
+import type { Principal } from "./principal.ts"
+import type { DeadPairs, SignerSet } from "./signer-sets.ts"
+
+/** Steps of `pairs.setup`: open, exchange, confirm, activate. */
+const SETUP_STEPS = 4
+
+export interface PairsOrder {
+  readonly participants: SignerSet
+  readonly dead: DeadPairs
+  readonly signal: AbortSignal
+  readonly incidents: IncidentLog
+}
+
+type States = ReadonlyMap<Identifier, ReadonlyMap<Identifier, PairState>>
+
+/**
+ * Sees to it that every pair among these servers, as far as they answer, can multiply together: what
+ * ECDSA takes, once for all keys in a rosterEpoch. Pairs that failed once stay dead.
+ *
+ * @returns whether all pairs among the participants that are not dead are set up now.
+ */
+export async function ensurePairs(principal: Principal, order: PairsOrder): Promise<boolean> {
+  let { participants } = order
+  // A run stops when one participant fails or a pair is found dead; the others go on without.
+  for (let tries = 0; tries < 2 * order.participants.length; tries++) {
+    const states = await showPairs(principal, { ...order, participants })
+    const present = participants.filter((id) => states.has(id))
+    if (present.length < 2) return false
+    const isReady = !isMissing(states, present, order.dead)
+    if (isReady) return present.length === order.participants.length
+    const lost = await setUp(principal, { ...order, participants: present })
+    participants = present.filter((id) => !lost.includes(id))
+  }
+  return false
+}
+
+/** What each server that answers says about its pairs; dead ones are noted. */
+async function showPairs(
+  principal: Principal,
+  { participants, dead, signal, incidents }: PairsOrder,
+): Promise<States> {
+  const { servers } = principal
+  const none = new Uint8Array(0)
+  const request = principal.request("pairs.show", participants, none)
+  const { answers, failures } = await askAll(servers, participants, async (server) => {
+    const { output } = await principal.act(server, request, 1, none, signal)
+    const listed = readAnswer(server, pairStates, output)
+    return new Map(listed.map(({ peer, state }) => [peer, state]))
+  })
+  for (const [server, error] of failures) incidents.failed(server, error)
+  for (const [server, states] of answers) {
+    for (const [peer, state] of states) if (state === "dead") dead.add(server, peer)
+  }
+  return answers
+}
+
+/** Whether a pair of these that is not dead is not live at both ends. */
+function isMissing(states: States, among: readonly Identifier[], dead: DeadPairs): boolean {
+  const isLive = (a: Identifier, b: Identifier) => states.get(a)?.get(b) === "live"
+  return among.some((a, i) =>
+    among.slice(i + 1).some((b) => !dead.has(a, b) && !(isLive(a, b) && isLive(b, a))),
+  )
+}
+
+/** One run among all of them. Gives who has to be left out of the next, if anyone. */
+async function setUp(
+  principal: Principal,
+  { participants, dead, signal, incidents }: PairsOrder,
+): Promise<readonly Identifier[]> {
+  const { trust, patience } = principal.servers
+  const body = encode(setupPairsBody, { participants })
+  const request = principal.request("pairs.setup", participants, body)
+  const { rosterEpoch } = trust.roster
+  const params = { setupId: requestDigest(request), rosterEpoch, participants }
+  const result = await bulkRun(principal, {
+    ...{ request, participants, steps: SETUP_STEPS, signal, incidents },
+    inspect: (steps) => dkls.setupInspect(params, trust.verifyKeys, steps),
+    stepMs: patience.presigningStepMs,
+  })
+  if (result.kind === "complete") return []
+  const found = result.pairs.filter(([a, b]) => !dead.has(a, b))
+  for (const [a, b] of result.pairs) dead.add(a, b)
+  const out = [...result.culprits, ...result.lost.keys()]
+  // Where nobody is named, every run loses somebody all the same, so that there is an end to it.
+  return out.length > 0 || found.length > 0 ? out : participants.slice(-1)
+}

@@ -1,0 +1,257 @@
+import { LockKeeperError, MAX_PRESIGNATURES } from "@lockkeeper/api"
+import type { Bytes } from "@lockkeeper/encoding"
+import { type Incident, IncidentLog } from "./incidents.ts"
+import { bytesOf, type KeyInfo } from "./key-info.ts"
+import { FIRST_BACKOFF_MS, MAX_BACKOFF_MS } from "./limits.ts"
+import type { Cancellable, WithIncidents } from "./options.ts"
+import { throwIfCancelled } from "./patience.ts"
+import { askPool, type PairInfo, type PoolSet } from "./pool-news.ts"
+import type { Principal } from "./principal.ts"
+import { type Filled, type PoolPlan, Refill } from "./refill.ts"
+import { chooseSet, orderFor, type SetRules, type SignerSet, setsInUse } from "./signer-sets.ts"
+import type { Supply } from "./supply.ts"
+
+/** A key's presignatures as its servers have them. */
+export interface PoolReport extends WithIncidents {
+  readonly keyId: Bytes
+  /** Those in use first, the preferred one at the head; then others that still have something. */
+  readonly sets: readonly PoolSet[]
+  /** Most presignatures of the key at one server, over all sets. */
+  readonly cap: number
+  /** How many the fullest server has. */
+  readonly held: number
+  readonly maxAgeMs: number
+  readonly busy: number
+  readonly pairs: readonly PairInfo[]
+}
+
+export interface FillOptions extends Cancellable {
+  readonly keyId: Uint8Array
+  /** Sets with fewer presignatures than this are filled. */
+  readonly floor: number
+  /** Up to so many each, as far as the key's room goes. */
+  readonly cap: number
+  /** Instead of the sets in use: the preferred one, and one in place of each server that may fail. */
+  readonly sets?: readonly SignerSet[]
+  readonly onEvent?: (event: PoolEvent) => void
+}
+
+export interface MaintainOptions extends Omit<FillOptions, "keyId" | "sets" | "signal"> {
+  /** All active ECDSA keys of the account when left out. */
+  readonly keys?: readonly Uint8Array[]
+  /** From the end of one round to the beginning of the next. */
+  readonly intervalMs: number
+  /** Ends the maintenance, which then resolves. */
+  readonly signal: AbortSignal
+}
+
+/** What the maintenance of pools does, as it happens. */
+export type PoolEvent =
+  /** A batch was made; `ready` is the set's count after it. */
+  | {
+      readonly kind: "batch"
+      readonly keyId: Bytes
+      readonly signers: SignerSet
+      readonly made: number
+      readonly ready: number
+      readonly elapsedMs: number
+    }
+  /** It waits for signatures that are being made. */
+  | { readonly kind: "yielding"; readonly keyId: Bytes; readonly busy: number }
+  /** No set of the key needs more, or the key's room is used up. */
+  | { readonly kind: "full"; readonly keyId: Bytes; readonly ready: number }
+  /** A batch or a round failed; the next try is `retryMs` away. */
+  | {
+      readonly kind: "failed"
+      readonly keyId: Bytes | null
+      readonly error: LockKeeperError
+      readonly retryMs: number
+    }
+  | { readonly kind: "incident"; readonly incident: Incident }
+
+export interface FillResult extends Filled, WithIncidents {}
+
+/** Presignature pools of the account's keys. */
+export interface Pools {
+  status(keyId: Uint8Array, options?: Cancellable): Promise<PoolReport>
+  /** Fills once what is below the floor. */
+  fill(options: FillOptions): Promise<FillResult>
+  /** Keeps pools between floor and cap until the signal aborts; errors are events, and tried again. */
+  maintain(options: MaintainOptions): Promise<void>
+}
+
+/** What the pools take from their session. */
+export interface PoolOwner {
+  readonly principal: Principal
+  readonly supply: Supply
+  /** Signatures of this session that are being made. */
+  readonly signing: () => number
+  readonly keyOf: (keyId: Bytes, signal: AbortSignal, incidents: IncidentLog) => Promise<KeyInfo>
+  readonly listKeys: (signal: AbortSignal, incidents: IncidentLog) => Promise<readonly KeyInfo[]>
+}
+
+const FOREVER = new AbortController().signal
+
+export class SessionPools implements Pools {
+  readonly #owner: PoolOwner
+  /** Keys whose pool is being filled: one batch at a time. */
+  readonly #filling = new Map<string, Promise<unknown>>()
+
+  constructor(owner: PoolOwner) {
+    this.#owner = owner
+  }
+
+  async status(keyId: Uint8Array, { signal = FOREVER }: Cancellable = {}): Promise<PoolReport> {
+    const incidents = this.#begin()
+    const key = await this.#ecdsaKey(keyId, signal, incidents)
+    const { principal, supply } = this.#owner
+    const context = { dead: supply.dead, signal, incidents }
+    const { sets, ...news } = await askPool(principal, key.keyId, key.holders, context)
+    const inUse = setsInUse(orderFor(key.keyId, key.holders), this.#rules(key))
+    return {
+      ...{ keyId: key.keyId, ...news, incidents: incidents.all },
+      sets: inOrderOfUse(inUse, sets),
+    }
+  }
+
+  async fill(options: FillOptions): Promise<FillResult> {
+    const { signal = FOREVER, onEvent = () => undefined } = options
+    throwIfCancelled(signal)
+    checkBounds(options)
+    const incidents = this.#begin()
+    const key = await this.#ecdsaKey(options.keyId, signal, incidents)
+    const filled = await this.#fillKey(key, { ...options, signal, onEvent, incidents })
+    return { ...filled, incidents: incidents.all }
+  }
+
+  async maintain(options: MaintainOptions): Promise<void> {
+    checkBounds(options)
+    const { signal, intervalMs, onEvent = () => undefined } = options
+    const { clock } = this.#owner.principal.servers.deps
+    let backoff = FIRST_BACKOFF_MS
+    while (!signal.aborted) {
+      const failure = await this.#round({ ...options, onEvent })
+      const retryMs = Math.max(backoff, intervalMs)
+      if (signal.aborted) return
+      if (failure === null) backoff = FIRST_BACKOFF_MS
+      else {
+        onEvent({ kind: "failed", ...failure, retryMs })
+        if (failure.error.code === "session-ended") throw failure.error
+        backoff = Math.min(2 * backoff, MAX_BACKOFF_MS)
+      }
+      await clock.wait(failure === null ? intervalMs : retryMs, signal)
+    }
+  }
+
+  /** One look at every key. Gives the first failure; the other keys are looked after all the same. */
+  async #round(
+    options: MaintainOptions & { readonly onEvent: (event: PoolEvent) => void },
+  ): Promise<{ readonly keyId: Bytes | null; readonly error: LockKeeperError } | null> {
+    const { keys, signal, onEvent } = options
+    let failure: { readonly keyId: Bytes | null; readonly error: LockKeeperError } | null = null
+    const attempt = async (keyId: Bytes | null, act: () => Promise<void>): Promise<void> => {
+      try {
+        await act()
+      } catch (error) {
+        if (!(error instanceof LockKeeperError)) throw error
+        failure ??= { keyId, error }
+      }
+    }
+    let ids: readonly Uint8Array[] = keys ?? []
+    await attempt(null, async () => {
+      ids = keys ?? (await this.#activeKeys(signal))
+    })
+    for (const keyId of ids) {
+      if (signal.aborted) break
+      await attempt(new Uint8Array(keyId), async () => {
+        const { incidents } = await this.fill({ ...options, keyId })
+        for (const incident of incidents) onEvent({ kind: "incident", incident })
+      })
+    }
+    return failure
+  }
+
+  async #activeKeys(signal: AbortSignal): Promise<readonly Bytes[]> {
+    const keys = await this.#owner.listKeys(signal, this.#begin())
+    return keys
+      .filter(({ keyType, state }) => keyType === "ecdsa-secp256k1" && state === "active")
+      .map(({ keyId }) => keyId)
+  }
+
+  /** Fills one key, after whoever is filling it already. */
+  async #fillKey(key: KeyInfo, plan: Omit<PoolPlan, "key" | "sets"> & PlanSets): Promise<Filled> {
+    const name = key.keyId.join()
+    const before = this.#filling.get(name) ?? Promise.resolve()
+    const rules = this.#rules(key)
+    const sets = plan.sets ?? setsInUse(orderFor(key.keyId, key.holders), rules)
+    for (const set of sets) checkSet(set, key, rules)
+    const run = before
+      .catch(() => undefined)
+      .then(() => new Refill(this.#owner, { ...plan, key, sets }).run())
+    this.#filling.set(name, run)
+    try {
+      return await run
+    } finally {
+      if (this.#filling.get(name) === run) this.#filling.delete(name)
+    }
+  }
+
+  #rules(key: KeyInfo): SetRules {
+    const { principal, supply } = this.#owner
+    const { roster } = principal.servers.trust
+    return { roster, dead: supply.dead, size: key.minSigners }
+  }
+
+  #begin(): IncidentLog {
+    this.#owner.principal.assertLive()
+    return new IncidentLog(this.#owner.principal.servers)
+  }
+
+  async #ecdsaKey(
+    keyId: Uint8Array,
+    signal: AbortSignal,
+    incidents: IncidentLog,
+  ): Promise<KeyInfo> {
+    const key = await this.#owner.keyOf(bytesOf(keyId, "keyId", 32), signal, incidents)
+    if (key.keyType === "ecdsa-secp256k1") return key
+    throw new LockKeeperError("invalid-request", `A key of type ${key.keyType} has no pool.`, {
+      field: "keyId",
+      remedy: "Only ecdsa-secp256k1 keys take presignatures.",
+    })
+  }
+}
+
+interface PlanSets {
+  readonly sets?: readonly SignerSet[]
+}
+
+function inOrderOfUse(inUse: readonly SignerSet[], sets: readonly PoolSet[]): readonly PoolSet[] {
+  const nameOf = (set: SignerSet): string => set.join("-")
+  const used = inUse.map((signers) => {
+    const listed = sets.find((set) => nameOf(set.signers) === nameOf(signers))
+    return listed ?? { signers, ready: 0, oldestAt: 0, complete: true }
+  })
+  const names = inUse.map(nameOf)
+  return [...used, ...sets.filter(({ signers }) => !names.includes(nameOf(signers)))]
+}
+
+function checkBounds({ floor, cap }: { readonly floor: number; readonly cap: number }): void {
+  const refuse = (field: string, message: string): never => {
+    throw new LockKeeperError("invalid-request", message, { field })
+  }
+  const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1
+  if (!isCount(cap) || cap > MAX_PRESIGNATURES) {
+    refuse("cap", `The cap is a number of 1 to ${MAX_PRESIGNATURES}.`)
+  }
+  if (!isCount(floor) || floor > cap) refuse("floor", "The floor is a number of 1 to the cap.")
+}
+
+function checkSet(set: SignerSet, { holders, minSigners }: KeyInfo, rules: SetRules): void {
+  const isAscending = set.every((id, i) => i === 0 || id > (set[i - 1] as number))
+  const isOfKey = set.length === minSigners && set.every((id) => holders.includes(id))
+  if (isAscending && isOfKey && chooseSet(set, rules) !== null) return
+  throw new LockKeeperError("invalid-request", `Servers ${set.join(", ")} cannot sign together.`, {
+    field: "sets",
+    remedy: `Name ${minSigners} holders in ascending order, as the placement rules allow.`,
+  })
+}

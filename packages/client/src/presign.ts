@@ -1,0 +1,84 @@
+import { LockKeeperError, presignBody, requestDigest } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { encode } from "@lockkeeper/encoding"
+import { dkls } from "@lockkeeper/protocols"
+import { type BulkResult, bulkRun, noteLost, type Stopped } from "./bulk-run.ts"
+import type { IncidentLog } from "./incidents.ts"
+import type { KeyInfo } from "./key-info.ts"
+import { ensurePairs } from "./pairs.ts"
+import type { Principal } from "./principal.ts"
+import type { DeadPairs, SignerSet } from "./signer-sets.ts"
+
+/** Steps of `presign`: open, exchange, publish, confirm, activate. */
+const PRESIGN_STEPS = 5
+
+export interface PresignOrder {
+  readonly key: KeyInfo
+  readonly set: SignerSet
+  /** 1 to `dkls.maxBatch(set.length)`. */
+  readonly count: number
+  readonly urgency: "now" | "background"
+  readonly dead: DeadPairs
+  readonly signal: AbortSignal
+  readonly incidents: IncidentLog
+  readonly watch?: (server: Identifier) => () => void
+}
+
+/**
+ * Makes a batch of presignatures with one signer set; the servers keep them. Sets up pairs that are
+ * missing first. A pair that turned out to be at odds is noted as dead.
+ */
+export async function presign(principal: Principal, order: PresignOrder): Promise<BulkResult> {
+  const first = await runBatch(principal, order)
+  if (first.kind === "complete" || ![...first.lost.values()].some(isAboutPairs)) {
+    return noted(order, first)
+  }
+  const { set: participants, dead, signal, incidents } = order
+  const isReady = await ensurePairs(principal, { participants, dead, signal, incidents })
+  if (dead.within(participants)) return withoutPair("dead-pair")
+  return isReady ? noted(order, await runBatch(principal, order)) : withoutPair("missing-pair")
+}
+
+/** Nobody's fault that shows here: the incidents tell of whoever was away when pairs were set up. */
+function withoutPair(reason: string): Stopped {
+  return { kind: "stopped", reason, culprits: [], pairs: [], lost: new Map() }
+}
+
+/** Whether a server refused because a pair among the signers is not set up, or dead. */
+function isAboutPairs({ code, field }: LockKeeperError): boolean {
+  return field === "body.signers" && (code === "out-of-order" || code === "permission-denied")
+}
+
+function noted({ incidents }: PresignOrder, result: BulkResult): BulkResult {
+  if (result.kind === "stopped") noteLost(incidents, result)
+  return result
+}
+
+async function runBatch(principal: Principal, order: PresignOrder): Promise<BulkResult> {
+  const { key, set: signers, count, urgency, dead, signal, incidents, watch } = order
+  const { keyId, certificate } = key
+  const { trust, patience } = principal.servers
+  const body = encode(presignBody, { keyId, signers, count, urgency })
+  const request = principal.request("presign", signers, body)
+  const { keyEpoch } = certificate.public
+  const { rosterEpoch } = trust.roster
+  const batchId = requestDigest(request)
+  const params = { batchId, keyId, keyEpoch, rosterEpoch, signers, count }
+  const result = await bulkRun(principal, {
+    ...{ request, participants: signers, steps: PRESIGN_STEPS, signal, incidents },
+    inspect: (steps) => dkls.presignInspect(params, trust.verifyKeys, steps),
+    stepMs: patience.presigningStepMs,
+    ...(watch === undefined ? {} : { watch }),
+  })
+  if (result.kind === "stopped") for (const [a, b] of result.pairs) dead.add(a, b)
+  return result
+}
+
+/** Why a batch was not made, as an error. */
+export function presignFailure(result: Stopped): LockKeeperError {
+  const [lost] = result.lost.values()
+  if (lost !== undefined) return lost
+  return new LockKeeperError("aborted", `The presigning stopped: ${result.reason}.`, {
+    remedy: "Try again with other servers; look at the incidents.",
+  })
+}

@@ -1,0 +1,185 @@
+import { LockKeeperError, MAX_PRESIGNATURES } from "@lockkeeper/api"
+import { dkls } from "@lockkeeper/protocols"
+import type { IncidentLog } from "./incidents.ts"
+import type { KeyInfo } from "./key-info.ts"
+import { MAX_YIELD_MS, YIELD_STEP_MS } from "./limits.ts"
+import { ensurePairs } from "./pairs.ts"
+import { throwIfCancelled } from "./patience.ts"
+import { askPool, type PoolNews } from "./pool-news.ts"
+import type { PoolEvent, PoolOwner } from "./pools.ts"
+import { presign, presignFailure } from "./presign.ts"
+import { nameOfSet, type SignerSet } from "./signer-sets.ts"
+
+export interface PoolPlan {
+  readonly key: KeyInfo
+  /** The preferred one first. */
+  readonly sets: readonly SignerSet[]
+  readonly floor: number
+  readonly cap: number
+  readonly signal: AbortSignal
+  readonly incidents: IncidentLog
+  readonly onEvent: (event: PoolEvent) => void
+}
+
+/** What a refill came to. */
+export interface Filled {
+  /** Presignatures made. */
+  readonly made: number
+  readonly sets: readonly { readonly signers: SignerSet; readonly ready: number }[]
+}
+
+/** How many presignatures a set is to have. */
+interface Target {
+  readonly set: SignerSet
+  readonly floor: number
+  readonly cap: number
+}
+
+/**
+ * One refill of one key's pool: whatever was below its floor when it began is brought to its cap,
+ * batch by batch, the emptiest set first. Signatures go before: it waits, for a bounded time, while
+ * this session signs or a server is busy.
+ */
+export class Refill {
+  readonly #owner: PoolOwner
+  readonly #plan: PoolPlan
+  readonly #targets: readonly Target[]
+  /** Sets that are being filled, by name. */
+  readonly #filling = new Set<string>()
+  readonly #failed = new Set<string>()
+  #made = 0
+
+  constructor(owner: PoolOwner, plan: PoolPlan) {
+    this.#owner = owner
+    this.#plan = plan
+    this.#targets = targetsOf(plan)
+  }
+
+  /** @throws LockKeeperError when no set could be filled that needed it. */
+  async run(): Promise<Filled> {
+    let failure: LockKeeperError | null = null
+    let news = await this.#look()
+    for (const { set, floor } of this.#targets) {
+      if (readyOf(news, set) < floor) this.#filling.add(nameOfSet(set))
+    }
+    if (this.#filling.size > 0) await this.#ensurePairs()
+    for (;;) {
+      throwIfCancelled(this.#plan.signal)
+      const target = this.#next(news)
+      if (target === null) break
+      await this.#giveWay(news, target)
+      const error = await this.#batch(target, news)
+      if (error !== null) {
+        failure ??= error
+        this.#failed.add(nameOfSet(target.set))
+      }
+      news = await this.#look()
+    }
+    if (this.#made === 0) this.#throwIfStuck(failure, news)
+    const sets = this.#targets.map(({ set }) => ({ signers: set, ready: readyOf(news, set) }))
+    const ready = sets.reduce((sum, set) => sum + set.ready, 0)
+    this.#plan.onEvent({ kind: "full", keyId: this.#plan.key.keyId, ready })
+    return { made: this.#made, sets }
+  }
+
+  /** Nothing could be made although something is missing. */
+  #throwIfStuck(failure: LockKeeperError | null, news: PoolNews): void {
+    if (failure !== null) throw failure
+    const wanting = this.#targets.filter(
+      ({ set, floor }) => this.#filling.has(nameOfSet(set)) && readyOf(news, set) < floor,
+    )
+    if (wanting.length === 0 || wanting.some(({ set }) => isPresent(news, set))) return
+    throw new LockKeeperError("not-enough-servers", "No signer set that needs it answers.", {
+      remedy: "Check with `lockkeeper health` which servers are down.",
+    })
+  }
+
+  #look(): Promise<PoolNews> {
+    const { key, signal, incidents } = this.#plan
+    const { principal, supply } = this.#owner
+    const context = { dead: supply.dead, signal, incidents }
+    return askPool(principal, key.keyId, key.holders, context)
+  }
+
+  async #ensurePairs(): Promise<void> {
+    const { key, signal, incidents } = this.#plan
+    const { principal, supply } = this.#owner
+    const order = { participants: key.holders, dead: supply.dead, signal, incidents }
+    await ensurePairs(principal, order)
+  }
+
+  /** The set that lacks most in proportion, if there is room for any. */
+  #next(news: PoolNews): Target | null {
+    if (news.held >= Math.min(MAX_PRESIGNATURES, news.cap)) return null
+    const lacking = this.#targets
+      .filter(({ set }) => this.#filling.has(nameOfSet(set)) && !this.#failed.has(nameOfSet(set)))
+      .filter(({ set }) => isPresent(news, set) && !this.#owner.supply.dead.within(set))
+      .map((target) => ({ target, full: readyOf(news, target.set) / target.cap }))
+      .filter(({ full }) => full < 1)
+      .sort((a, b) => a.full - b.full)
+    return lacking[0]?.target ?? null
+  }
+
+  async #batch({ set, cap }: Target, news: PoolNews): Promise<LockKeeperError | null> {
+    const { key, signal, incidents, onEvent } = this.#plan
+    const { principal, supply } = this.#owner
+    const { clock } = principal.servers.deps
+    const { keyId } = key
+    const room = Math.min(MAX_PRESIGNATURES, news.cap) - news.held
+    const before = readyOf(news, set)
+    const count = Math.min(dkls.maxBatch(set.length), cap - before, room)
+    const start = clock.now()
+    const { dead } = supply
+    const common = { key, set, count, dead, signal, incidents }
+    const result = await presign(principal, { ...common, urgency: "background" })
+    if (result.kind === "stopped") return presignFailure(result)
+    this.#made += count
+    const elapsedMs = clock.now() - start
+    const ready = before + count
+    onEvent({ kind: "batch", keyId, signers: set, made: count, ready, elapsedMs })
+    return null
+  }
+
+  /**
+   * Waits while signatures are being made, unless the set has nothing left: then whoever signs next
+   * has to wait for a presignature anyway.
+   */
+  async #giveWay(news: PoolNews, { set }: Target): Promise<void> {
+    const { key, signal, onEvent } = this.#plan
+    const { clock } = this.#owner.principal.servers.deps
+    let { busy } = news
+    let told = false
+    const isBusy = (): boolean => busy > 0 || this.#owner.signing() > 0
+    for (let waited = 0; waited < MAX_YIELD_MS && isBusy(); waited += YIELD_STEP_MS) {
+      if (readyOf(news, set) === 0) return
+      if (!told) onEvent({ kind: "yielding", keyId: key.keyId, busy })
+      told = true
+      await clock.wait(YIELD_STEP_MS, signal)
+      throwIfCancelled(signal)
+      if (this.#owner.signing() === 0) busy = (await this.#look()).busy
+    }
+  }
+}
+
+/**
+ * How much of the key's room each set gets: the preferred one as much as it asks for, the others
+ * equal parts, so that all together never ask for more than a server keeps.
+ */
+function targetsOf({ sets, floor, cap }: PoolPlan): readonly Target[] {
+  const part = Math.max(1, Math.min(cap, Math.floor(MAX_PRESIGNATURES / Math.max(1, sets.length))))
+  return sets.map((set, i) => {
+    const most = i === 0 ? Math.min(cap, MAX_PRESIGNATURES - (sets.length - 1) * part) : part
+    return { set, floor: Math.min(floor, most), cap: most }
+  })
+}
+
+/** Whether every signer answered just now. */
+function isPresent({ answered }: PoolNews, set: SignerSet): boolean {
+  return set.every((id) => answered.includes(id))
+}
+
+/** What is ready of a set that can sign: counts that some signer did not confirm are no use. */
+function readyOf({ sets }: PoolNews, set: SignerSet): number {
+  const listed = sets.find(({ signers }) => nameOfSet(signers) === nameOfSet(set))
+  return listed?.ready ?? 0
+}

@@ -1,0 +1,156 @@
+import {
+  type LockKeeperError,
+  MAX_NONCES,
+  type PreparedEcdsa,
+  preparedEcdsa,
+  prepareEcdsaBody,
+} from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
+import { dkls } from "@lockkeeper/protocols"
+import { readAnswer } from "./answers.ts"
+import type { BulkResult } from "./bulk-run.ts"
+import { EcdsaMaterial, type Material } from "./ecdsa-material.ts"
+import { askAll } from "./gather.ts"
+import { IncidentLog } from "./incidents.ts"
+import type { KeyInfo } from "./key-info.ts"
+import { MAX_PREPARED_KEYS, POOL_NEWS_LIFETIME_MS } from "./limits.ts"
+import { askPool, type PoolNews } from "./pool-news.ts"
+import { presign } from "./presign.ts"
+import type { Principal } from "./principal.ts"
+import { type Shared, SharedWork } from "./shared-work.ts"
+import { type DeadPairs, nameOfSet, type SignerSet } from "./signer-sets.ts"
+import { type OnSlow, watchCall } from "./watch.ts"
+
+type Failures = ReadonlyMap<Identifier, LockKeeperError>
+
+/** How much longer than another answer a step of presigning may take before its server counts as slow. */
+const PRESIGN_PATIENCE = 3
+
+/**
+ * What ECDSA signatures of one session are made of: nonces and offers at hand, fetched or, where the
+ * pool is empty, made on the spot for all who wait at that moment.
+ */
+export class Supply {
+  readonly dead: DeadPairs
+  readonly #principal: Principal
+  readonly #material: EcdsaMaterial
+  readonly #fetches: SharedWork<Failures>
+  readonly #batches: SharedWork<BulkResult>
+  readonly #news = new Map<string, { readonly at: number; readonly news: Promise<PoolNews> }>()
+
+  constructor(principal: Principal, dead: DeadPairs) {
+    const { servers } = principal
+    this.dead = dead
+    this.#principal = principal
+    this.#material = new EcdsaMaterial(servers.deps.clock, servers.trust)
+    this.#fetches = new SharedWork(servers)
+    this.#batches = new SharedWork(servers)
+  }
+
+  take(keyId: Bytes, set: SignerSet): Material | null {
+    return this.#material.take(keyId, set)
+  }
+
+  giveBack(keyId: Bytes, set: SignerSet, material: Material): void {
+    this.#material.giveBack(keyId, set, material)
+  }
+
+  hasOffer(keyId: Bytes, set: SignerSet): boolean {
+    return this.#material.hasOffer(keyId, set)
+  }
+
+  /** How many nonces an answer of this server should bring along: as many as the call uses up. */
+  wanted(keyId: Bytes, server: Identifier): number {
+    return Math.min(1, this.#material.room(keyId, server))
+  }
+
+  /** Keeps what came along with an answer; what cannot be used is the server's doing. */
+  keep(keyId: Bytes, set: SignerSet, { server, prepared, incidents }: Brought): void {
+    const isUsable = this.#material.keep(keyId, set, server, prepared)
+    if (!isUsable) incidents.suspected(server, "malformed-payload")
+  }
+
+  dropNonces(keyId: Bytes, server: Identifier): void {
+    this.#material.dropNonces(keyId, server)
+  }
+
+  clear(): void {
+    this.#material.clear()
+    this.#news.clear()
+  }
+
+  /** What the key's holders say of its pool: heard once for signatures that ask at about one time. */
+  news({ keyId, holders }: KeyInfo): Promise<PoolNews> {
+    const { servers } = this.#principal
+    const now = servers.deps.clock.now()
+    const name = toHex(keyId)
+    const heard = this.#news.get(name)
+    if (heard !== undefined && now - heard.at < POOL_NEWS_LIFETIME_MS) return heard.news
+    const context = { dead: this.dead, signal: NOBODY, incidents: new IncidentLog(servers) }
+    const callMs = servers.patience.hedgeMs
+    const news = askPool(this.#principal, keyId, holders, { ...context, callMs })
+    news.catch(() => this.#news.delete(name))
+    this.#news.delete(name)
+    this.#news.set(name, { at: now, news })
+    const [oldest] = this.#news.keys()
+    if (this.#news.size > MAX_PREPARED_KEYS && oldest !== undefined) this.#news.delete(oldest)
+    return news
+  }
+
+  /** Asks the set's signers for what is lacking. Gives who failed. */
+  fetch({ keyId }: KeyInfo, set: SignerSet, onSlow: OnSlow): Promise<Shared<Failures>> {
+    const name = nameOf(keyId, set)
+    return this.#fetches.join(name, onSlow, async (wanted, incidents, slow) => {
+      const among = this.#material.lacking(keyId, set)
+      const count = Math.min(wanted, MAX_NONCES)
+      const body = encode(prepareEcdsaBody, { keyId, signers: set, count })
+      const request = this.#principal.request("ecdsa.prepare", set, body)
+      const { servers } = this.#principal
+      const { failures } = await askAll(servers, among, async (server) => {
+        const done = watchCall(servers, server, servers.patience.hedgeMs, slow)
+        try {
+          const none = new Uint8Array(0)
+          const answer = await this.#principal.act(server, request, 1, none, NOBODY)
+          const prepared = readAnswer(server, preparedEcdsa, answer.output)
+          this.keep(keyId, set, { server, prepared, incidents })
+        } finally {
+          done()
+        }
+      })
+      for (const [server, error] of failures) incidents.failed(server, error)
+      return failures
+    })
+  }
+
+  /** Makes presignatures with the set, one for each that waits, as far as one batch holds them. */
+  makeOnTheSpot(key: KeyInfo, set: SignerSet, onSlow: OnSlow): Promise<Shared<BulkResult>> {
+    const { servers } = this.#principal
+    const { dead } = this
+    const ms = PRESIGN_PATIENCE * servers.patience.hedgeMs
+    const name = nameOf(key.keyId, set)
+    return this.#batches.join(name, onSlow, (wanted, incidents, slow) =>
+      presign(this.#principal, {
+        ...{ key, set, dead, incidents },
+        count: Math.min(wanted, dkls.maxBatch(set.length)),
+        urgency: "now",
+        signal: NOBODY,
+        watch: (server) => watchCall(servers, server, ms, slow),
+      }),
+    )
+  }
+}
+
+/** What one server sent along. */
+export interface Brought {
+  readonly server: Identifier
+  readonly prepared: PreparedEcdsa
+  readonly incidents: IncidentLog
+}
+
+/** Work that several wait for is nobody's to cancel; every call has its own end. */
+const NOBODY = new AbortController().signal
+
+function nameOf(keyId: Bytes, set: SignerSet): string {
+  return `${toHex(keyId)}/${nameOfSet(set)}`
+}
