@@ -109,11 +109,11 @@ export async function runServer(options: RunOptions): Promise<RunningServer> {
     await checkClock(unsealed, self, clock.now())
     const { store } = unsealed
     const deps: Dependencies = { clock, randomness, compute, store, events }
-    const server = new KeyServer(self, deps)
-    const condition = await judgeStore(anchor, store, self.identity.publicKey)
+    const server = new KeyServer(self, deps, config.pool.maxAgeHours * 3_600_000)
+    const { condition, pool } = await judgeStore(anchor, store, self.identity.publicKey)
     removeAnchor(directory)
     await markStart(deps, condition)
-    await server.start(condition)
+    await server.start(condition, pool)
     return await serve(options, { unsealed, deps, server, compute, letGo })
   } catch (error) {
     await compute.close()
@@ -126,13 +126,14 @@ export async function runServer(options: RunOptions): Promise<RunningServer> {
 /** Records the stop, closes the store, and vouches for what it then is. */
 async function stopInOrder(
   { directory, events }: RunOptions,
-  { unsealed, deps }: Started,
+  { unsealed, deps, server }: Started,
 ): Promise<void> {
   const incarnation = await markStop(deps)
   const end = await unsealed.store.close()
   if (incarnation === null || end === null) return
   try {
-    writeAnchor(directory, end, incarnation, unsealed.secrets.identity)
+    const left = { incarnation, ...end, pool: server.poolDigest() }
+    writeAnchor(directory, left, unsealed.secrets.identity)
   } catch {
     // The next start takes it for a crash and burns what it might have gone on with.
     events.event("anchor-not-written", {})

@@ -4,10 +4,9 @@ import { chmodSync, copyFileSync, existsSync, readFileSync, statSync, writeFileS
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { eventCodec, LockKeeperError, rosterDigest } from "@lockkeeper/api"
-import type { SigningKey } from "@lockkeeper/crypto"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { systemRandomness } from "../src/adapters/system.ts"
-import { writeAnchor } from "../src/directory/anchor.ts"
+import { findAnchor, judgeStore, removeAnchor, writeAnchor } from "../src/directory/anchor.ts"
 import { FILES } from "../src/directory/layout.ts"
 import { installRoster } from "../src/directory/roster.ts"
 import { type Unsealed, unsealServer } from "../src/directory/unseal.ts"
@@ -60,20 +59,16 @@ async function unsealed<T>(server: TestServer, work: (opened: Unsealed) => Promi
   }
 }
 
-interface End {
-  readonly position: LogPosition
-  readonly incarnation: Bytes
-  readonly identity: SigningKey
-}
-
-/** What an anchor of this stopped server would say. */
-function endOf(server: TestServer): Promise<End> {
+/** What an anchor of this stopped server would say, and who would sign it. */
+function endOf(server: TestServer) {
   return unsealed(server, async ({ store, secrets: { identity } }) => {
     const position = (await store.logPosition()) as LogPosition
     const incarnation = (await readIncarnation(store))?.id as Bytes
-    return { position, incarnation, identity }
+    return { end: { ...position, incarnation, pool: new Uint8Array(32) }, identity }
   })
 }
+
+type End = Awaited<ReturnType<typeof endOf>>["end"]
 
 const changed = (bytes: Bytes): Bytes => bytes.map((byte, i) => (i === 0 ? byte ^ 1 : byte))
 
@@ -136,55 +131,30 @@ test("a directory that was put back with its anchor is found out", async () => {
 test("an anchor of another position, head, process or file does not vouch for the store", async () => {
   const server = await single()
   await condition(server)
-  const cases: readonly [string, (end: End) => void][] = [
-    [
-      "index",
-      ({ position, incarnation, identity }) =>
-        writeAnchor(
-          server.directory,
-          { ...position, index: position.index - 1 },
-          incarnation,
-          identity,
-        ),
-    ],
-    [
-      "head",
-      ({ position, incarnation, identity }) =>
-        writeAnchor(
-          server.directory,
-          { ...position, head: changed(position.head) },
-          incarnation,
-          identity,
-        ),
-    ],
-    [
-      "process",
-      ({ position, incarnation, identity }) =>
-        writeAnchor(server.directory, position, changed(incarnation), identity),
-    ],
-    [
-      "file",
-      ({ position, incarnation, identity }) => {
-        writeAnchor(server.directory, position, incarnation, identity)
-        chmodSync(databaseOf(server), 0o600)
-      },
-    ],
+  const wrong: readonly [string, (end: End) => End][] = [
+    ["index", (end) => ({ ...end, index: end.index - 1 })],
+    ["head", (end) => ({ ...end, head: changed(end.head) })],
+    ["process", (end) => ({ ...end, incarnation: changed(end.incarnation) })],
   ]
-  for (const [name, write] of cases) {
-    write(await endOf(server))
+  for (const [name, alter] of wrong) {
+    const { end, identity } = await endOf(server)
+    writeAnchor(server.directory, alter(end), identity)
     assert.equal(await condition(server), "restored", name)
-    const { position, incarnation, identity } = await endOf(server)
-    writeAnchor(server.directory, position, incarnation, identity)
+    const next = await endOf(server)
+    writeAnchor(server.directory, next.end, next.identity)
     assert.equal(await condition(server), "orderly", `${name}, as it is`)
   }
+  const { mode } = statSync(databaseOf(server))
+  chmodSync(databaseOf(server), mode)
+  assert.equal(await condition(server), "restored", "file")
 })
 
 test("an anchor that the server did not sign does not vouch for the store", async () => {
   const server = await single()
   await condition(server)
   const other = await endOf(await withStop())
-  const { position, incarnation } = await endOf(server)
-  writeAnchor(server.directory, position, incarnation, other.identity)
+  const { end } = await endOf(server)
+  writeAnchor(server.directory, end, other.identity)
   assert.equal(await condition(server), "restored")
   for (const write of [
     (anchor: Uint8Array) => anchor.with(-1, (anchor.at(-1) as number) ^ 1),
@@ -207,9 +177,25 @@ test("an anchor beside a store that nobody stopped does not vouch for it", async
   const running = await start(server)
   const crashed = copyOf(server)
   await running.close()
-  const { position, incarnation, identity } = await endOf(crashed)
-  writeAnchor(crashed.directory, position, incarnation, identity)
+  const { end, identity } = await endOf(crashed)
+  writeAnchor(crashed.directory, end, identity)
   assert.equal(await condition(crashed), "restored")
+})
+
+test("an orderly start hands on what the process before vouched for of its pool, no other does", async () => {
+  const server = await withStop()
+  const pool = new Uint8Array(32).fill(9)
+  const { end, identity } = await endOf(server)
+  const verdict = () =>
+    unsealed(server, ({ store }) =>
+      judgeStore(findAnchor(server.directory), store, identity.publicKey),
+    )
+  writeAnchor(server.directory, { ...end, pool }, identity)
+  assert.deepEqual(await verdict(), { condition: "orderly", pool })
+  writeAnchor(server.directory, { ...end, pool, index: end.index + 1 }, identity)
+  assert.deepEqual(await verdict(), { condition: "restored", pool: null })
+  removeAnchor(server.directory)
+  assert.deepEqual(await verdict(), { condition: "unclean", pool: null })
 })
 
 test("a start that is refused leaves the store as the last orderly stop did", async () => {

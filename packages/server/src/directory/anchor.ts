@@ -15,7 +15,7 @@ import {
 } from "@lockkeeper/encoding"
 import { readIncarnation } from "../incarnation.ts"
 import type { StoreCondition } from "../key-server.ts"
-import type { LogPosition, Store } from "../ports/store.ts"
+import type { Store } from "../ports/store.ts"
 import { FILES } from "./layout.ts"
 import { readChecked, writeOwnerOnly } from "./owner-only.ts"
 
@@ -29,6 +29,8 @@ interface Anchor {
   readonly index: number
   /** 32 bytes. */
   readonly head: Bytes
+  /** 32 bytes: `KeyServer.poolDigest`. */
+  readonly pool: Bytes
   /** Which file held the database, and when it was last changed. */
   readonly file: string
 }
@@ -37,6 +39,7 @@ const anchorCodec: Codec<Anchor> = struct<Anchor>({
   incarnation: fixedBytes(16),
   index: safeInteger,
   head: fixedBytes(32),
+  pool: fixedBytes(32),
   file: text(64),
 })
 
@@ -86,6 +89,16 @@ function decodeAnchor(encoded: Bytes, identityKey: Bytes): Anchor | null {
   }
 }
 
+/** What a store is, and the pool that its last process vouched for. */
+export interface Verdict {
+  readonly condition: StoreCondition
+  /** 32 bytes; null unless the condition is `orderly`. */
+  readonly pool: Bytes | null
+}
+
+const UNCLEAN: Verdict = { condition: "unclean", pool: null }
+const RESTORED: Verdict = { condition: "restored", pool: null }
+
 /**
  * What the store is, by the anchor that was found. Without one it is what a crash left, or an older
  * copy that nobody can tell from it.
@@ -94,18 +107,18 @@ export async function judgeStore(
   found: FoundAnchor | null,
   store: Store,
   identityKey: Bytes,
-): Promise<StoreCondition> {
-  if (found === null) return "unclean"
+): Promise<Verdict> {
+  if (found === null) return UNCLEAN
   const anchor = decodeAnchor(found.encoded, identityKey)
   const position = await store.logPosition()
   const incarnation = await readIncarnation(store)
-  if (anchor === null || position === null || !incarnation?.stopped) return "restored"
+  if (anchor === null || position === null || !incarnation?.stopped) return RESTORED
   const same =
     anchor.file === found.file &&
     anchor.index === position.index &&
     equalBytes(anchor.head, position.head) &&
     equalBytes(anchor.incarnation, incarnation.id)
-  return same ? "orderly" : "restored"
+  return same ? { condition: "orderly", pool: anchor.pool } : RESTORED
 }
 
 /** Removes the anchor for good, before anything is changed that it would vouch for. */
@@ -121,11 +134,10 @@ export function removeAnchor(directory: string): void {
 /** Vouches for a store that is closed and that nobody writes to any more. */
 export function writeAnchor(
   directory: string,
-  { index, head }: LogPosition,
-  incarnation: Bytes,
+  end: Omit<Anchor, "file">,
   identity: SigningKey,
 ): void {
-  const anchor = { incarnation, index, head, file: databaseFile(directory) }
+  const anchor = { ...end, file: databaseFile(directory) }
   const signature = identity.sign(digest(anchor))
   writeOwnerOnly(join(directory, FILES.anchor), encode(signedAnchorCodec, { anchor, signature }))
 }
