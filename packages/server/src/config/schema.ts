@@ -58,6 +58,11 @@ const computeSchema = z.strictObject({
   queue: whole(1, 10_000).default(64),
 })
 
+const poolSchema = z.strictObject({
+  /** Longest a presignature waits to be used. */
+  maxAgeHours: whole(1, 168).default(24),
+})
+
 const metricsSchema = z.strictObject({
   /** Of this machine only: metrics are served without TLS and to whoever asks. */
   host: z.enum(["127.0.0.1", "::1"]).default("127.0.0.1"),
@@ -77,6 +82,7 @@ const configSchema = z.strictObject({
   allowedOrigins: z.array(origin).max(64).default([]),
   limits: limitsSchema.prefault({}),
   compute: computeSchema.prefault({}),
+  pool: poolSchema.prefault({}),
   log: logSchema.prefault({}),
   /** Served only when given. */
   metrics: metricsSchema.nullable().default(null),

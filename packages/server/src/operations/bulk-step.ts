@@ -81,6 +81,8 @@ export interface Effects {
   readonly changes: readonly Change[]
   readonly event: Partial<Event>
   readonly afterCommit?: () => void
+  /** However the commit ended. */
+  readonly release?: (committed: boolean) => void
 }
 
 /** The outcome of a step that went well: this server's message, or that the run is complete. */
@@ -88,8 +90,9 @@ export function answered(
   step: Step,
   run: Run,
   { state, message }: { readonly state: Bytes | null; readonly message: Message | null },
-  { changes, event, afterCommit }: Effects,
+  { changes, event, afterCommit, release }: Effects,
 ): StepOutcome {
+  let committed = false
   const output = encode(
     bulkStepOutput,
     message === null
@@ -102,10 +105,14 @@ export function answered(
     changes,
     event: step.event(event),
     afterCommit: () => {
+      committed = true
       run.advance(state)
       afterCommit?.()
     },
-    release: () => run.settle(),
+    release: () => {
+      run.settle()
+      release?.(committed)
+    },
   }
 }
 

@@ -1,6 +1,6 @@
 import { LockKeeperError, type PresignBody, presignBody } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { decode, toHex } from "@lockkeeper/encoding"
+import { decode, equalBytes, toHex } from "@lockkeeper/encoding"
 import { dkls, type KeyPackage, keyCertificateCodec, type Message } from "@lockkeeper/protocols"
 import { checkUsable, readKey, readListing } from "../keys.ts"
 import type { Change } from "../ports/store.ts"
@@ -114,10 +114,25 @@ async function runStep(task: Task, setups: Setups): Promise<StepOutcome> {
   const { step } = task
   if (step.step > 1) {
     const run = step.presigning.runs.resume(step.digest, step.step, step.deps.clock.now())
-    return settling(run, () => advance(task, run, setups, []))
+    return settling(run, () => {
+      checkUnchanged(run, setups)
+      return advance(task, run, setups, [])
+    })
   }
-  const { run, burnt } = open(task)
+  const { run, burnt } = open(task, setups)
   return settling(run, () => advance(task, run, setups, burnt))
+}
+
+/** A pair that was set up again meanwhile would make the other end look dishonest. */
+function checkUnchanged({ pairs }: Run, setups: Setups): void {
+  for (const [peer, { setupDigest }] of setups) {
+    const began = pairs.get(peer)
+    if (began?.kind === "live" && equalBytes(began.setupDigest, setupDigest)) continue
+    throw new LockKeeperError("conflict", `The pair with server ${peer} was set up again.`, {
+      field: "body.signers",
+      remedy: "Start again with a new request.",
+    })
+  }
 }
 
 async function settling(run: Run, act: () => Promise<StepOutcome>): Promise<StepOutcome> {
@@ -130,7 +145,7 @@ async function settling(run: Run, act: () => Promise<StepOutcome>): Promise<Step
 }
 
 /** Takes the room that the batch will need. For who waits, the oldest of other sets make room. */
-function open({ step, body, key }: Task): { run: Run; burnt: readonly Change[] } {
+function open({ step, body, key }: Task, setups: Setups): { run: Run; burnt: readonly Change[] } {
   const { presigning, request, deps, digest } = step
   const { pool } = presigning
   const { keyId, count, signers } = body
@@ -148,11 +163,11 @@ function open({ step, body, key }: Task): { run: Run; burnt: readonly Change[] }
   const { operation, accountId } = request
   const now = deps.clock.now()
   const { release } = room
+  const pairs = new Map(
+    [...setups].map(([peer, { setupDigest }]) => [peer, { kind: "live", setupDigest } as const]),
+  )
   try {
-    const run = presigning.runs.open({
-      ...{ digest, operation, accountId, now, release },
-      pairs: new Map(),
-    })
+    const run = presigning.runs.open({ digest, operation, accountId, now, pairs, release })
     return { run, burnt: old.map(({ id }) => takePresignature(id)) }
   } catch (error) {
     release()
@@ -222,6 +237,11 @@ async function advance(
     afterCommit: () => {
       for (const { pooled } of made) presigning.keep(pooled)
       step.counters.add("presignatures-made", made.length)
+    },
+    // The checks have passed: they count against nobody, whatever became of the step.
+    release: (committed) => {
+      if (committed || checks.length === 0) return
+      deps.store.commit(checks).catch(() => deps.events.event("checks-left", {}))
     },
   })
 }

@@ -3,9 +3,12 @@ import type { Bytes } from "@lockkeeper/encoding"
 import type { Counters } from "../counters.ts"
 import type { StoreCondition } from "../key-server.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
+import { commitChanges } from "../request/commit.ts"
+import { sessionEvent } from "../request/events.ts"
 import { RecentAnswers } from "../request/recent-answers.ts"
 import type { ServerSelf } from "../self.ts"
 import { DeltaNonces } from "./nonces.ts"
+import { unfinishedChecks } from "./ot-checks.ts"
 import { Pairs } from "./pairs.ts"
 import { isPoolOf, Pool, type Pooled } from "./pool.ts"
 import {
@@ -54,15 +57,16 @@ export class PresigningRoom {
    * @param left - digest of the pool as an orderly stop left it; null when nobody vouches for one.
    */
   async start(store: StoreCondition, left: Bytes | null): Promise<void> {
+    if (store === "restored") {
+      // The seeds are safe to use again; what failed since the copy was made is not known any more.
+      const forgotten = await this.pairs.forgetLive(this.peers)
+      if (forgotten > 0) this.#deps.events.event("pairs-forgotten", { count: forgotten })
+    }
+    await this.#buryUnfinished()
     if (store === "orderly" && left !== null && (await this.#adopt(left))) return
-    this.pool.clear()
     const burnt = await burnPresignatures(this.#deps.store)
     this.#counters.add("presignatures-burnt", burnt)
     if (burnt > 0) this.#deps.events.event("presignatures-burnt", { count: burnt })
-    if (store !== "restored") return
-    // The seeds are safe to use again; what failed since the copy was made is not known any more.
-    const forgotten = await this.pairs.forgetLive(this.peers)
-    if (forgotten > 0) this.#deps.events.event("pairs-forgotten", { count: forgotten })
   }
 
   /** Adds what was made to the pool; after its commit. */
@@ -114,6 +118,21 @@ export class PresigningRoom {
     )
     const changes = there.filter((change) => change !== null)
     if (changes.length > 0) await this.#deps.store.commit(changes)
+  }
+
+  /** Ends the pairs with which too many checks were begun that never ended. */
+  async #buryUnfinished(): Promise<void> {
+    const { identifier, roster } = this.#self
+    const { store } = this.#deps
+    const reason = "unfinished-checks"
+    for (const peer of await unfinishedChecks(store, this.pairs, roster.rosterEpoch, this.peers)) {
+      const changes = await this.pairs.bury(peer, reason)
+      const pair = [identifier, peer] as const
+      const event = sessionEvent("pairs.bury", null, { outcome: "aborted", reason, pair })
+      await commitChanges(this.#deps, changes, event)
+      this.#counters.add("pairs-dead")
+      this.#deps.events.event("pair-dead", { peer, reason })
+    }
   }
 
   async #adopt(left: Bytes): Promise<boolean> {
