@@ -33,7 +33,7 @@ const COMPLEMENT = limbsOfInteger((1n << 256n) - ORDER)
 const [C0, C1, C2, C3, C4, C5] = COMPLEMENT as [number, number, number, number, number, number]
 
 /** Splits the eight words at `at` into limbs. */
-export function unpack(words: Words, at: number, limbs: Int32Array): void {
+export function unpack(words: Words, at: number, limbs: Float64Array): void {
   const w0 = words[at]!
   const w1 = words[at + 1]!
   const w2 = words[at + 2]!
@@ -138,24 +138,47 @@ export function reduce(limbs: Int32Array, words: Words, at: number): void {
 }
 
 /**
- * The same for limbs that are sums of products: doubles from 0 to 2^49. They are split in parallel,
- * since a chain of carries through doubles costs several times one through integers.
+ * The same for limbs that are sums of products: doubles from 0 to 2^49. Each is split without waiting
+ * for the one below, since a chain of carries through doubles costs several times one through
+ * integers.
  *
- * @param limbs - overwritten.
+ * @param limbs - scratch space.
  */
 export function reduceSums(sums: Float64Array, limbs: Int32Array, words: Words, at: number): void {
-  const before = Math.floor(sums[LIMBS - 2]! * RADIX_INVERSE)
-  const high = Math.floor((sums[LIMBS - 1]! + before) / 2 ** TOP_BITS)
-  sums[LIMBS - 1] = sums[LIMBS - 1]! - high * 2 ** TOP_BITS
-  let carried = 0
-  for (let k = 0; k < LIMBS; k++) {
-    const sum = sums[k]!
-    const up = k < LIMBS - 1 ? Math.floor(sum * RADIX_INVERSE) : 0
-    // high reaches 2^27, so its product with a limb is split as well.
-    const product = high * COMPLEMENT[k]!
-    const productUp = Math.floor(product * RADIX_INVERSE)
-    limbs[k] = sum - up * RADIX + (product - productUp * RADIX) + carried
-    carried = up + productUp
-  }
+  const t10 = sums[10]!
+  const high = Math.floor((sums[11]! + Math.floor(t10 * RADIX_INVERSE)) / 2 ** TOP_BITS)
+  const t0 = sums[0]! + high * C0
+  const t1 = sums[1]! + high * C1
+  const t2 = sums[2]! + high * C2
+  const t3 = sums[3]! + high * C3
+  const t4 = sums[4]! + high * C4
+  const t5 = sums[5]! + high * C5
+  const t6 = sums[6]!
+  const t7 = sums[7]!
+  const t8 = sums[8]!
+  const t9 = sums[9]!
+  const u0 = Math.floor(t0 * RADIX_INVERSE)
+  const u1 = Math.floor(t1 * RADIX_INVERSE)
+  const u2 = Math.floor(t2 * RADIX_INVERSE)
+  const u3 = Math.floor(t3 * RADIX_INVERSE)
+  const u4 = Math.floor(t4 * RADIX_INVERSE)
+  const u5 = Math.floor(t5 * RADIX_INVERSE)
+  const u6 = Math.floor(t6 * RADIX_INVERSE)
+  const u7 = Math.floor(t7 * RADIX_INVERSE)
+  const u8 = Math.floor(t8 * RADIX_INVERSE)
+  const u9 = Math.floor(t9 * RADIX_INVERSE)
+  const u10 = Math.floor(t10 * RADIX_INVERSE)
+  limbs[0] = t0 - u0 * RADIX
+  limbs[1] = t1 - u1 * RADIX + u0
+  limbs[2] = t2 - u2 * RADIX + u1
+  limbs[3] = t3 - u3 * RADIX + u2
+  limbs[4] = t4 - u4 * RADIX + u3
+  limbs[5] = t5 - u5 * RADIX + u4
+  limbs[6] = t6 - u6 * RADIX + u5
+  limbs[7] = t7 - u7 * RADIX + u6
+  limbs[8] = t8 - u8 * RADIX + u7
+  limbs[9] = t9 - u9 * RADIX + u8
+  limbs[10] = t10 - u10 * RADIX + u9
+  limbs[11] = sums[11]! - high * 2 ** TOP_BITS + u10
   reduce(limbs, words, at)
 }

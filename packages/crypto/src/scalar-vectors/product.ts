@@ -15,7 +15,7 @@ export const COLUMNS = 2 * LIMBS
 export const PRODUCTS_BETWEEN_CARRIES = 32
 
 /** sums += a * b, column by column, for the twelve limbs of `a` from `at` and those of `b`. */
-export function addProduct(sums: Float64Array, a: Float64Array, at: number, b: Int32Array): void {
+export function addProduct(sums: Float64Array, a: Float64Array, at: number, b: Float64Array): void {
   const a0 = a[at + 0]!
   const a1 = a[at + 1]!
   const a2 = a[at + 2]!
@@ -163,4 +163,37 @@ export function reduceColumns(sums: Float64Array, words: Words, at: number): voi
   const limbs = new Int32Array(LIMBS)
   reduceSums(sums, limbs, words, at)
   limbs.fill(0)
+}
+
+/** sums += x * f. */
+export function addMultiple(sums: Float64Array, x: Float64Array, f: Factor): void {
+  const x0 = x[0]!
+  const x1 = x[1]!
+  const x2 = x[2]!
+  const x3 = x[3]!
+  const x4 = x[4]!
+  const x5 = x[5]!
+  const x6 = x[6]!
+  const x7 = x[7]!
+  const x8 = x[8]!
+  const x9 = x[9]!
+  const x10 = x[10]!
+  const x11 = x[11]!
+  for (let k = 0, at = 0; k < LIMBS; k++, at += LIMBS) {
+    const lower =
+      x0 * f[at]! +
+      x1 * f[at + 1]! +
+      x2 * f[at + 2]! +
+      x3 * f[at + 3]! +
+      x4 * f[at + 4]! +
+      x5 * f[at + 5]!
+    const upper =
+      x6 * f[at + 6]! +
+      x7 * f[at + 7]! +
+      x8 * f[at + 8]! +
+      x9 * f[at + 9]! +
+      x10 * f[at + 10]! +
+      x11 * f[at + 11]!
+    sums[k]! += lower + upper
+  }
 }

@@ -1,9 +1,13 @@
+import type { Bytes } from "@lockkeeper/encoding"
 import { ORDER, WORDS, type Words } from "./limbs.ts"
 
-/** Values at rest: what enters and leaves as canonical big-endian bytes, 32 for each value. */
+/**
+ * Values at rest. As bytes they are little-endian, 32 for each value, so that words are read and
+ * written where they lie; a scalar is big-endian elsewhere.
+ */
 
-const VALUE_LENGTH = 32
-const LAST_WORD = VALUE_LENGTH - 4
+const SCALAR_LENGTH = 32
+const LAST_WORD = SCALAR_LENGTH - 4
 
 function wordsOfInteger(value: bigint): Words {
   return Uint32Array.from({ length: WORDS }, (_, w) =>
@@ -14,30 +18,26 @@ function wordsOfInteger(value: bigint): Words {
 const ORDER_WORDS = wordsOfInteger(ORDER)
 const COMPLEMENT_WORDS = wordsOfInteger((1n << 256n) - ORDER)
 
-export function readWords(bytes: Uint8Array): Words {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const words = new Uint32Array(bytes.length / 4)
-  for (let at = 0; at < words.length; at += WORDS) {
-    const last = at * 4 + LAST_WORD
-    for (let w = 0; w < WORDS; w++) words[at + w] = view.getUint32(last - 4 * w)
-  }
-  return words
+/** A scalar, or any other 32 big-endian bytes, as one value. */
+export function wordsOfScalar(scalar: Uint8Array): Words {
+  const view = new DataView(scalar.buffer, scalar.byteOffset, scalar.byteLength)
+  return Uint32Array.from({ length: WORDS }, (_, w) => view.getUint32(LAST_WORD - 4 * w))
 }
 
-export function writeWords(words: Words, bytes: Uint8Array): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  for (let at = 0; at < words.length; at += WORDS) {
-    const last = at * 4 + LAST_WORD
-    for (let w = 0; w < WORDS; w++) view.setUint32(last - 4 * w, words[at + w]!)
-  }
+/** The value at `at` as 32 big-endian bytes: a scalar if it is below q. */
+export function scalarOfWords(words: Words, at: number): Bytes {
+  const scalar = new Uint8Array(SCALAR_LENGTH)
+  const view = new DataView(scalar.buffer)
+  for (let w = 0; w < WORDS; w++) view.setUint32(LAST_WORD - 4 * w, words[at + w]!)
+  return scalar
 }
 
 /**
- * The 32-byte big-endian values in `bytes`, or null when one of them is not below q. Takes longer for
- * values within 2^224 of q, so they are public or somebody else's to hide.
+ * A copy of the values in little-endian `bytes`, or null when one of them is not below q. Takes longer
+ * for values within 2^224 of q, so they are public or somebody else's to hide.
  */
 export function readCanonical(bytes: Uint8Array): Words | null {
-  const words = readWords(bytes)
+  const words = new Uint32Array(new Uint8Array(bytes).buffer)
   for (let at = 0; at < words.length; at += WORDS) {
     if (words[at + WORDS - 1] === ORDER_WORDS[WORDS - 1] && !isBelowOrder(words, at)) return null
   }

@@ -20,9 +20,13 @@ export type BlockHash = (
 export function blockHash(key: Bytes): BlockHash {
   const permutation = aes128Permutation(key)
   const permute = (words: Uint32Array<ArrayBuffer>) => wordsOf(permutation(bytesOf(words)))
+  let tweaked: Uint32Array<ArrayBuffer> = new Uint32Array(0)
   return (inputs, first, blocks) => {
     const permuted = permute(inputs)
-    const tweaked = tweak(permuted, first, blocks)
+    const size = inputs.length * blocks
+    // A fresh array of tens of kilobytes costs as much as filling it.
+    if (tweaked.length !== size) tweaked = new Uint32Array(size)
+    tweak(permuted, first, blocks, tweaked)
     const hashed = permute(tweaked)
     spread(permuted, blocks, hashed)
     permuted.fill(0)
@@ -31,8 +35,12 @@ export function blockHash(key: Bytes): BlockHash {
   }
 }
 
-function tweak(inputs: Uint32Array, first: number, blocks: number): Uint32Array<ArrayBuffer> {
-  const tweaked = new Uint32Array(inputs.length * blocks)
+function tweak(
+  inputs: Uint32Array,
+  first: number,
+  blocks: number,
+  tweaked: Uint32Array<ArrayBuffer>,
+): void {
   for (let from = 0, at = 0, x = first; from < inputs.length; from += 4, x++) {
     const w0 = inputs[from]! ^ x
     const w1 = inputs[from + 1]!
@@ -45,7 +53,6 @@ function tweak(inputs: Uint32Array, first: number, blocks: number): Uint32Array<
       tweaked[at + 3] = w3
     }
   }
-  return tweaked
 }
 
 /** XORs each input's block into each of its output blocks. */

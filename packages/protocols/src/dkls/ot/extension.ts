@@ -50,21 +50,9 @@ function columnsFrom(extension: Extension, seeds: Secret): Uint32Array<ArrayBuff
   return columns
 }
 
-function matrixFor(extension: Extension, columns: Bytes): Uint32Array<ArrayBuffer> {
-  const digest = sha256(columns)
-  const key = hashValue(LABELS.challenge, digestedCodec, { ...extension, digest })
-  return checkMatrix(key.subarray(0, KEY_LENGTH), columnWords(extension.count))
-}
-
-function combinationDigest(extension: Extension, combined: Uint32Array<ArrayBuffer>): Bytes {
-  const digest = sha256(bytesOf(combined))
-  return hashValue(LABELS.combination, digestedCodec, { ...extension, digest })
-}
-
-/** What both ends' later hashes bind of the receiver's message. */
-export function messageDigest(extension: Extension, message: Bytes): Bytes {
-  const digest = sha256(message)
-  return hashValue(LABELS.receiverMessage, digestedCodec, { ...extension, digest })
+/** The extension with a digest of what its receiver sent so far. */
+function digestOf(label: string, extension: Extension, content: Uint8Array): Bytes {
+  return hashValue(label, digestedCodec, { ...extension, digest: sha256(content) })
 }
 
 /** The receiver's rows t_j, one for each transfer. The caller wipes them. */
@@ -75,29 +63,47 @@ export function receiverRows(setup: PairSetup, extension: Extension): Uint32Arra
   return rows
 }
 
+/** What the receiver sends behind the columns. */
+interface Combination {
+  /** The combined choice bits. */
+  readonly bits: Bytes
+  /** Digest of the combined rows, where SoftSpokenOT sends the rows themselves. */
+  readonly rowsDigest: Bytes
+}
+
+/** Digest of a whole message, which all later hashes of both ends bind. */
+function messageDigest(extension: Extension, columnsDigest: Bytes, sent: Combination): Bytes {
+  const content = concat(columnsDigest, sent.bits, sent.rowsDigest)
+  return digestOf(LABELS.receiverMessage, extension, content)
+}
+
 /**
- * The receiver's message: u^c = t0^c ^ t1^c ^ x for every column c, the combined choice bits and the
- * digest of the combined rows, where SoftSpokenOT sends the combined rows themselves.
+ * The receiver's message: u^c = t0^c ^ t1^c ^ x for every column c, and their combination.
  *
  * @param choice - x, one uniform bit for each transfer, those that mask the check included.
  */
-export function extendReceive(setup: PairSetup, extension: Extension, choice: Bytes): Bytes {
+export function extendReceive(
+  setup: PairSetup,
+  extension: Extension,
+  choice: Bytes,
+): { message: Bytes; digest: Bytes } {
   const words = columnWords(extension.count)
   const zero = columnsFrom(extension, setup.zeroSeeds)
   const sent = columnsFrom(extension, setup.oneSeeds)
   const x = wordsOf(choice)
   for (let c = 0, at = 0; c < OT_COUNT; c++) {
-    for (let w = 0; w < words; w++, at++) {
-      sent[at]! ^= zero[at]! ^ x[w]!
-    }
+    for (let w = 0; w < words; w++, at++) sent[at]! ^= zero[at]! ^ x[w]!
   }
   const rows = rowsOf(zero, words)
   const columns = bytesOf(sent)
-  const matrix = matrixFor(extension, columns)
+  const columnsDigest = digestOf(LABELS.challenge, extension, columns)
+  const matrix = checkMatrix(columnsDigest.subarray(0, KEY_LENGTH), words)
   const combined = combineRows(matrix, rows)
-  const digest = combinationDigest(extension, combined)
+  const bits = combineBits(matrix, choice)
+  const rowsDigest = digestOf(LABELS.combination, extension, bytesOf(combined))
   for (const spent of [zero, rows, combined]) spent.fill(0)
-  return concat(columns, combineBits(matrix, choice), digest)
+  const digest = messageDigest(extension, columnsDigest, { bits, rowsDigest })
+  return { message: concat(columns, bits, rowsDigest), digest }
 }
 
 /**
@@ -108,33 +114,42 @@ export function extendSend(
   setup: PairSetup,
   extension: Extension,
   message: Bytes,
-): Uint32Array<ArrayBuffer> | null {
+): { rows: Uint32Array<ArrayBuffer>; digest: Bytes } | null {
   if (message.length !== rvoleReceiverMessageLength(extension.count)) return null
   const words = columnWords(extension.count)
-  const columns = new Uint8Array(message.subarray(0, columnsLength(extension.count)))
-  const received = wordsOf(columns)
-  const own = columnsFrom(extension, setup.chosenSeeds)
+  const columns = message.slice(0, columnsLength(extension.count))
+  const bits = message.slice(columns.length, columns.length + CHECK_ROWS / 8)
+  const rowsDigest = message.slice(columns.length + bits.length)
+  const rows = senderRows(setup, extension, wordsOf(columns))
+  const columnsDigest = digestOf(LABELS.challenge, extension, columns)
+  const matrix = checkMatrix(columnsDigest.subarray(0, KEY_LENGTH), words)
+  const combined = combineRows(matrix, rows)
+  addOffset(combined, bits, setup.delta.expose())
+  const expected = digestOf(LABELS.combination, extension, bytesOf(combined))
+  combined.fill(0)
+  if (!constantTimeEqual(expected, rowsDigest)) {
+    rows.fill(0)
+    return null
+  }
+  return { rows, digest: messageDigest(extension, columnsDigest, { bits, rowsDigest }) }
+}
+
+/** q^c = t^c_(delta_c) ^ delta_c * u^c, as rows. */
+function senderRows(
+  setup: PairSetup,
+  extension: Extension,
+  received: Uint32Array,
+): Uint32Array<ArrayBuffer> {
+  const words = columnWords(extension.count)
+  const columns = columnsFrom(extension, setup.chosenSeeds)
   const delta = setup.delta.expose()
-  // q^c = t^c_delta_c ^ delta_c * u^c
   for (let c = 0, at = 0; c < OT_COUNT; c++) {
     const mask = -((delta[c >> 3]! >> (c & 7)) & 1)
-    for (let w = 0; w < words; w++, at++) {
-      own[at]! ^= received[at]! & mask
-    }
+    for (let w = 0; w < words; w++, at++) columns[at]! ^= received[at]! & mask
   }
-  const rows = rowsOf(own, words)
-  own.fill(0)
-  const combined = combineRows(matrixFor(extension, columns), rows)
-  const bits = message.subarray(columns.length, columns.length + CHECK_ROWS / 8)
-  addOffset(combined, bits, delta)
-  const consistent = constantTimeEqual(
-    combinationDigest(extension, combined),
-    message.subarray(columns.length + bits.length),
-  )
-  combined.fill(0)
-  if (consistent) return rows
-  rows.fill(0)
-  return null
+  const rows = rowsOf(columns, words)
+  columns.fill(0)
+  return rows
 }
 
 /** Adds delta to each row whose bit is one. */
@@ -142,8 +157,6 @@ function addOffset(rows: Uint32Array, bits: Uint8Array, delta: Bytes): void {
   const offset = wordsOf(delta)
   for (let at = 0, row = 0; at < rows.length; row++) {
     const mask = -((bits[row >> 3]! >> (row & 7)) & 1)
-    for (let w = 0; w < ROW_WORDS; w++, at++) {
-      rows[at]! ^= offset[w]! & mask
-    }
+    for (let w = 0; w < ROW_WORDS; w++, at++) rows[at]! ^= offset[w]! & mask
   }
 }

@@ -15,12 +15,15 @@ export {
 export { type PairSetup, pairSetupCodec } from "./pair-setup.ts"
 export {
   RVOLE_RECEIVER_RANDOMNESS,
-  RVOLE_SENDER_RANDOMNESS,
-  type RvoleInput,
   type RvoleReceiver,
   rvoleFinish,
   rvoleReceive,
   rvoleReceiverCodec,
+} from "./receiver.ts"
+export {
+  RVOLE_SENDER_RANDOMNESS,
+  type RvoleInput,
+  type RvoleSenderOptions,
   rvoleSend,
-} from "./rvole.ts"
+} from "./sender.ts"
 export { rvoleReceiverMessageLength, rvoleSenderMessageLength } from "./sizes.ts"

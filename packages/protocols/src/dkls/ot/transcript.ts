@@ -1,6 +1,6 @@
 import { hashValue, hashValueToScalar, type Scalar, secp256k1, sha256 } from "@lockkeeper/crypto"
 import { type Bytes, fixedBytes, struct, u8 } from "@lockkeeper/encoding"
-import { type Extension, messageDigest } from "./extension.ts"
+import type { Extension } from "./extension.ts"
 import { LABELS } from "./labels.ts"
 
 /** What both ends have seen when the sender answers. */
@@ -25,10 +25,9 @@ const transcriptCodec = struct<Transcript>(fields)
 export function transcriptOf(
   extension: Extension,
   senderContext: Bytes,
-  receiverMessage: Bytes,
+  receiverDigest: Bytes,
 ): Transcript {
   const { setupDigest, context, count } = extension
-  const receiverDigest = messageDigest(extension, receiverMessage)
   return { setupDigest, receiverContext: context, senderContext, count, receiverDigest }
 }
 
