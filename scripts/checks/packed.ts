@@ -8,7 +8,8 @@ import { type Check, execute } from "./check.ts"
 
 export const packed: Check = {
   name: "packed",
-  proves: "every published package builds, packs, and imports from an empty folder, types included",
+  proves:
+    "every published package builds, packs, and imports from an empty folder, types and threads included",
   async run(root) {
     const { built, problems } = await buildPackages(root)
     if (problems.length > 0) return { problems }
@@ -21,6 +22,7 @@ export const packed: Check = {
       problems.push(...(await importAll(app, imported)))
       problems.push(...(await typeCheck(root, app, imported)))
       problems.push(...(await runBins(scratch, built)))
+      problems.push(...(await runThread(app)))
       return { problems, notes: [`${built.length} packages, ${imported.length} entry points`] }
     } finally {
       await rm(scratch, { recursive: true, force: true })
@@ -148,4 +150,16 @@ async function runBins(scratch: string, built: readonly WorkspacePackage[]): Pro
     }
   }
   return problems
+}
+
+/** A thread of the packed key server loads: it is reached by its file's name, not by an import. */
+async function runThread(app: string): Promise<string[]> {
+  const code = `
+    const { WorkerCompute } = await import("@lockkeeper/server")
+    const compute = new WorkerCompute({ threads: 1, queue: 1 })
+    const error = await compute.work(new Uint8Array(1), "now").catch((error) => error)
+    if (!(error instanceof Error) || error.code === "unavailable") throw error.cause ?? error`
+  const args = ["--input-type=module", "--eval", code]
+  const { code: status, stderr } = await execute("node", args, { cwd: app, timeoutMs: 60_000 })
+  return status === 0 ? [] : [`a thread of the packed key server:\n${stderr}`]
 }

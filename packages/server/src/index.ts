@@ -5,6 +5,7 @@ export { type Argon2Cost, DEFAULT_COST, PassphraseSeal } from "./adapters/passph
 export { type LogLevel, pinoEvents } from "./adapters/pino-events.ts"
 export { SqliteRowStore } from "./adapters/sqlite/row-store.ts"
 export { systemClock, systemRandomness } from "./adapters/system.ts"
+export { WorkerCompute, type WorkerOptions } from "./adapters/worker-compute/worker-compute.ts"
 export { readConfig } from "./config/read.ts"
 export { parseConfig, type ServerConfig } from "./config/schema.ts"
 export { readTls, type TlsMaterial } from "./config/tls.ts"

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
 import { request as httpRequest } from "node:http"
 import { after, test } from "node:test"
 import { ERROR_CODES, LockKeeperError } from "@lockkeeper/api"
@@ -126,6 +127,16 @@ test("a scrape shows what a server did, names nobody and costs no read of the st
     assert.ok(!text.includes(toHex(id)))
   }
   assert.ok(!text.includes("alice"))
+})
+
+test("the operator's guide has every metric", async () => {
+  const guide = readFileSync(new URL("../../../docs/operating.md", import.meta.url), "utf8")
+  const cluster = await startCluster({ servers: 1, minSigners: 1 })
+  const families = metricFamilies(sourceOf(cluster.servers.get(1) as TestServer))
+  assert.ok(families.length > 20)
+  for (const { name } of families) {
+    assert.match(guide, new RegExp(`\\b${name.replace(/^lockkeeper_/, "")}\\b`), name)
+  }
 })
 
 test("signer sets beyond a bound are counted together", () => {
