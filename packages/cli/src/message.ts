@@ -33,6 +33,16 @@ export async function readMessage(options: MessageOptions, input: Readable): Pro
   })
 }
 
+/** @throws LockKeeperError `invalid-request` unless there are 32 bytes. */
+export function checkDigestLength(digest: Bytes): void {
+  if (digest.length === 32) return
+  throw new LockKeeperError(
+    "invalid-request",
+    `ECDSA signs a digest of 32 bytes; this has ${digest.length}.`,
+    { field: "message", remedy: "Pass the digest with --hex." },
+  )
+}
+
 async function readAll(input: Readable): Promise<Bytes> {
   const parts: Uint8Array[] = []
   let length = 0

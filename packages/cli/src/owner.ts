@@ -1,4 +1,4 @@
-import type { Custody, KeyState, KeyType } from "@lockkeeper/api"
+import type { Custody, KeyState, KeyType, PairState, SignContent } from "@lockkeeper/api"
 import type { Secret } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 
@@ -12,16 +12,38 @@ export interface KeyView {
   readonly label: string
   /** Milliseconds since the Unix epoch. */
   readonly createdAt: number
-  /** ed25519: 32 bytes. bip340: the 32-byte x-only internal key. */
+  /** ed25519: 32 bytes. bip340: the 32-byte x-only internal key. ecdsa: 33 bytes, compressed. */
   readonly publicKey: Bytes
   readonly minSigners: number
   readonly holders: readonly number[]
 }
 
+/** A key or one of its children, as everyone who has the key's public part can derive it. */
+export interface ChildView {
+  readonly keyId: Bytes
+  readonly keyType: KeyType
+  readonly path: readonly number[]
+  /** As `KeyView.publicKey`, of the child. */
+  readonly publicKey: Bytes
+  /** What BIP32's extended public key has beside it; null where the key's curve has none. */
+  readonly extended: ExtendedView | null
+}
+
+export interface ExtendedView {
+  /** 33 bytes, compressed; for bip340 the point with the parity that its children derive from. */
+  readonly publicKey: Bytes
+  /** 32 bytes. */
+  readonly chainCode: Bytes
+  /** 33 bytes, or null for the key itself. */
+  readonly parentKey: Bytes | null
+}
+
 /** What to sign, with what. */
 export interface SignOrder {
   readonly keyId: Bytes
-  readonly message: Bytes
+  /** The child that signs; none of it for the key itself. */
+  readonly path: readonly number[]
+  readonly content: SignContent
   /** bip340 only: null for the key itself, empty for BIP341 without scripts, else the Merkle root. */
   readonly merkleRoot: Bytes | null
 }
@@ -37,7 +59,10 @@ export interface IncidentView {
 
 /** A signature that was verified before it was handed over. */
 export interface SignatureView {
+  /** 64 bytes; for ecdsa r || s with s in the lower half. */
   readonly signature: Bytes
+  /** ecdsa: 0 or 1, which of two public keys the signature is of. Otherwise null. */
+  readonly recovery: number | null
   /** Identifiers of the servers that took part. */
   readonly signers: readonly number[]
   readonly incidents: readonly IncidentView[]
@@ -49,13 +74,67 @@ export interface CreatedView {
   readonly incidents: readonly IncidentView[]
 }
 
+/** A child that can sign from now on. */
+export interface DerivedView {
+  readonly child: ChildView
+  readonly incidents: readonly IncidentView[]
+}
+
+/** One signer set's presignatures of a key. */
+export interface PoolSetView {
+  readonly signers: readonly number[]
+  readonly ready: number
+  /** When the oldest was made, milliseconds since the Unix epoch; 0 when there is none. */
+  readonly oldestAt: number
+  /** Whether every signer of the set has answered. */
+  readonly complete: boolean
+}
+
+/** A key's presignatures at the servers that answered. */
+export interface PoolView {
+  readonly sets: readonly PoolSetView[]
+  /** Most presignatures of the key at one server. */
+  readonly cap: number
+  /** Presignatures of the key at the server that has most. */
+  readonly held: number
+  /** Longest a presignature is kept, milliseconds. */
+  readonly maxAgeMs: number
+  /** Signatures and presigning steps that the busiest server is at work on. */
+  readonly busy: number
+  readonly pairs: readonly { readonly servers: readonly number[]; readonly state: PairState }[]
+  readonly incidents: readonly IncidentView[]
+}
+
+/** What a pool is kept at. */
+export interface PoolTargets {
+  /** Below this many presignatures a signer set's pool is filled. */
+  readonly floor: number
+  /** Up to this many. */
+  readonly cap: number
+}
+
+/** What filling one key's pool came to. */
+export interface FilledView {
+  /** Presignatures that were made. */
+  readonly made: number
+  readonly sets: readonly { readonly signers: readonly number[]; readonly ready: number }[]
+  readonly incidents: readonly IncidentView[]
+}
+
 /** What a logged-in owner can do, wherever the session is held: in this process or in the agent. */
 export interface OwnerSession {
   readonly name: string
   createKey(type: KeyType, label: string, signal: AbortSignal): Promise<CreatedView>
   listKeys(signal: AbortSignal): Promise<readonly KeyView[]>
   showKey(keyId: Bytes, signal: AbortSignal): Promise<KeyView>
+  /** The public part of a key's child, whether or not it can sign yet. */
+  showChild(keyId: Bytes, path: readonly number[], signal: AbortSignal): Promise<ChildView>
+  /** Has the servers know a child, which can sign from then on. */
+  deriveChild(keyId: Bytes, path: readonly number[], signal: AbortSignal): Promise<DerivedView>
   sign(order: SignOrder, signal: AbortSignal): Promise<SignatureView>
+  poolStatus(keyId: Bytes, signal: AbortSignal): Promise<PoolView>
+  /** Fills a key's pool once, as far as it is below the floor. */
+  fillPool(keyId: Bytes, targets: PoolTargets, signal: AbortSignal): Promise<FilledView>
   changePassword(current: Secret, next: Secret, signal: AbortSignal): Promise<void>
   /** Ends the session at the servers and wipes it here. */
   logout(): Promise<void>

@@ -5,12 +5,16 @@ import { addDev } from "./commands/dev.ts"
 import { addDoctor } from "./commands/doctor.ts"
 import { addEvidenceVerify } from "./commands/evidence-verify.ts"
 import { addHealth } from "./commands/health.ts"
+import { addKeysAddress } from "./commands/keys-address.ts"
 import { addKeysCreate } from "./commands/keys-create.ts"
+import { addKeysDerive } from "./commands/keys-derive.ts"
 import { addKeysList } from "./commands/keys-list.ts"
 import { addKeysShow } from "./commands/keys-show.ts"
 import { addLogin } from "./commands/login.ts"
 import { addLogout } from "./commands/logout.ts"
+import { addMaintain } from "./commands/maintain.ts"
 import { addPasswd } from "./commands/passwd.ts"
+import { addPoolStatus } from "./commands/pool-status.ts"
 import { addRegister } from "./commands/register.ts"
 import { addRosterCreate } from "./commands/roster-create.ts"
 import { addRosterInstall } from "./commands/roster-install.ts"
@@ -21,6 +25,8 @@ import { addRosterVerify } from "./commands/roster-verify.ts"
 import { addServerInit } from "./commands/server-init.ts"
 import { addServerRun } from "./commands/server-run.ts"
 import { addSign } from "./commands/sign.ts"
+import { addSignMessage } from "./commands/sign-message.ts"
+import { addSignTx } from "./commands/sign-tx.ts"
 import { addVerify } from "./commands/verify.ts"
 import { EXIT, EXIT_MEANINGS, exitCodeOf } from "./exit-codes.ts"
 import { asLockKeeperError, describeError, errorJson } from "./failure.ts"
@@ -89,12 +95,18 @@ export function buildProgram(
   addLogin(root)
   addLogout(root)
   addPasswd(root)
-  const keys = group("keys", "Generate, list and show keys")
+  const keys = group("keys", "Generate, list, show and derive keys, and their addresses")
   addKeysCreate(keys)
   addKeysList(keys)
   addKeysShow(keys)
+  addKeysDerive(keys)
+  addKeysAddress(keys)
   addSign(root)
+  addSignTx(root)
+  addSignMessage(root)
   addVerify(root)
+  addPoolStatus(group("pool", "Presignatures, made ahead so that ECDSA signs at once"))
+  addMaintain(root)
   addHealth(root)
   addDoctor(root)
   const roster = group("roster", "The list of key servers, and what is trusted about it")
@@ -135,6 +147,9 @@ Examples:
   $ lockkeeper login --name ada
   $ lockkeeper keys create --type ed25519 --label savings
   $ lockkeeper sign savings --message hello
+  $ lockkeeper keys create --type ecdsa-secp256k1 --label spending
+  $ lockkeeper keys address spending
+  $ lockkeeper sign-tx spending transfer.hex
 
 Exit codes:
 ${codes}

@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
+  type ChildKeyInfo,
+  extendedPublicKey,
   type Incident,
   type KeyInfo,
   LockKeeper,
@@ -9,16 +11,23 @@ import {
   type Taproot,
 } from "@lockkeeper/client"
 import { sha256 } from "@lockkeeper/crypto"
-import { type Bytes, toHex } from "@lockkeeper/encoding"
+import { type Bytes, concat, toHex } from "@lockkeeper/encoding"
 import type {
+  ChildView,
   IncidentView,
   Keeper,
   KeeperAddress,
   KeyView,
   OwnerSession,
   ServerHealth,
+  SignatureView,
+  SignOrder,
 } from "./owner.ts"
 import { readRoster, readRosterBytes } from "./roster-file.ts"
+import { digestOf } from "./transactions/digest.ts"
+
+/** Most keys whose certificates are kept, so that each is fetched once a session. */
+const MAX_KNOWN_KEYS = 256
 
 /** Reaches the key servers by the SDK. This file alone knows the SDK's names. */
 export async function connectKeeper(address: KeeperAddress): Promise<Keeper> {
@@ -49,6 +58,16 @@ export async function connectKeeper(address: KeeperAddress): Promise<Keeper> {
 
 function ownerSession(session: Session, evidence: string): OwnerSession {
   const kept = (incidents: readonly Incident[]) => keepEvidence(incidents, evidence)
+  const known = new Map<string, KeyInfo>()
+  const keyOf = async (keyId: Bytes, signal: AbortSignal): Promise<KeyInfo> => {
+    const found = known.get(toHex(keyId))
+    if (found !== undefined) return found
+    const { incidents, ...key } = await session.keys.show(keyId, { signal })
+    kept(incidents)
+    if (known.size >= MAX_KNOWN_KEYS) known.clear()
+    known.set(toHex(keyId), key)
+    return key
+  }
   return {
     name: session.name,
     async createKey(type, label, signal) {
@@ -65,11 +84,26 @@ function ownerSession(session: Session, evidence: string): OwnerSession {
       kept(key.incidents)
       return keyView(key)
     },
-    async sign({ keyId, message, merkleRoot }, signal) {
-      const order = { keyId, message, signal }
-      const taproot = merkleRoot === null ? {} : { taproot: taprootOf(merkleRoot) }
-      const { signature, signers, incidents } = await session.sign({ ...order, ...taproot })
-      return { signature, signers, incidents: kept(incidents) }
+    async showChild(keyId, path, signal) {
+      const key = await keyOf(keyId, signal)
+      return childView(key, session.keys.childKey(key, path))
+    },
+    async deriveChild(keyId, path, signal) {
+      const key = await keyOf(keyId, signal)
+      const { child, incidents } = await session.keys.derive(keyId, path, { signal })
+      return { child: childView(key, child), incidents: kept(incidents) }
+    },
+    async sign(order, signal) {
+      const key = await keyOf(order.keyId, signal)
+      return await signed(session, key, order, signal, kept)
+    },
+    async poolStatus(keyId, signal) {
+      const { incidents, keyId: _, ...pool } = await session.pools.status(keyId, { signal })
+      return { ...pool, incidents: kept(incidents) }
+    },
+    async fillPool(keyId, targets, signal) {
+      const { made, sets, incidents } = await session.pools.fill({ keyId, ...targets, signal })
+      return { made, sets, incidents: kept(incidents) }
     },
     async changePassword(current, next, signal) {
       kept((await session.changePassword({ current, next, signal })).incidents)
@@ -78,6 +112,35 @@ function ownerSession(session: Session, evidence: string): OwnerSession {
       await session.logout()
     },
   }
+}
+
+async function signed(
+  session: Session,
+  key: KeyInfo,
+  { path, content, merkleRoot }: SignOrder,
+  signal: AbortSignal,
+  kept: (incidents: readonly Incident[]) => IncidentView[],
+): Promise<SignatureView> {
+  const digest = digestOf(content, session.keys.childKey(key, path).publicKey)
+  const order = { key, path, content, ...(digest === null ? {} : { digest }), signal }
+  if (key.keyType === "ecdsa-secp256k1") {
+    const { r, s, recovery, signers, incidents } = await session.signDigestOf(order)
+    const signature = concat(new Uint8Array(r), new Uint8Array(s))
+    return { signature, recovery, signers, incidents: kept(incidents) }
+  }
+  const taproot = merkleRoot === null ? {} : { taproot: taprootOf(merkleRoot) }
+  const { signature, signers, incidents } = await session.sign({ ...order, ...taproot })
+  return { signature, recovery: null, signers, incidents: kept(incidents) }
+}
+
+function childView(key: KeyInfo, child: ChildKeyInfo): ChildView {
+  const { keyId, keyType } = key
+  const { path, publicKey, chainCode, parentKey } = child
+  if (keyType === "ed25519") return { keyId, keyType, path, publicKey, extended: null }
+  // BIP32 puts the compressed key last.
+  const compressed = extendedPublicKey(key, path).slice(-33)
+  const extended = { publicKey: compressed, chainCode, parentKey }
+  return { keyId, keyType, path, publicKey, extended }
 }
 
 function taprootOf(merkleRoot: Bytes): Taproot {
@@ -91,7 +154,9 @@ function keyView(key: KeyInfo): KeyView {
 
 function healthView({ server, status, problem, ...rest }: SdkHealth): ServerHealth {
   const { name, url, operator, ready, latencyMs } = rest
-  const detail = problem === "" ? `version ${status?.version ?? "unknown"}` : problem
+  const version = `version ${status?.version ?? "unknown"}`
+  const restored = status?.storeRestored ? ", its database was put back" : ""
+  const detail = problem === "" ? version + restored : problem
   return { identifier: server, name, url, operator, ready, detail, latencyMs }
 }
 

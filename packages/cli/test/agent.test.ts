@@ -4,15 +4,16 @@ import { chmodSync, mkdirSync, renameSync, statSync, writeFileSync } from "node:
 import { connect, createServer } from "node:net"
 import { join } from "node:path"
 import { describe, type TestContext, test } from "node:test"
-import { LockKeeperError, MAX_MESSAGE } from "@lockkeeper/api"
+import { LockKeeperError, MAX_MESSAGE, MAX_TRANSACTION } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
-import { utf8 } from "@lockkeeper/encoding"
+import { type Bytes, utf8 } from "@lockkeeper/encoding"
 import { startAgent } from "../src/agent/agent.ts"
 import { MAX_FRAME, readFrame } from "../src/agent/frames.ts"
 import type { Timers } from "../src/agent/idle.ts"
 import { agentReply } from "../src/agent/protocol.ts"
 import { agentStatus, remoteSession } from "../src/agent/remote-session.ts"
 import { agentSocket } from "../src/agent/socket.ts"
+import type { SignOrder } from "../src/owner.ts"
 import { LocalOwner, temporaryDirectory } from "./support.ts"
 
 const IDLE_MS = 60_000
@@ -58,6 +59,10 @@ async function sessionOf(socket: string) {
   const session = await remoteSession(socket, never)
   assert.ok(session !== null)
   return session
+}
+
+function orderOf(keyId: Bytes, message: Bytes): SignOrder {
+  return { keyId, path: [], content: { kind: "message", message }, merkleRoot: null }
 }
 
 describe("the agent's socket", () => {
@@ -125,15 +130,38 @@ describe("the agent", () => {
     assert.equal(owner.keys.length, 1)
     assert.deepEqual(await session.listKeys(never), [key])
     assert.deepEqual(await session.showKey(key.keyId, never), key)
-    const order = { keyId: key.keyId, message: utf8("hello"), merkleRoot: null }
+    const order = orderOf(key.keyId, utf8("hello"))
     assert.deepEqual(await session.sign(order, never), await owner.sign(order, never))
+  })
+
+  test("derives children, signs with them and tells of pools as the session it holds", async (t) => {
+    const { socket, owner } = await setUp(t)
+    const session = await sessionOf(socket)
+    const { keyId } = (await session.createKey("ecdsa-secp256k1", "spending", never)).key
+    const path = [0, 5]
+    assert.deepEqual(
+      await session.showChild(keyId, path, never),
+      await owner.showChild(keyId, path),
+    )
+    const order = { ...orderOf(keyId, new Uint8Array(32).fill(1)), path }
+    await assert.rejects(session.sign(order, never), /no such child/)
+    const { child } = await session.deriveChild(keyId, path, never)
+    assert.deepEqual(child, await owner.showChild(keyId, path))
+    assert.deepEqual(await session.sign(order, never), await owner.sign(order, never))
+    const transaction = new Uint8Array(MAX_TRANSACTION)
+    const content = { kind: "evm-transaction", transaction } as const
+    await assert.rejects(session.sign({ ...order, content }, never), /damaged/)
+    assert.deepEqual(await session.poolStatus(keyId, never), await owner.poolStatus(keyId))
+    const filled = await session.fillPool(keyId, { floor: 1, cap: 64 }, never)
+    assert.deepEqual(filled, { made: 64, sets: [{ signers: [1, 2], ready: 64 }], incidents: [] })
+    assert.deepEqual(owner.fills, [{ floor: 1, cap: 64 }])
   })
 
   test("carries messages up to the limit and refuses longer ones", async (t) => {
     const { socket } = await setUp(t)
     const session = await sessionOf(socket)
     const { keyId } = (await session.createKey("ed25519", "", never)).key
-    const order = (length: number) => ({ keyId, message: new Uint8Array(length), merkleRoot: null })
+    const order = (length: number) => orderOf(keyId, new Uint8Array(length))
     assert.equal((await session.sign(order(MAX_MESSAGE), never)).signature.length, 64)
     await assert.rejects(session.sign(order(MAX_MESSAGE + 1), never), RangeError)
   })
@@ -175,7 +203,7 @@ describe("the agent", () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     owner.gate = promise
     const cancelling = new AbortController()
-    const signed = session.sign({ keyId, message: utf8("x"), merkleRoot: null }, cancelling.signal)
+    const signed = session.sign(orderOf(keyId, utf8("x")), cancelling.signal)
     cancelling.abort()
     await assert.rejects(
       signed,

@@ -1,13 +1,14 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto"
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { PassThrough, Readable, Writable } from "node:stream"
 import type { TestContext } from "node:test"
 import { LockKeeperError } from "@lockkeeper/api"
-import { fromBase64url, toHex } from "@lockkeeper/encoding"
 import type { Host } from "../src/command.ts"
-import type { Keeper, KeyView, OwnerSession } from "../src/owner.ts"
+import type { Keeper } from "../src/owner.ts"
+import type { LocalOwner } from "./local-owner.ts"
+
+export { LocalOwner } from "./local-owner.ts"
 
 /** A directory that is gone after the test; short, for socket paths. */
 export function temporaryDirectory(t: TestContext): string {
@@ -68,67 +69,6 @@ export function onlyLine(host: TestHost): Record<string, unknown> {
   const lines = host.out.text.split("\n")
   if (lines.length !== 2 || lines[1] !== "") throw new Error(`not one line: ${host.out.text}`)
   return JSON.parse(lines[0] ?? "")
-}
-
-/** An owner with keys of this process: what the command line does is tested, not the protocols. */
-export class LocalOwner implements OwnerSession {
-  readonly name: string
-  readonly keys: (KeyView & { privateKey: KeyObject })[] = []
-  readonly passwords: string[] = []
-  ended = 0
-  /** Set to make the next uses wait. */
-  gate: Promise<void> = Promise.resolve()
-
-  constructor(name = "ada") {
-    this.name = name
-  }
-
-  async createKey(keyType: "ed25519" | "bip340", label: string) {
-    await this.gate
-    const { publicKey, privateKey } = generateKeyPairSync("ed25519")
-    const raw = fromBase64url((publicKey.export({ format: "jwk" }) as { x: string }).x)
-    const key = {
-      keyId: new Uint8Array(randomBytes(32)),
-      keyType,
-      custody: "custodial",
-      state: "active",
-      label,
-      createdAt: 1_700_000_000_000,
-      publicKey: raw,
-      minSigners: 2,
-      holders: [1, 2, 3],
-    } as const
-    this.keys.push({ ...key, privateKey })
-    return { key, incidents: [] }
-  }
-
-  async listKeys(): Promise<readonly KeyView[]> {
-    await this.gate
-    return this.keys.map(({ privateKey: _, ...key }) => key)
-  }
-
-  async showKey(keyId: Uint8Array): Promise<KeyView> {
-    const key = (await this.listKeys()).find((key) => toHex(key.keyId) === toHex(keyId))
-    if (key !== undefined) return key
-    throw new LockKeeperError("not-found", "You have no such key.", { field: "key" })
-  }
-
-  async sign({ keyId, message }: { keyId: Uint8Array; message: Uint8Array }, signal: AbortSignal) {
-    await this.gate
-    signal.throwIfAborted()
-    const key = this.keys.find((key) => toHex(key.keyId) === toHex(keyId))
-    if (key === undefined) throw new LockKeeperError("not-found", "You have no such key.")
-    const signature = new Uint8Array(sign(null, message, key.privateKey))
-    return { signature, signers: [1, 3], incidents: [] }
-  }
-
-  async changePassword(_: unknown, next: { expose(): Uint8Array }): Promise<void> {
-    this.passwords.push(Buffer.from(next.expose()).toString())
-  }
-
-  async logout(): Promise<void> {
-    this.ended += 1
-  }
 }
 
 /** Servers that know one password. */

@@ -148,9 +148,23 @@ async function use(
       return { kind: "keys", keys: await session.listKeys(signal) }
     case "show-key":
       return { kind: "keys", keys: [await session.showKey(request.keyId, signal)] }
+    case "show-child": {
+      const { keyId, path } = request
+      return { kind: "child", ...(await session.showChild(keyId, path, signal)) }
+    }
+    case "derive-child": {
+      const { keyId, path } = request
+      return { kind: "derived", ...(await session.deriveChild(keyId, path, signal)) }
+    }
     case "sign": {
-      const { keyId, message, merkleRoot } = request
-      return { kind: "signature", ...(await session.sign({ keyId, message, merkleRoot }, signal)) }
+      const { kind: _, ...order } = request
+      return { kind: "signature", ...(await session.sign(order, signal)) }
+    }
+    case "pool-status":
+      return { kind: "pool", ...(await session.poolStatus(request.keyId, signal)) }
+    case "fill-pool": {
+      const { keyId, floor, cap } = request
+      return { kind: "filled", ...(await session.fillPool(keyId, { floor, cap }, signal)) }
     }
     case "change-password": {
       using current = new Secret(request.current)

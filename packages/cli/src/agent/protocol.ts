@@ -1,16 +1,20 @@
 import {
   CUSTODIES,
+  childPath,
   type ErrorBody,
   errorBody,
   KEY_STATES,
   KEY_TYPES,
   type KeyType,
   MAX_MEMBERS,
-  MAX_MESSAGE,
   MAX_NAME,
+  MAX_PRESIGNATURES,
+  PAIR_STATES,
+  signContent,
 } from "@lockkeeper/api"
 import {
   type Bytes,
+  bool,
   bytes,
   type Codec,
   constant,
@@ -22,15 +26,24 @@ import {
   safeInteger,
   struct,
   text,
+  u8,
   u16,
+  u32,
   union,
   utf8,
 } from "@lockkeeper/encoding"
 import type {
+  ChildView,
   CreatedView,
+  DerivedView,
+  ExtendedView,
+  FilledView,
   IncidentView,
   KeeperAddress,
   KeyView,
+  PoolSetView,
+  PoolTargets,
+  PoolView,
   SignatureView,
   SignOrder,
 } from "../owner.ts"
@@ -39,6 +52,8 @@ import type {
 const MAX_PASSWORD = 1024
 const MAX_PATH = 4096
 const MAX_KEYS = 256
+/** Most signer sets of one key that are told of: those in use, and those with presignatures. */
+const MAX_SETS = MAX_PRESIGNATURES + 2 * MAX_MEMBERS
 
 /** Puts a label before a value, so that frames of one kind are never read as another. */
 function labelled<T>(label: string, codec: Codec<T>): Codec<T> {
@@ -81,12 +96,17 @@ export type AgentRequest =
   | { readonly kind: "create-key"; readonly keyType: KeyType; readonly label: string }
   | { readonly kind: "list-keys" }
   | { readonly kind: "show-key"; readonly keyId: Bytes }
+  | { readonly kind: "show-child"; readonly keyId: Bytes; readonly path: readonly number[] }
+  | { readonly kind: "derive-child"; readonly keyId: Bytes; readonly path: readonly number[] }
   | ({ readonly kind: "sign" } & SignOrder)
+  | { readonly kind: "pool-status"; readonly keyId: Bytes }
+  | ({ readonly kind: "fill-pool"; readonly keyId: Bytes } & PoolTargets)
   | { readonly kind: "change-password"; readonly current: Bytes; readonly next: Bytes }
   | { readonly kind: "logout" }
 
 const nothing = struct<object>({})
 const keyType = oneOf(...KEY_TYPES)
+const ofChild = struct({ keyId: fixedBytes(32), path: childPath })
 
 export const agentRequest: Codec<AgentRequest> = labelled(
   "lockkeeper/agent-request/v1",
@@ -95,11 +115,16 @@ export const agentRequest: Codec<AgentRequest> = labelled(
     "create-key": struct({ keyType, label: text(64) }),
     "list-keys": nothing,
     "show-key": struct({ keyId: fixedBytes(32) }),
+    "show-child": ofChild,
+    "derive-child": ofChild,
     sign: struct({
       keyId: fixedBytes(32),
-      message: bytes(MAX_MESSAGE),
+      path: childPath,
+      content: signContent,
       merkleRoot: nullable(bytes(32)),
     }),
+    "pool-status": struct({ keyId: fixedBytes(32) }),
+    "fill-pool": struct({ keyId: fixedBytes(32), floor: u8, cap: u8 }),
     "change-password": struct({ current: bytes(MAX_PASSWORD), next: bytes(MAX_PASSWORD) }),
     logout: nothing,
   }),
@@ -118,7 +143,11 @@ export type AgentReply =
   | ({ readonly kind: "status" } & AgentStatus)
   | { readonly kind: "keys"; readonly keys: readonly KeyView[] }
   | ({ readonly kind: "created" } & CreatedView)
+  | ({ readonly kind: "child" } & ChildView)
+  | ({ readonly kind: "derived" } & DerivedView)
   | ({ readonly kind: "signature" } & SignatureView)
+  | ({ readonly kind: "pool" } & PoolView)
+  | ({ readonly kind: "filled" } & FilledView)
 
 const identifiers = list(u16, MAX_MEMBERS)
 
@@ -136,10 +165,39 @@ const keyView: Codec<KeyView> = struct<KeyView>({
 
 const incidentView: Codec<IncidentView> = struct<IncidentView>({
   server: u16,
-  name: text(64),
+  // Two names, where one of two servers is at fault.
+  name: text(160),
   message: text(512),
   evidence: nullable(text(MAX_PATH)),
 })
+
+const incidents = list(incidentView, MAX_MEMBERS)
+
+const childView: Codec<ChildView> = struct<ChildView>({
+  keyId: fixedBytes(32),
+  keyType,
+  path: childPath,
+  publicKey: bytes(64),
+  extended: nullable(
+    struct<ExtendedView>({
+      publicKey: fixedBytes(33),
+      chainCode: fixedBytes(32),
+      parentKey: nullable(fixedBytes(33)),
+    }),
+  ),
+})
+
+const poolSet: Codec<PoolSetView> = struct<PoolSetView>({
+  signers: identifiers,
+  ready: u8,
+  oldestAt: safeInteger,
+  complete: bool,
+})
+
+const pairs = list(
+  struct({ servers: list(u16, 2), state: oneOf(...PAIR_STATES) }),
+  MAX_MEMBERS * MAX_MEMBERS,
+)
 
 export const agentReply: Codec<AgentReply> = labelled(
   "lockkeeper/agent-reply/v1",
@@ -148,11 +206,28 @@ export const agentReply: Codec<AgentReply> = labelled(
     done: nothing,
     status: struct({ name: text(MAX_NAME), idleLeftMs: safeInteger }),
     keys: struct({ keys: list(keyView, MAX_KEYS) }),
-    created: struct({ key: keyView, incidents: list(incidentView, MAX_MEMBERS) }),
+    created: struct({ key: keyView, incidents }),
+    child: childView,
+    derived: struct({ child: childView, incidents }),
     signature: struct({
       signature: bytes(128),
+      recovery: nullable(u8),
       signers: identifiers,
-      incidents: list(incidentView, MAX_MEMBERS),
+      incidents,
+    }),
+    pool: struct({
+      sets: list(poolSet, MAX_SETS),
+      cap: u8,
+      held: u8,
+      maxAgeMs: safeInteger,
+      busy: u32,
+      pairs,
+      incidents,
+    }),
+    filled: struct({
+      made: u8,
+      sets: list(struct({ signers: identifiers, ready: u8 }), MAX_SETS),
+      incidents,
     }),
   }),
 )

@@ -54,9 +54,28 @@ export async function remoteSession(
       const { keys } = await request({ kind: "show-key", keyId }, "keys", signal)
       return keys[0] ?? noKey()
     },
+    async showChild(keyId, path, signal) {
+      const order = { kind: "show-child", keyId, path } as const
+      const { kind: _, ...child } = await request(order, "child", signal)
+      return child
+    },
+    async deriveChild(keyId, path, signal) {
+      const order = { kind: "derive-child", keyId, path } as const
+      const { kind: _, ...derived } = await request(order, "derived", signal)
+      return derived
+    },
     async sign(order, signal) {
       const { kind: _, ...signed } = await request({ kind: "sign", ...order }, "signature", signal)
       return signed
+    },
+    async poolStatus(keyId, signal) {
+      const { kind: _, ...pool } = await request({ kind: "pool-status", keyId }, "pool", signal)
+      return pool
+    },
+    async fillPool(keyId, targets, signal) {
+      const order = { kind: "fill-pool", keyId, ...targets } as const
+      const { kind: _, ...filled } = await request(order, "filled", signal)
+      return filled
     },
     async changePassword(current, next, signal) {
       const secrets = { current: current.expose(), next: next.expose() }

@@ -24,12 +24,24 @@ export const addEvidenceVerify: AddCommands = (add) =>
         const text = `The evidence proves nothing: ${verdict.why}.\n`
         return report(text, { ok: false, valid: false, why: verdict.why }, EXIT.verification)
       }
-      const { culprit, name, operator, reason, rosterEpoch } = verdict
+      const { reason, rosterEpoch } = verdict
+      const about = { valid: true, reason, rosterEpoch, rosterDigest: toHex(verdict.rosterDigest) }
+      if (verdict.pair !== null) {
+        const { pair } = verdict
+        const names = pair.map((member) => memberText(member.server, member))
+        const text =
+          `The evidence holds. One of these two servers broke the protocol: ${reason}. Their own ` +
+          `signed messages prove that much and not which:\n${names.join("\n")}\n`
+        return report(text, { ...about, culprit: null, pair })
+      }
+      const { culprit, name, operator } = verdict
       const text =
-        `The evidence holds. Server ${culprit} "${name}" (operator ${operator || "not stated"}) ` +
-        `broke the protocol: ${reason}. Its own signed messages prove it.\n`
-      const rosterDigest = toHex(verdict.rosterDigest)
-      const json = { valid: true, culprit, name, operator, reason, rosterEpoch, rosterDigest }
-      return report(text, json)
+        `The evidence holds. ${memberText(culprit, verdict)} broke the protocol: ${reason}. Its ` +
+        "own signed messages prove it.\n"
+      return report(text, { ...about, culprit, name, operator, pair: null })
     },
   })
+
+function memberText(server: number, { name, operator }: { name: string; operator: string }) {
+  return `Server ${server} "${name}" (operator ${operator || "not stated"})`
+}

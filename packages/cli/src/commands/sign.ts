@@ -1,9 +1,10 @@
 import { writeFileSync } from "node:fs"
 import { LockKeeperError } from "@lockkeeper/api"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
+import { childPathArgument, PATH_OPTION } from "../child-path.ts"
 import { type AddCommands, type Context, option, type Report, report } from "../command.ts"
 import { findKey } from "../find-key.ts"
-import { MESSAGE_OPTIONS, type MessageOptions, readMessage } from "../message.ts"
+import { checkDigestLength, MESSAGE_OPTIONS, type MessageOptions, readMessage } from "../message.ts"
 import type { KeyView } from "../owner.ts"
 import { withOwner } from "../session.ts"
 import { withProgress } from "../terminal.ts"
@@ -19,16 +20,17 @@ export const TAPROOT_OPTIONS = [
   option("--merkle-root <digits>", "bip340: the BIP341 output key with this script tree"),
 ]
 
-type Options = MessageOptions & TaprootOptions & { readonly out?: string }
+type Options = MessageOptions & TaprootOptions & { readonly out?: string; readonly path: string }
 
 /** `lockkeeper sign KEY`. */
 export const addSign: AddCommands = (add) =>
   add<Options>({
     usage: "sign",
-    summary: "Sign a message with one of your keys",
+    summary: "Sign a message, or a 32-byte digest, with one of your keys",
     arguments: [["<key>", "id, first digits of it, or label"]],
     options: [
       ...MESSAGE_OPTIONS,
+      PATH_OPTION,
       ...TAPROOT_OPTIONS,
       option("--out <path>", "write the raw signature to this file"),
     ],
@@ -36,6 +38,7 @@ export const addSign: AddCommands = (add) =>
       "lockkeeper sign savings --message hello",
       "lockkeeper sign savings --file message.bin --out message.sig",
       "lockkeeper sign taproot --hex $SIGHASH --taproot   # a 32-byte BIP341 sighash",
+      "lockkeeper sign spending --hex $DIGEST --path m/0/5   # ECDSA; see sign-tx and sign-message",
     ],
     run: sign,
   })
@@ -48,21 +51,25 @@ async function sign(
   const { terminal, signal } = context
   const message = await readMessage(options, terminal.input)
   const merkleRoot = merkleRootOf(options)
+  const path = childPathArgument(options.path)
   return await withOwner(context, async (session) => {
-    const { key, signed } = await withProgress(terminal, "Signing", async () => {
+    const { key, signer, signed } = await withProgress(terminal, "Signing", async () => {
       const key = await findKey(session, named, signal)
       checkFits(key, message, merkleRoot)
-      const order = { keyId: key.keyId, message, merkleRoot }
-      return { key, signed: await session.sign(order, signal) }
+      const content = { kind: "message", message } as const
+      const order = { keyId: key.keyId, path, content, merkleRoot }
+      const signer = path.length === 0 ? key : await session.showChild(key.keyId, path, signal)
+      return { key, signer, signed: await session.sign(order, signal) }
     })
     if (options.out !== undefined) writeFileSync(options.out, signed.signature, { flag: "wx" })
     const signature = toHex(signed.signature)
-    const { keyType, publicKey } = key
+    const { keyType } = key
+    const { publicKey } = signer
     const json = { keyId: toHex(key.keyId), keyType, publicKey: toHex(publicKey), signature }
-    const { signers, incidents } = signed
+    const { recovery, signers, incidents } = signed
     terminal.err.write(incidentText(incidents))
     const text = options.out === undefined ? `${signature}\n` : `Wrote ${options.out}.\n`
-    return report(text, { ...json, signers, incidents })
+    return report(text, { ...json, path: options.path, recovery, signers, incidents })
   })
 }
 
@@ -73,6 +80,7 @@ export function merkleRootOf({ taproot, merkleRoot }: TaprootOptions): Bytes | n
 }
 
 function checkFits(key: KeyView, message: Bytes, merkleRoot: Bytes | null): void {
+  if (key.keyType === "ecdsa-secp256k1") checkDigestLength(message)
   if (key.keyType === "bip340" && message.length !== 32) {
     throw new LockKeeperError(
       "invalid-request",
