@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { DecodeError } from "@lockkeeper/encoding"
 import { evmMessageDigest, evmTransactionDigest } from "@lockkeeper/transactions"
 import { hashMessage as hashWithEthers, Transaction } from "ethers"
 import fc from "fast-check"
@@ -42,4 +43,34 @@ test("random messages have the same EIP-191 digest in viem and ethers", () => {
       assert.equal(digest, hashWithEthers(message))
     }),
   )
+})
+
+test("every changed byte is refused, or makes another transaction that ethers writes the same way", () => {
+  for (const [name, ofType] of Object.entries(transactions)) {
+    const [transaction] = fc.sample(ofType as fc.Arbitrary<TransactionSerializable>, {
+      numRuns: 1,
+      seed: 3,
+    })
+    const { bytes } = unsigned({ ...transaction, data: "0xa9059cbb" } as TransactionSerializable)
+    const digests = new Set([toHex(evmTransactionDigest(bytes))])
+    let [accepted, refused] = [0, 0]
+    for (let at = 0; at < bytes.length; at++) {
+      for (const change of [1, 2, 4, 8, 16, 32, 64, 128, 0x3f, 0x7f, 0x81, 0xff]) {
+        const changed = Uint8Array.from(bytes)
+        changed[at] = (changed[at] as number) ^ change
+        try {
+          digests.add(toHex(evmTransactionDigest(changed)))
+          accepted += 1
+        } catch (error) {
+          assert.ok(error instanceof DecodeError, String(error))
+          refused += 1
+          continue
+        }
+        const hex = toHex(changed)
+        assert.equal(Transaction.from(hex).unsignedSerialized, hex)
+      }
+    }
+    assert.equal(digests.size, accepted + 1, name)
+    assert.ok(refused > 50 && accepted > 100, `${name}: ${refused} refused, ${accepted} not`)
+  }
 })
