@@ -231,7 +231,7 @@ export function assertAborted(
     const encoded = encodeEvidence(evidence)
     assert.ok(encoded.length <= LIMITS.evidence)
     const verdict = verifyEvidence(encoded, verifyKeys)
-    assert.ok(verdict.valid)
+    assert.ok(verdict.valid && "culprit" in verdict)
     return verdict
   })
   assert.deepEqual(

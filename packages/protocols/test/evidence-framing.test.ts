@@ -84,7 +84,7 @@ const dispute = {
 
 function why(evidence: Evidence): string {
   const found = verifyEvidence(encodeEvidence(evidence), roster)
-  assert.ok(!found.valid, `${evidence.kind} names ${found.valid && found.culprit}`)
+  assert.ok(!found.valid, `${evidence.kind} is valid`)
   return found.why
 }
 

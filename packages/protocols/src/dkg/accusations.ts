@@ -94,6 +94,7 @@ function judgeOne(
   if (checked.ok && !checked.payload.randomness.has(accuser)) return null
   const verdict = verifyDkgComplaint(evidence, verifyKeys)
   if (!verdict.valid) throw new Error(`a checked run gave no verdict: ${verdict.why}`)
+  if ("pair" in verdict) throw new Error("a complaint always has one loser")
   return { culprit: verdict.culprit, reason: verdict.reason, evidence }
 }
 

@@ -11,14 +11,17 @@ export { type CombineInput, ecdsaCombine } from "./online/combine.ts"
 export {
   checkDigest,
   checkOrder,
-  type EcdsaSigner,
   ecdsaNonce,
-  ecdsaSign,
   type NonceInput,
   nonceIn,
-} from "./online/sign.ts"
-export { type PairSetup, pairSetupCodec } from "./ot/pair-setup.ts"
-export { presignAnswer, presignInspect, presignTask } from "./presign/run.ts"
+  type OrderContext,
+} from "./online/order.ts"
+export { type EcdsaSigner, ecdsaSign } from "./online/sign.ts"
+export { type PairSetup, pairSetupCodec } from "./ot/index.ts"
+export { presignAnswer } from "./presign/answer.ts"
+export { presignInspect } from "./presign/inspect.ts"
+export { presignTask } from "./presign/prepare.ts"
+export { recordDigest, verifyPresignatureCertificate } from "./presign/record.ts"
 export { setupAnswer, setupInspect, setupTask } from "./setup/run.ts"
 export type {
   DklsIdentity,

@@ -4,7 +4,7 @@ import type { ChildPath } from "../child-path.ts"
 import type { KeyCertificate, PublicKeyPackage } from "../keys.ts"
 import type { Message } from "../messages/message.ts"
 import type { Signer } from "../messages/signature.ts"
-import type { PairSetup } from "./ot/pair-setup.ts"
+import type { PairSetup } from "./ot/index.ts"
 
 /** What a participant acts with; `verifyKeys` holds everyone's identity keys, additive ones' too. */
 export interface DklsIdentity {

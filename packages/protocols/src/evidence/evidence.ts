@@ -33,6 +33,43 @@ import {
   verifyDkgReveal,
   verifyDkgVerdict,
 } from "./dkg-statement.ts"
+import {
+  type DklsEdgeEvidence,
+  type DklsEdgesEvidence,
+  dklsEdgeCodec,
+  dklsEdgesCodec,
+  verifyDklsEdge,
+  verifyDklsEdges,
+} from "./dkls-edge.ts"
+import {
+  type DklsConfirmEvidence,
+  type DklsExchangeEvidence,
+  type DklsOpenEvidence,
+  type DklsPublishEvidence,
+  type DklsSaidEvidence,
+  dklsConfirmCodec,
+  dklsExchangeCodec,
+  dklsOpenCodec,
+  dklsPublishCodec,
+  dklsSaidCodec,
+  verifyDklsConfirm,
+  verifyDklsExchange,
+  verifyDklsOpen,
+  verifyDklsPublish,
+  verifyDklsSaid,
+} from "./dkls-presign.ts"
+import {
+  type DklsSetupConfirmEvidence,
+  type DklsSetupExchangeEvidence,
+  type DklsSetupOpenEvidence,
+  dklsSetupConfirmCodec,
+  dklsSetupExchangeCodec,
+  dklsSetupOpenCodec,
+  verifyDklsSetupConfirm,
+  verifyDklsSetupExchange,
+  verifyDklsSetupOpen,
+} from "./dkls-setup.ts"
+import { type DklsShareEvidence, dklsShareCodec, verifyDklsShare } from "./dkls-share.ts"
 import { type EquivocationEvidence, equivocationCodec, verifyEquivocation } from "./equivocation.ts"
 import {
   type FrostCommitmentEvidence,
@@ -47,7 +84,7 @@ import {
 } from "./opaque-evaluation.ts"
 import { type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
-/** Everything that can prove a culprit. Append only: the position of a kind is what is stored. */
+/** Everything that can prove a culprit, or that one of a pair is. Append only: the position of a kind is what is stored. */
 export type Evidence =
   | EquivocationEvidence
   | DkgOpenEvidence
@@ -59,6 +96,17 @@ export type Evidence =
   | FrostShareEvidence
   | FrostCommitmentEvidence
   | OpaqueEvaluationEvidence
+  | DklsEdgeEvidence
+  | DklsEdgesEvidence
+  | DklsSetupOpenEvidence
+  | DklsSetupExchangeEvidence
+  | DklsSetupConfirmEvidence
+  | DklsOpenEvidence
+  | DklsSaidEvidence
+  | DklsExchangeEvidence
+  | DklsPublishEvidence
+  | DklsConfirmEvidence
+  | DklsShareEvidence
 
 const bodyCodec: Codec<Evidence> = union<Evidence>({
   equivocation: equivocationCodec,
@@ -71,6 +119,17 @@ const bodyCodec: Codec<Evidence> = union<Evidence>({
   "frost-share": frostShareCodec,
   "frost-commitment": frostCommitmentCodec,
   "opaque-evaluation": opaqueEvaluationCodec,
+  "dkls-edge": dklsEdgeCodec,
+  "dkls-edges": dklsEdgesCodec,
+  "dkls-setup-open": dklsSetupOpenCodec,
+  "dkls-setup-exchange": dklsSetupExchangeCodec,
+  "dkls-setup-confirm": dklsSetupConfirmCodec,
+  "dkls-open": dklsOpenCodec,
+  "dkls-said": dklsSaidCodec,
+  "dkls-exchange": dklsExchangeCodec,
+  "dkls-publish": dklsPublishCodec,
+  "dkls-confirm": dklsConfirmCodec,
+  "dkls-share": dklsShareCodec,
 })
 
 const VERSION = 1
@@ -136,5 +195,27 @@ function judge(evidence: Evidence, verifyKeys: VerifyKeys): Verdict {
       return verifyDkgComplaints(evidence, verifyKeys)
     case "dkg-confirmation":
       return verifyDkgConfirmation(evidence, verifyKeys)
+    case "dkls-edge":
+      return verifyDklsEdge(evidence, verifyKeys)
+    case "dkls-edges":
+      return verifyDklsEdges(evidence, verifyKeys)
+    case "dkls-setup-open":
+      return verifyDklsSetupOpen(evidence, verifyKeys)
+    case "dkls-setup-exchange":
+      return verifyDklsSetupExchange(evidence, verifyKeys)
+    case "dkls-setup-confirm":
+      return verifyDklsSetupConfirm(evidence, verifyKeys)
+    case "dkls-open":
+      return verifyDklsOpen(evidence, verifyKeys)
+    case "dkls-said":
+      return verifyDklsSaid(evidence, verifyKeys)
+    case "dkls-exchange":
+      return verifyDklsExchange(evidence, verifyKeys)
+    case "dkls-publish":
+      return verifyDklsPublish(evidence, verifyKeys)
+    case "dkls-confirm":
+      return verifyDklsConfirm(evidence, verifyKeys)
+    case "dkls-share":
+      return verifyDklsShare(evidence, verifyKeys)
   }
 }

@@ -1,45 +1,20 @@
-import type { Identifier } from "@lockkeeper/crypto"
-import type { Bytes } from "@lockkeeper/encoding"
+import { type Identifier, type Scalar, secp256k1 } from "@lockkeeper/crypto"
+import { encode } from "@lockkeeper/encoding"
 import type { PublicKeyPackage } from "../../keys.ts"
-import type { Message } from "../../messages/message.ts"
-import type { Outcome } from "../../outcome.ts"
+import { type Message, signMessage } from "../../messages/message.ts"
+import { abort, done, type Outcome } from "../../outcome.ts"
+import { partialSignatureCodec } from "../codec.ts"
 import type { DklsIdentity, EcdsaOrder, Presignature } from "../types.ts"
+import {
+  type OpenedOrder,
+  openOrder,
+  type Randomised,
+  randomise,
+  shareSlot,
+  unfitFor,
+} from "./order.ts"
 
-export interface NonceInput {
-  readonly identifier: Identifier
-  readonly keyId: Bytes
-  readonly keyEpoch: number
-  readonly rosterEpoch: number
-  /** 32 fresh uniform bytes: the nonce itself, and the session of its message. */
-  readonly randomness: Bytes
-}
-
-/** A signer's fresh nonce for one signature: whoever hands it out remembers it and uses it once. */
-export function ecdsaNonce(_input: NonceInput, _identity: Pick<DklsIdentity, "signer">): Message {
-  throw new Error("not implemented")
-}
-
-/** The nonces of an order, by sender: so that a signer finds its own. Nothing is verified yet. */
-export function nonceIn(_order: EcdsaOrder, _identifier: Identifier): Bytes | null {
-  throw new Error("not implemented")
-}
-
-/** Refuses what cannot be signed: anything but 32 bytes, zero, and what is not below the order. */
-export function checkDigest(_digest: Bytes): Outcome<Bytes> {
-  throw new Error("not implemented")
-}
-
-/** Everything about an order that can be refused before a presignature is taken for it. */
-export function checkOrder(
-  _order: EcdsaOrder,
-  _context: {
-    readonly public: PublicKeyPackage
-    readonly rosterEpoch: number
-    readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
-  },
-): Outcome<null> {
-  throw new Error("not implemented")
-}
+const group = secp256k1
 
 export interface EcdsaSigner {
   readonly public: PublicKeyPackage
@@ -54,9 +29,59 @@ export interface EcdsaSigner {
  * @throws Error when the presignature was used before.
  */
 export function ecdsaSign(
-  _presignature: Presignature,
-  _order: EcdsaOrder,
-  _signer: EcdsaSigner,
+  presignature: Presignature,
+  order: EcdsaOrder,
+  signer: EcdsaSigner,
 ): Outcome<Message> {
-  throw new Error("not implemented")
+  const { phi, u, v } = presignature
+  try {
+    const secrets = { phi: phi.expose(), u: u.expose(), v: v.expose() }
+    return signOnce(presignature, order, signer, secrets as SecretShares)
+  } finally {
+    for (const secret of [phi, u, v]) secret.wipe()
+  }
+}
+
+interface SecretShares {
+  readonly phi: Scalar
+  readonly u: Scalar
+  readonly v: Scalar
+}
+
+function signOnce(
+  { id, identifier, certificate }: Presignature,
+  order: EcdsaOrder,
+  signer: EcdsaSigner,
+  secrets: SecretShares,
+): Outcome<Message> {
+  const { record } = certificate
+  const { verifyKeys } = signer.identity
+  const opened = openOrder(order, { public: signer.public, verifyKeys })
+  if (!opened.ok) return opened
+  if (identifier !== signer.identifier) return abort("not-a-signer", { field: "presignatureId" })
+  const fit = unfitFor(opened.value, id, record, signer.public)
+  if (!fit.ok) return fit
+  const randomised = randomise(opened.value, record.nonce)
+  if (!randomised) return abort("identity-nonce", { field: "presignatureId" })
+  const shares = onlineShares(opened.value, randomised, secrets)
+  const broadcast = encode(partialSignatureCodec, { nonce: record.nonce, ...shares })
+  const slot = { ...shareSlot(order), sender: identifier }
+  const { previousDigest } = opened.value
+  return done(signMessage(signer.identity.signer, slot, { previousDigest, broadcast }))
+}
+
+/** u_i' = u_i + delta*phi_i and w_i' = m*phi_i + r'*(v_i + tau*phi_i). */
+function onlineShares(
+  { digest, tweak }: OpenedOrder,
+  { delta, r }: Randomised,
+  { phi, u, v }: SecretShares,
+): { readonly u: Scalar; readonly w: Scalar } {
+  const shift = group.multiplyScalars(delta, phi)
+  const tweaked = group.multiplyScalars(tweak, phi)
+  const keyed = group.addScalars(v, tweaked)
+  const message = group.multiplyScalars(digest, phi)
+  const product = group.multiplyScalars(r, keyed)
+  const shares = { u: group.addScalars(u, shift), w: group.addScalars(message, product) }
+  for (const spent of [shift, tweaked, keyed, message, product]) spent.fill(0)
+  return shares
 }

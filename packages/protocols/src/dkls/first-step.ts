@@ -1,0 +1,49 @@
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Slot, slotMismatch } from "../messages/header.ts"
+import { type Message, openMessage, type Reader, type Received } from "../messages/message.ts"
+import { abort, done, type Outcome } from "../outcome.ts"
+
+/** Every run here is a run of its own: it is never tried again under the same name. */
+export const ATTEMPT = 1
+
+/** A step 1, in which each sender speaks in a session that it has named itself. */
+export interface FirstStep {
+  readonly step: number
+  readonly rosterEpoch: number
+  readonly senders: readonly Identifier[]
+  readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
+  readonly reader: Reader
+}
+
+export function firstSlot(
+  { step, rosterEpoch }: Pick<FirstStep, "step" | "rosterEpoch">,
+  nonce: Slot["sessionId"],
+  sender: Identifier,
+): Slot {
+  return { protocol: "dkls", step, attempt: ATTEMPT, sessionId: nonce, rosterEpoch, sender }
+}
+
+/**
+ * Collects a first step. The session of each message is its sender's fresh nonce, so that a
+ * participant that has forgotten a run opens another one and never signs two headers for one slot.
+ * For the same reason two openings of one sender prove nothing.
+ */
+export function collectFirst(
+  first: FirstStep,
+  messages: readonly Message[],
+): Outcome<ReadonlyMap<Identifier, Received>> {
+  const received = new Map<Identifier, Received>()
+  for (const message of messages) {
+    const opened = openMessage(message, first.verifyKeys, first.reader)
+    if (!opened.ok) return opened
+    const { header } = opened.value
+    const { sender, sessionId } = header
+    const misplaced = slotMismatch(header, firstSlot(first, sessionId, sender))
+    if (misplaced) return abort(misplaced)
+    if (!first.senders.includes(sender)) return abort("unknown-sender", { field: "sender" })
+    if (received.has(sender)) return abort("duplicate-sender")
+    received.set(sender, opened.value)
+  }
+  const silent = first.senders.filter((sender) => !received.has(sender))
+  return silent.length > 0 ? abort("missing-messages", { silent }) : done(received)
+}

@@ -1,0 +1,160 @@
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, equalBytes } from "@lockkeeper/encoding"
+import type { DklsEdge } from "../../evidence/dkls-edge.ts"
+import type { Evidence } from "../../evidence/evidence.ts"
+import { digestsOf, echoDigest } from "../../messages/echo.ts"
+import type { Message, Reader, Received } from "../../messages/message.ts"
+import { collectAvailable } from "../../messages/round.ts"
+import { type Statement, statementOf } from "../../messages/statement.ts"
+import { abort, done, type Outcome } from "../../outcome.ts"
+import { collectFirst } from "../first-step.ts"
+import type { Judged } from "../judged.ts"
+import type { PresignParams } from "../types.ts"
+import { isForParams, judgeOpen, judgeSaid } from "./checks.ts"
+import { type PresignRun, presignSession, presignSlot } from "./params.ts"
+import type { OpenPayload, SaidPayload } from "./payloads.ts"
+import type { Statements } from "./state.ts"
+
+/** Who collects a step. */
+export interface Collector {
+  readonly params: PresignParams
+  readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
+  /** Whose messages are missing here: everyone but the collector itself. */
+  readonly senders: readonly Identifier[]
+  readonly reader: Reader
+}
+
+/** What a message said, and with what. */
+export interface Heard<T> {
+  readonly received: Received
+  readonly payload: T
+}
+
+type HeardBy<T> = ReadonlyMap<Identifier, Heard<T>>
+
+function judgeEach<T>(
+  messages: ReadonlyMap<Identifier, Received>,
+  judge: (message: Received) => Judged<T>,
+  evidenceOf: (statement: Statement) => Evidence,
+): Outcome<HeardBy<T>> {
+  const heard = new Map<Identifier, Heard<T>>()
+  const culprits: Identifier[] = []
+  const evidence: Evidence[] = []
+  let first: Extract<Judged<T>, { ok: false }> | null = null
+  for (const [sender, received] of messages) {
+    const judged = judge(received)
+    if (judged.ok) heard.set(sender, { received, payload: judged.payload })
+    else {
+      first ??= judged
+      culprits.push(sender)
+      evidence.push(evidenceOf(statementOf(received)))
+    }
+  }
+  if (!first) return done(heard)
+  return abort(first.reason, { culprits, evidence, field: first.field })
+}
+
+/** Step 1. */
+export function collectOpens(
+  { params, verifyKeys, senders, reader }: Collector,
+  messages: readonly Message[],
+): Outcome<HeardBy<OpenPayload>> {
+  const { rosterEpoch } = params
+  const collected = collectFirst({ step: 1, rosterEpoch, senders, verifyKeys, reader }, messages)
+  if (!collected.ok) return collected
+  for (const { broadcast } of collected.value.values()) {
+    if (!isForParams(params, broadcast)) return abort("wrong-session", { field: "params" })
+  }
+  return judgeEach(
+    collected.value,
+    (message) => judgeOpen(params, message),
+    (open) => ({ kind: "dkls-open", params, open }),
+  )
+}
+
+/**
+ * Whether the two ends of each pair name one setup. A difference blames nobody: a setup's last step
+ * may have reached one end only. Multiplying over it would make an honest end look dishonest.
+ */
+export function agreeOnSetups(
+  setups: ReadonlyMap<Identifier, ReadonlyMap<Identifier, Bytes>>,
+): Outcome<null> {
+  for (const [j, digests] of setups) {
+    for (const [k, digest] of digests) {
+      const opposite = setups.get(k)?.get(j)
+      if (opposite && !equalBytes(digest, opposite)) {
+        const [low, high] = [Math.min(j, k), Math.max(j, k)]
+        return abort("wrong-setup", { field: `setups.${low}.${high}` })
+      }
+    }
+  }
+  return done(null)
+}
+
+/** What came before a step: every signer's statements of each step, the collector's own included. */
+export interface Before {
+  readonly run: PresignRun
+  readonly opens: Statements
+  /** Of the step directly before. */
+  readonly previous: Statements
+}
+
+/**
+ * Steps 2 to 4. An accusation among the messages ends the run whatever else is missing: one of the two
+ * is at fault, and everyone who sees it can show that.
+ */
+export function collectSaid(
+  { params, verifyKeys, senders, reader }: Collector,
+  step: 2 | 3 | 4,
+  { run, previous }: Before,
+  messages: readonly Message[],
+): Outcome<HeardBy<SaidPayload>> {
+  const previousDigest = echoDigest(digestsOf(previous))
+  const slot = presignSlot(params, step, presignSession(run))
+  const collected = collectAvailable(
+    { ...slot, senders, verifyKeys, previousDigest, reader },
+    messages,
+  )
+  if (!collected.ok) return collected
+  const { received, silent } = collected.value
+  const heard = judgeEach(
+    received,
+    (message) => judgeSaid(params, step, message),
+    (said) => ({ kind: "dkls-said", run, step, said }),
+  )
+  if (!heard.ok) return heard
+  const accusation = firstAccusation(heard.value, reader)
+  if (accusation) return pairwiseFault(accusation, step, run, previous)
+  return silent.length > 0 ? abort("missing-messages", { silent }) : heard
+}
+
+interface Accusation {
+  readonly accuser: Identifier
+  readonly accused: Identifier
+  readonly statement: Statement
+}
+
+/** One of the reader first, if there is one: it is the reader's pair that is dead then. */
+function firstAccusation(heard: HeardBy<SaidPayload>, reader: Reader): Accusation | null {
+  const accusations: Accusation[] = []
+  for (const [accuser, { received, payload }] of heard) {
+    if (payload.kind !== "accuse") continue
+    accusations.push({ accuser, accused: payload.accused, statement: statementOf(received) })
+  }
+  return accusations.find(({ accused }) => accused === reader) ?? accusations[0] ?? null
+}
+
+function pairwiseFault(
+  { accuser, accused, statement }: Accusation,
+  step: 2 | 3 | 4,
+  run: PresignRun,
+  previous: Statements,
+): Outcome<never> {
+  const against = previous.get(accused)!
+  const edge: DklsEdge = { kind: "accusation", run, step, accusation: statement, against }
+  return abort("pairwise-fault", {
+    pair: [accuser, accused],
+    evidence: [{ kind: "dkls-edge", edge }],
+    field: "accused",
+  })
+}
