@@ -2,6 +2,7 @@ import {
   LockKeeperError,
   type LogPosition,
   type SignContent,
+  type SignEcdsaOutput,
   signEcdsaInput,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
@@ -77,6 +78,24 @@ export class EcdsaAttempt {
     }
   }
 
+  /**
+   * Whose nonce the others would refuse, or null when all is well: servers blame nobody for it, and
+   * neither can we prove more than that.
+   *
+   * @throws LockKeeperError `invalid-request` when what is asked for cannot be signed by anyone.
+   */
+  whoseNonceIsWrong(): Identifier | null {
+    const { public: pkg } = this.#order.key.certificate
+    const { verifyKeys } = this.#trust
+    const checked = dkls.checkOrder(this.#signs, { public: pkg, verifyKeys })
+    if (checked.ok) return null
+    const { field, reason } = checked.abort
+    const [part, index] = field.split(".")
+    const server = part === "nonces" ? this.set[Number(index)] : undefined
+    if (server !== undefined) return server
+    throw new LockKeeperError("invalid-request", `It cannot be signed: ${reason}.`, { field })
+  }
+
   /** What is sent to a signer. @param prepare - how many nonces it is to send along. */
   input(prepare: number): Bytes {
     const { presignature, nonces } = this.#material
@@ -84,12 +103,12 @@ export class EcdsaAttempt {
     return encode(signEcdsaInput, { presignature, nonces: encoded, prepare })
   }
 
-  get isComplete(): boolean {
-    return this.#shares.size === this.set.length
-  }
-
   /** @throws DecodeError on what is no message. */
-  add(server: Identifier, share: Bytes, certificate: Bytes, log: LogPosition): void {
+  add(
+    server: Identifier,
+    { share, certificate }: Pick<SignEcdsaOutput, "share" | "certificate">,
+    log: LogPosition,
+  ): void {
     this.#shares.set(server, decode(messageCodec, share))
     this.#certificates.set(toHex(certificate), certificate)
     this.#log.push({ server, log })

@@ -1,11 +1,10 @@
 import type { PreparedEcdsa } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, DecodeError, decode, toHex } from "@lockkeeper/encoding"
-import { type Message, messageCodec, openMessage } from "@lockkeeper/protocols"
+import { type Bytes, decode, toHex } from "@lockkeeper/encoding"
+import { type Message, messageCodec } from "@lockkeeper/protocols"
 import type { Clock } from "./dependencies.ts"
 import { MATERIAL_LIFETIME_MS, MAX_POOLED, MAX_PREPARED_KEYS, MAX_PREPARED_SETS } from "./limits.ts"
 import { nameOfSet, type SignerSet } from "./signer-sets.ts"
-import type { Trust } from "./trust.ts"
 
 /** What one ECDSA signature takes beside the shares: a presignature on offer, a nonce of each signer. */
 export interface Material {
@@ -13,7 +12,7 @@ export interface Material {
   readonly nonces: readonly Nonce[]
 }
 
-/** A signer's signed nonce, as it came and opened. */
+/** A signer's signed nonce, as it came and decoded: whether it is one shows with its order. */
 export interface Nonce {
   readonly encoded: Bytes
   readonly message: Message
@@ -30,21 +29,16 @@ interface OfKey {
   readonly offers: Map<string, Kept<Bytes>[]>
 }
 
-/** `ecdsaNonce` in protocols: the step its messages bear. */
-const NONCE_STEP = 6
-
 /**
  * Nonces and offers that servers handed out and nobody has used, so that a signature takes one round
  * trip. Public values; each is used once and forgotten before the servers forget it. Bounded.
  */
 export class EcdsaMaterial {
   readonly #clock: Clock
-  readonly #trust: Trust
   readonly #byKey = new Map<string, OfKey>()
 
-  constructor(clock: Clock, trust: Trust) {
+  constructor(clock: Clock) {
     this.#clock = clock
-    this.#trust = trust
   }
 
   /** Removes and gives what one signature takes, or gives null and removes nothing. */
@@ -81,21 +75,21 @@ export class EcdsaMaterial {
   }
 
   /**
-   * Checks what a server prepared and keeps it; what it signed wrongly another signer would refuse.
+   * Keeps what a server prepared.
    *
-   * @returns whether all of it can be used.
+   * @throws DecodeError on what is no message.
    */
-  keep(keyId: Bytes, set: SignerSet, server: Identifier, prepared: PreparedEcdsa): boolean {
+  keep(keyId: Bytes, set: SignerSet, server: Identifier, prepared: PreparedEcdsa): void {
     const { nonces, offers } = this.#of(keyId)
     const until = this.#clock.now() + MATERIAL_LIFETIME_MS
-    const opened = prepared.nonces.map((encoded) => this.#openNonce(server, encoded))
-    const usable = opened.flatMap((nonce) => (nonce === null ? [] : [{ value: nonce, until }]))
-    append(this.#fresh(nonces, server), usable)
+    const came = prepared.nonces.map((encoded) => {
+      return { value: { encoded, message: decode(messageCodec, encoded) }, until }
+    })
+    append(this.#fresh(nonces, server), came)
     if (server === set[0]) {
       const offered = prepared.presignatures.map((value) => ({ value, until }))
       append(this.#fresh(offers, nameOfSet(set)), offered)
     }
-    return usable.length === prepared.nonces.length
   }
 
   /** Forgets a server's nonces: it has restarted, and does not know them any more. */
@@ -105,21 +99,6 @@ export class EcdsaMaterial {
 
   clear(): void {
     this.#byKey.clear()
-  }
-
-  #openNonce(server: Identifier, encoded: Bytes): Nonce | null {
-    try {
-      const message = decode(messageCodec, encoded)
-      const opened = openMessage(message, this.#trust.verifyKeys, "all-parts")
-      if (!opened.ok) return null
-      const { sender, protocol, step, rosterEpoch } = opened.value.header
-      const isNonce = protocol === "dkls" && step === NONCE_STEP
-      const isHere = sender === server && rosterEpoch === this.#trust.roster.rosterEpoch
-      return isNonce && isHere ? { encoded, message } : null
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error
-      return null
-    }
   }
 
   /** The list under a name without what is too old, oldest first. */

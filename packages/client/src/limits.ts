@@ -68,7 +68,7 @@ export const POOL_NEWS_LIFETIME_MS = 2_000
 /** Longest the refill of a pool waits for signatures that are being made, milliseconds, and how
  * often it looks. */
 export const MAX_YIELD_MS = 500
-export const YIELD_STEP_MS = 50
+export const YIELD_STEP_MS = 100
 
 /** Pause after a refill that failed, milliseconds: doubled with each failure up to the second. */
 export const FIRST_BACKOFF_MS = 1_000

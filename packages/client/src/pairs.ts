@@ -49,9 +49,10 @@ async function showPairs(
 ): Promise<States> {
   const { servers } = principal
   const none = new Uint8Array(0)
+  const stepMs = servers.patience.keyGenerationStepMs
   const request = principal.request("pairs.show", participants, none)
   const { answers, failures } = await askAll(servers, participants, async (server) => {
-    const { output } = await principal.act(server, request, 1, none, signal)
+    const { output } = await principal.act(server, request, 1, none, signal, stepMs)
     const listed = readAnswer(server, pairStates, output)
     return new Map(listed.map(({ peer, state }) => [peer, state]))
   })

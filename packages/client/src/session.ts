@@ -1,4 +1,10 @@
-import { forgiveGuessesBody, KEY_TYPES, LockKeeperError, type SignContent } from "@lockkeeper/api"
+import {
+  forgiveGuessesBody,
+  KEY_TYPES,
+  LockKeeperError,
+  MAX_MESSAGE,
+  type SignContent,
+} from "@lockkeeper/api"
 import { type Bytes, encode, equalBytes, toHex, utf8 } from "@lockkeeper/encoding"
 import type { KeyCertificate } from "@lockkeeper/protocols"
 import { bringUpToDate, changePassword } from "./change-password.ts"
@@ -282,7 +288,12 @@ export class Session {
 
 function contentOf({ message, content }: WhatToSign): SignContent {
   if (content !== undefined) return content
-  return { kind: "message", message: bytesOf(message, "message") }
+  const bytes = bytesOf(message, "message")
+  if (bytes.length <= MAX_MESSAGE) return { kind: "message", message: bytes }
+  throw new LockKeeperError("invalid-request", "The message is too long.", {
+    field: "message",
+    remedy: `Sign up to ${MAX_MESSAGE} bytes.`,
+  })
 }
 
 function otherWay(method: string, { keyType }: KeyInfo): LockKeeperError {

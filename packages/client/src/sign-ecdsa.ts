@@ -8,7 +8,7 @@ import {
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
-import { readAnswer } from "./answers.ts"
+import { orMalformed, readAnswer } from "./answers.ts"
 import { EcdsaAttempt, type EcdsaSigned, type EcdsaSigningOrder } from "./ecdsa-attempt.ts"
 import type { Material } from "./ecdsa-material.ts"
 import { EcdsaSets } from "./ecdsa-sets.ts"
@@ -166,11 +166,22 @@ class EcdsaRun {
     const place = { requestDigest: digest, number, set }
     const { trust } = this.#principal.servers
     const attempt = new EcdsaAttempt(trust, this.#order, place, material)
+    const liar = attempt.whoseNonceIsWrong()
+    if (liar !== null) return this.#rejectNonce(set, material, liar)
     const tried = await firstUnless(
       "signed",
       set.map((id) => this.#ask(id, signed, attempt)),
     )
     return tried === "signed" ? this.#conclude(attempt) : tried
+  }
+
+  #rejectNonce(set: SignerSet, material: Material, server: Identifier): Tried {
+    const { key, incidents } = this.#order
+    this.#supply.giveBack(key.keyId, set, material)
+    this.#supply.dropNonces(key.keyId, server)
+    incidents.suspected(server, "wrong-nonces")
+    this.#exclude(server, unusable(server, "nonce"))
+    return "failed"
   }
 
   #conclude(attempt: EcdsaAttempt): Tried {
@@ -179,22 +190,22 @@ class EcdsaRun {
       this.#signed = result.signed
       return "signed"
     }
-    for (const server of result.unusable) this.#exclude(server, wrongShare(server))
+    for (const server of result.unusable) this.#exclude(server, unusable(server, "share"))
     this.#sets.bar(attempt.set)
     return "failed"
   }
 
   async #ask(server: Identifier, request: SignedRequest, attempt: EcdsaAttempt): Promise<Tried> {
     const { servers } = this.#principal
-    const { key, signal, incidents } = this.#order
+    const { key, signal } = this.#order
     const { keyId } = key
     const done = watchCall(servers, server, servers.patience.hedgeMs, this.#onSlow)
     try {
       const input = attempt.input(this.#supply.wanted(keyId, server))
       const answer = await this.#principal.act(server, request, attempt.number, input, signal)
       const output = readAnswer(server, signEcdsaOutput, answer.output)
-      this.#supply.keep(keyId, attempt.set, { server, prepared: output.prepared, incidents })
-      attempt.add(server, output.share, output.certificate, answer.log)
+      this.#supply.keep(keyId, attempt.set, server, output.prepared)
+      orMalformed(server, () => attempt.add(server, output, answer.log))
       servers.report(server, null)
       return "signed"
     } catch (error) {
@@ -272,6 +283,7 @@ function noSetLeft(): LockKeeperError {
   })
 }
 
-function wrongShare(server: Identifier): LockKeeperError {
-  return new LockKeeperError("untrusted-server", "The server's share cannot be used.", { server })
+function unusable(server: Identifier, what: string): LockKeeperError {
+  const message = `The server's ${what} cannot be used.`
+  return new LockKeeperError("untrusted-server", message, { server })
 }

@@ -8,7 +8,7 @@ import {
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
 import { dkls } from "@lockkeeper/protocols"
-import { readAnswer } from "./answers.ts"
+import { orMalformed, readAnswer } from "./answers.ts"
 import type { BulkResult } from "./bulk-run.ts"
 import { EcdsaMaterial, type Material } from "./ecdsa-material.ts"
 import { askAll } from "./gather.ts"
@@ -43,7 +43,7 @@ export class Supply {
     const { servers } = principal
     this.dead = dead
     this.#principal = principal
-    this.#material = new EcdsaMaterial(servers.deps.clock, servers.trust)
+    this.#material = new EcdsaMaterial(servers.deps.clock)
     this.#fetches = new SharedWork(servers)
     this.#batches = new SharedWork(servers)
   }
@@ -65,10 +65,9 @@ export class Supply {
     return Math.min(1, this.#material.room(keyId, server))
   }
 
-  /** Keeps what came along with an answer; what cannot be used is the server's doing. */
-  keep(keyId: Bytes, set: SignerSet, { server, prepared, incidents }: Brought): void {
-    const isUsable = this.#material.keep(keyId, set, server, prepared)
-    if (!isUsable) incidents.suspected(server, "malformed-payload")
+  /** Keeps what came along with an answer. @throws LockKeeperError `untrusted-server`. */
+  keep(keyId: Bytes, set: SignerSet, server: Identifier, prepared: PreparedEcdsa): void {
+    orMalformed(server, () => this.#material.keep(keyId, set, server, prepared))
   }
 
   dropNonces(keyId: Bytes, server: Identifier): void {
@@ -113,7 +112,7 @@ export class Supply {
           const none = new Uint8Array(0)
           const answer = await this.#principal.act(server, request, 1, none, NOBODY)
           const prepared = readAnswer(server, preparedEcdsa, answer.output)
-          this.keep(keyId, set, { server, prepared, incidents })
+          this.keep(keyId, set, server, prepared)
         } finally {
           done()
         }
@@ -139,13 +138,6 @@ export class Supply {
       }),
     )
   }
-}
-
-/** What one server sent along. */
-export interface Brought {
-  readonly server: Identifier
-  readonly prepared: PreparedEcdsa
-  readonly incidents: IncidentLog
 }
 
 /** Work that several wait for is nobody's to cancel; every call has its own end. */

@@ -226,9 +226,9 @@ const runCodec = struct<{
   }),
 })
 
-const answerCodec = struct<{ readonly input: Bytes; readonly output: Bytes }>({
+const answerCodec = struct<{ readonly input: Bytes; readonly output: Bytes | null }>({
   input: fixedBytes(32),
-  output: bytes(MAX_STEP),
+  output: nullable(bytes(MAX_STEP)),
 })
 
 type Changed = Partial<Pick<Message, "broadcast" | "sealed">>
@@ -253,7 +253,7 @@ function revealOtherwise(
     const answers = await server.store.scan("answers", "", "", 256)
     const answer = answers.find(({ value }) => isAnswerOf(state, value))
     if (answer === undefined) throw new Error("there is no answer to the reveal step")
-    const message = decode(messageCodec, decode(answerCodec, answer.value).output)
+    const message = decode(messageCodec, decode(answerCodec, answer.value).output as Bytes)
     const changed = resign(server, message, change(state, message))
     const reveal = { header: changed.header, broadcast: changed.broadcast }
     await rewrite(server, "answers", answer.id, answerCodec, ({ input }) => ({

@@ -117,7 +117,13 @@ export class TestCluster {
   /** The SDK on this cluster. */
   connect(patience: Partial<Patience> = {}): Promise<LockKeeper> {
     const { signedRoster: roster, pin } = this
-    const quick = { callMs: 2_000, hedgeMs: 300, keyGenerationStepMs: 1_500, ...patience }
+    const quick = {
+      callMs: 2_000,
+      hedgeMs: 300,
+      keyGenerationStepMs: 1_500,
+      presigningStepMs: 3_000,
+      ...patience,
+    }
     return LockKeeper.connect({ roster, pin, patience: quick, dependencies: this.dependencies() })
   }
 
