@@ -68,6 +68,27 @@ export function checkUsable(row: KeyRow): void {
   })
 }
 
+/** Refuses keys that do not sign with ECDSA. @throws LockKeeperError `invalid-request` */
+export function checkEcdsaKey({ keyPackage }: KeyRow): void {
+  if (keyPackage.public.keyType !== "ecdsa-secp256k1") {
+    throw otherType(keyPackage, "Use an ecdsa-secp256k1 key; `sign` is for the others.")
+  }
+}
+
+/** Refuses keys that do not sign with FROST. @throws LockKeeperError `invalid-request` */
+export function checkFrostKey({ keyPackage }: KeyRow): void {
+  if (keyPackage.public.keyType === "ecdsa-secp256k1") {
+    throw otherType(keyPackage, "Sign with `ecdsa.sign`.")
+  }
+}
+
+function otherType({ public: { keyType } }: KeyPackage, remedy: string): LockKeeperError {
+  return new LockKeeperError("invalid-request", `The key is of type ${keyType}.`, {
+    field: "body.keyId",
+    remedy,
+  })
+}
+
 export function putKey(row: KeyRow, listing: KeyListing): readonly Change[] {
   const id = toHex(listing.keyId)
   return [

@@ -68,7 +68,7 @@ test("a registered child signs, and its key is the one that everyone derives", a
 /** One input of a PSBT that spends an output of the key. */
 function bitcoinInput(): { content: SignContent; digest: Bytes } {
   const publicKey = world.certificate.public.verifyingKey
-  const psbt = spend(["p2wpkh"], { key: publicKey }).toPSBT()
+  const psbt = new Uint8Array(spend(["p2wpkh"], { key: publicKey }).toPSBT())
   const input = bitcoinInputDigest({ psbt, input: 0, publicKey })
   return { content: { kind: "bitcoin-input", psbt, input: 0 }, digest: input.digest }
 }

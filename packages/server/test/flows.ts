@@ -85,6 +85,7 @@ export async function signWith(
   sessions: readonly TestSession[],
   certificate: KeyCertificate,
   message: Bytes,
+  path: readonly number[] = [],
 ): Promise<Bytes> {
   const { keyId, rosterEpoch } = certificate.public
   const servers = sessions.map((s) => s.to.identifier).sort((a, b) => a - b)
@@ -103,7 +104,7 @@ export async function signWith(
       "sign",
       encode(signBody, {
         keyId,
-        path: [],
+        path,
         content: { kind: "message", message },
         merkleRoot: null,
       }),
@@ -119,7 +120,7 @@ export async function signWith(
   })
   const asked = { rosterEpoch, requestDigest: requestDigest(request), attempt: 1, message }
   const prepared = frost.preparePackage(
-    { ...asked, tweak: frost.NO_TWEAK },
+    { ...asked, tweak: frost.NO_TWEAK, path },
     certificate.public,
     opened,
   )

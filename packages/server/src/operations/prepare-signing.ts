@@ -1,6 +1,6 @@
 import { commitmentList, LockKeeperError, MAX_PREPARED, prepareBody } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
-import { checkUsable, readKey } from "../keys.ts"
+import { checkFrostKey, checkUsable, readKey } from "../keys.ts"
 import { decodeAs } from "../request/decode.ts"
 import type { OperationStep } from "../request/step.ts"
 import { freshCommitments } from "./commitments.ts"
@@ -18,6 +18,7 @@ export const prepareSigning: OperationStep = async (step) => {
   const { value: row } = await readKey(step.deps.store, step.request.accountId, keyId)
   using _share = row.keyPackage.signingShare
   checkUsable(row)
+  checkFrostKey(row)
   const fresh = freshCommitments(step, row.keyPackage, count)
   if (fresh.messages.length === 0) {
     throw new LockKeeperError("rate-limited", "Too many requests prepare this key at once.", {

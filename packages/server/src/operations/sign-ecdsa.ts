@@ -13,7 +13,7 @@ import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { deriveChild, dkls, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { checkPath, checkRegistered } from "../children.ts"
 import { ecdsaDigest } from "../content.ts"
-import { checkUsable, readKey } from "../keys.ts"
+import { checkEcdsaKey, checkUsable, readKey } from "../keys.ts"
 import type { Pooled } from "../presigning/pool.ts"
 import {
   presignatureId,
@@ -21,7 +21,6 @@ import {
   takePresignature,
   wipePresignature,
 } from "../presigning/presignatures.ts"
-import { checkEcdsaKey } from "../presigning/signer-sets.ts"
 import { decodeAs, decodeField } from "../request/decode.ts"
 import type { OperationStep, Step } from "../request/step.ts"
 import { refuseAbort } from "./aborts.ts"
@@ -106,7 +105,7 @@ function orderOf(
     ...{ requestDigest: step.digest, attempt: step.step, digest, path, signers, nonces },
   }
   const verifyKeys = identityKeys(step.self.roster)
-  const checked = dkls.checkOrder(order, { public: key, rosterEpoch, verifyKeys })
+  const checked = dkls.checkOrder(order, { public: key, verifyKeys })
   if (checked.ok) return order
   const { reason } = checked.abort
   throw new LockKeeperError("invalid-request", `The nonces are not the signers': ${reason}.`, {

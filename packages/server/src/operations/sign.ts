@@ -14,7 +14,7 @@ import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { deriveChild, frost, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { checkPath, checkRegistered } from "../children.ts"
 import { frostContent } from "../content.ts"
-import { checkUsable, readKey } from "../keys.ts"
+import { checkFrostKey, checkUsable, readKey } from "../keys.ts"
 import type { Versioned } from "../ports/store.ts"
 import { decodeAs } from "../request/decode.ts"
 import type { OperationStep, Step } from "../request/step.ts"
@@ -29,6 +29,7 @@ import { noSuchStep } from "./steps.ts"
 export const sign: OperationStep = async (step) => {
   if (step.step < 1 || step.step > MAX_ATTEMPTS) throw noSuchStep()
   const body = decodeAs("body", signBody, step.request.body)
+  checkPath(body.path)
   const input = decodeAs("input", signStepInput, step.input)
   const signingPackage = decodeAs("package", frost.signingPackageCodec, input.signingPackage)
   if (input.prepare > MAX_PREPARED) {
@@ -42,11 +43,11 @@ export const sign: OperationStep = async (step) => {
     })
   }
   checkPlacement(step.self.roster, signingPackage)
-  checkPath(body.path)
   const { value: row } = await readKey(step.deps.store, step.request.accountId, body.keyId)
   const key = row.keyPackage
   using _share = key.signingShare
   checkUsable(row)
+  checkFrostKey(row)
   const approved = await approvedOf(step, body, key.public)
   const { nonces, id } = await spendNonces(step, body.keyId, signingPackage)
   const outcome = frost.sign({
@@ -83,12 +84,6 @@ async function approvedOf(
   { keyId, path, content, merkleRoot }: SignBody,
   key: PublicKeyPackage,
 ): Promise<frost.Approved> {
-  if (key.keyType === "ecdsa-secp256k1") {
-    throw new LockKeeperError("invalid-request", "This is an ecdsa-secp256k1 key.", {
-      field: "body.keyId",
-      remedy: "Sign with `ecdsa.sign`.",
-    })
-  }
   await checkRegistered(deps.store, keyId, path)
   const { verifyingKey } = deriveChild(key, path)
   const { message, tweak } = frostContent(key.keyType, content, merkleRoot, verifyingKey)

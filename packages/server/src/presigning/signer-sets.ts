@@ -1,17 +1,6 @@
 import { LockKeeperError, placementViolation, type Roster } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { PublicKeyPackage } from "@lockkeeper/protocols"
-import type { KeyRow } from "../keys.ts"
-
-/** Refuses keys that do not sign with ECDSA. @throws LockKeeperError `invalid-request` */
-export function checkEcdsaKey({ keyPackage }: KeyRow): void {
-  const { keyType } = keyPackage.public
-  if (keyType === "ecdsa-secp256k1") return
-  throw new LockKeeperError("invalid-request", `This is an ${keyType} key.`, {
-    field: "body.keyId",
-    remedy: "Use a key of type ecdsa-secp256k1, or sign with `sign`.",
-  })
-}
 
 /** Refuses what is not a set of signers of this key that the roster allows, this server among them. */
 export function checkSignerSet(
