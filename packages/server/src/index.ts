@@ -32,6 +32,8 @@ export { Gate } from "./limits/gate.ts"
 export type {
   Clock,
   Compute,
+  ComputeLoad,
+  ComputePool,
   Dependencies,
   EventSink,
   Randomness,

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly events: EventSink
   readonly clock?: Clock
   readonly randomness?: Randomness
+  /** Worker threads by default. */
+  readonly compute?: ComputePool
 }
 
 /** A key server that answers. */
@@ -84,7 +86,7 @@ interface Started {
   readonly unsealed: Unsealed
   readonly deps: Dependencies
   readonly server: KeyServer
-  readonly compute: WorkerCompute
+  readonly compute: ComputePool
   readonly letGo: () => void
 }
 
@@ -100,7 +102,7 @@ export async function runServer(options: RunOptions): Promise<RunningServer> {
   // The certificate is looked at before the passphrase is stretched: the cheapest refusal first.
   readTls(directory, config.tls, clock.now())
   const letGo = holdDirectory(directory)
-  const compute = new WorkerCompute(config.compute)
+  const compute = options.compute ?? new WorkerCompute(config.compute)
   let unsealed: Unsealed | null = null
   try {
     const anchor = findAnchor(directory)

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { encodeRoster, type Roster } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import { utf8 } from "@lockkeeper/encoding"
+import { inlineCompute } from "../src/adapters/inline-compute.ts"
 import { PassphraseSeal } from "../src/adapters/passphrase-seal.ts"
 import { systemRandomness } from "../src/adapters/system.ts"
 import { parseConfig, type ServerConfig } from "../src/config/schema.ts"
@@ -17,7 +18,7 @@ import {
   signRosterAs,
 } from "../src/directory/roster.ts"
 import { unsealServer } from "../src/directory/unseal.ts"
-import type { EventSink } from "../src/ports/dependencies.ts"
+import type { ComputePool, EventSink } from "../src/ports/dependencies.ts"
 import { type RunningServer, runServer } from "../src/run-server.ts"
 
 const CHEAPEST = { memoryKiB: 19_456, passes: 2, lanes: 1 }
@@ -134,6 +135,14 @@ export async function closeAll(): Promise<void> {
   await Promise.all(running.map((server) => server.close()))
 }
 
+/** Threads take a moment to load, and to be waited for; few tests need them. */
+const withoutThreads: ComputePool = {
+  ...inlineCompute,
+  warmUp: () => undefined,
+  load: () => ({ waiting: 0, running: 0, ended: 0, waitedSeconds: 0, ranSeconds: 0 }),
+  close: async () => undefined,
+}
+
 export async function start(
   { directory }: TestServer,
   changes: Partial<ServerConfig> = {},
@@ -144,6 +153,7 @@ export async function start(
     config: testConfig(changes),
     seal: seal(),
     events,
+    compute: withoutThreads,
   })
   running.push(server)
   return server

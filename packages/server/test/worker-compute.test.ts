@@ -110,35 +110,55 @@ test("tasks and results are handed over and wiped, with no copy left on either s
   assert.equal(packed.buffer.byteLength, 8)
 })
 
-test("closing wipes what waits, ends what runs and refuses what comes", async () => {
+test("closing wipes what waits, lets what runs end and refuses what comes", async () => {
   const compute = pool(1)
-  const running = compute.work(sleeping(255, "r"), "background")
+  const running = compute.work(sleeping(50, "r"), "background")
   const task = sleeping(1, "w")
   const waiting = compute.work(task, "now")
-  const ends = Promise.all(
-    [running, waiting].map((work) => assert.rejects(work, refusedAs("unavailable"))),
-  )
-  await compute.close()
-  await ends
+  const refused = assert.rejects(waiting, refusedAs("unavailable"))
+  await Promise.all([compute.close(), refused])
+  assert.deepEqual(await running, sleeping(50, "r"))
   assert.ok(task.every((byte) => byte === 0))
   await assert.rejects(compute.work(sleeping(1, "late"), "now"), refusedAs("unavailable"))
 })
 
-test("idle threads do not keep a process alive, and running ones do", async () => {
-  const code = `
-    import { WorkerCompute } from ${JSON.stringify(new URL("../src/adapters/worker-compute/worker-compute.ts", import.meta.url))}
-    const compute = new WorkerCompute({ threads: 2, queue: 4, program: new URL(${JSON.stringify(PROGRAM)}) })
-    compute.warmUp()
-    const result = await compute.work(new Uint8Array([115, 100, 42]), "now")
-    console.log(result[2])`
-  const args = ["--conditions=lockkeeper-source", "--input-type=module", "--eval", code]
+const POOL = JSON.stringify(
+  new URL("../src/adapters/worker-compute/worker-compute.ts", import.meta.url),
+)
+
+/** Runs a program in a process of its own, to see how it ends and what it printed. */
+async function inProcess(code: string): Promise<readonly [number | null, string]> {
+  const program = `import { WorkerCompute } from ${POOL}\n${code}`
+  const args = ["--conditions=lockkeeper-source", "--input-type=module", "--eval", program]
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
   let output = ""
   child.stdout.on("data", (chunk) => {
     output += chunk
   })
   const [status] = await once(child, "exit")
-  assert.deepEqual([status, output.trim()], [0, "42"])
+  return [status, output.trim()]
+}
+
+test("idle threads do not keep a process alive, and running ones do", async () => {
+  const ended = await inProcess(`
+    const program = new URL(${JSON.stringify(PROGRAM)})
+    const compute = new WorkerCompute({ threads: 2, queue: 4, program })
+    compute.warmUp()
+    const result = await compute.work(new Uint8Array([115, 100, 42]), "now")
+    console.log(result[2])`)
+  assert.deepEqual(ended, [0, "42"])
+})
+
+test("a pool can be closed at any moment while its threads load", async () => {
+  const ended = await inProcess(`
+    for (const ms of [0, 60, 120, 180, 240]) {
+      const compute = new WorkerCompute({ threads: 2, queue: 4 })
+      compute.warmUp()
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      await compute.close()
+    }
+    console.log("closed")`)
+  assert.deepEqual(ended, [0, "closed"])
 })
 
 function threadNiceness(): number[] {

@@ -38,6 +38,15 @@ export interface ComputeLoad {
   readonly ranSeconds: number
 }
 
+/** What a process computes with from its start to its end. */
+export interface ComputePool extends Compute {
+  /** Gets ready, so that the first task does not wait for that. */
+  warmUp(): void
+  load(urgency: Urgency): ComputeLoad
+  /** Refuses what waits, and resolves when what runs has ended. */
+  close(): Promise<void>
+}
+
 /** What an operator may read: never a body, a name, a key or a secret. */
 export interface EventSink {
   event(name: string, fields: Readonly<Record<string, string | number | boolean>>): void

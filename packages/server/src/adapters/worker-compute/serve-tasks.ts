@@ -40,11 +40,12 @@ function answer(work: (task: Bytes) => Bytes, task: Bytes): TaskAnswer {
   }
 }
 
-/** Makes this thread a worker: runs what it is sent, one task after the other. */
+/** Makes this thread a worker: runs what it is sent, one task after the other, until it is null. */
 export function serveTasks(work: (task: Bytes) => Bytes): void {
   const port = parentPort as MessagePort
   yieldToOtherThreads()
-  port.on("message", (task: Bytes) => {
+  port.on("message", (task: Bytes | null) => {
+    if (task === null) return port.close()
     const answered = answer(work, task)
     port.postMessage(answered, answered.kind === "done" ? [answered.result.buffer] : [])
   })

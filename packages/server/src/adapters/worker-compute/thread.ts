@@ -1,3 +1,4 @@
+import { once } from "node:events"
 import { Worker } from "node:worker_threads"
 import { LockKeeperError } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
@@ -8,6 +9,9 @@ const IS_SOURCE = import.meta.url.endsWith(".ts")
 
 /** Beyond this the thread ends instead of the process; buffers of tasks do not count. */
 const HEAP_MB = 256
+
+/** After this a thread is stopped in the middle of its task, milliseconds. */
+const LONGEST_END_MS = 10_000
 
 /** What threads run unless a test gives them something else. */
 export const WORKER_PROGRAM = new URL(`./worker.${IS_SOURCE ? "ts" : "js"}`, import.meta.url)
@@ -37,6 +41,7 @@ export class Thread {
   readonly #worker: Worker
   #pending: Pending | null = null
   #cause: unknown
+  #isEnding = false
   #ended = false
 
   constructor(program: URL) {
@@ -77,8 +82,19 @@ export class Thread {
     })
   }
 
+  /**
+   * Lets the thread finish what it does and end. To be waited for before the process ends: Node
+   * crashes where a thread is stopped while it loads native code.
+   */
   async end(): Promise<void> {
-    await this.#worker.terminate()
+    if (this.#ended) return
+    this.#isEnding = true
+    this.#worker.ref()
+    const ended = once(this.#worker, "exit")
+    const stop = setTimeout(() => void this.#worker.terminate(), LONGEST_END_MS)
+    this.#worker.postMessage(null)
+    await ended
+    clearTimeout(stop)
   }
 
   #settle(answer: TaskAnswer): void {
@@ -90,7 +106,7 @@ export class Thread {
   #release(): Pending | null {
     const pending = this.#pending
     this.#pending = null
-    this.#worker.unref()
+    if (!this.#isEnding) this.#worker.unref()
     return pending
   }
 }

@@ -1,6 +1,6 @@
 import { LockKeeperError } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
-import type { Compute, ComputeLoad, Urgency } from "../../ports/dependencies.ts"
+import type { ComputeLoad, ComputePool, Urgency } from "../../ports/dependencies.ts"
 import { computationEnded, Thread, WORKER_PROGRAM } from "./thread.ts"
 
 export interface WorkerOptions {
@@ -38,7 +38,7 @@ function busy(): LockKeeperError {
  * there are several: so what somebody waits for waits behind one background task at most. Threads
  * start when they are first needed, and one that ended is replaced likewise.
  */
-export class WorkerCompute implements Compute {
+export class WorkerCompute implements ComputePool {
   readonly #options: WorkerOptions
   #threads: Thread[] = []
   readonly #waiting: Readonly<Record<Urgency, Job[]>> = { now: [], background: [] }
@@ -71,7 +71,7 @@ export class WorkerCompute implements Compute {
     return { ...this.#load[urgency], waiting: this.#waiting[urgency].length }
   }
 
-  /** Refuses and wipes what waits, and ends the threads with what they run. */
+  /** Refuses and wipes what waits, and ends the threads after what they run. */
   async close(): Promise<void> {
     this.#closed = true
     for (const jobs of Object.values(this.#waiting)) {
