@@ -101,9 +101,12 @@ interface InputOrder {
 async function signatureOf(signatory: Signatory, { psbt, input, order, signal }: InputOrder) {
   const content = { kind: "bitcoin-input", psbt, input } as const
   if (order.scheme === "bip340") {
-    const { merkleRoot, sighash } = order
+    const { merkleRoot, sighash, digest } = order
     const taproot = merkleRoot.length === 0 ? "key-path" : { merkleRoot }
-    const signature = await signatory.schnorr(content, taproot, signal)
+    const signature = await signatory.schnorr({
+      ...{ content, digest, taproot },
+      ...(signal ? { signal } : {}),
+    })
     // SIGHASH_DEFAULT is not written (BIP341).
     return { tapKeySig: sighash === 0 ? signature : concat(signature, Uint8Array.of(sighash)) }
   }

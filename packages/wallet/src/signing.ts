@@ -44,6 +44,8 @@ export interface SignContentOptions {
   readonly key: WalletKey
   readonly path?: ChildPath
   readonly content: SignContent
+  /** Of a Bitcoin input: what the signature is verified against; the servers are not told it. */
+  readonly digest?: Bytes
   /** The output that a bip340 key signs for: without scripts, or committing to a tree of them. */
   readonly taproot?: "key-path" | { readonly merkleRoot: Bytes }
   readonly signal?: AbortSignal
@@ -105,17 +107,9 @@ export class Signatory {
   }
 
   /** 64 bytes of Ed25519 or BIP340 signature. */
-  async schnorr(
-    content: SignContent,
-    taproot?: SignContentOptions["taproot"],
-    signal?: AbortSignal,
-  ): Promise<Bytes> {
+  async schnorr(order: Omit<SignContentOptions, "key" | "path">): Promise<Bytes> {
     const { session, key, path } = this
-    const { signature } = await session.sign({
-      ...{ key, path, content },
-      ...(taproot === undefined ? {} : { taproot }),
-      ...(signal ? { signal } : {}),
-    })
+    const { signature } = await session.sign({ ...order, key, path })
     return new Uint8Array(signature)
   }
 }

@@ -32,7 +32,7 @@ export function createLockKeeperSigner(
     const signed: SignatureDictionary[] = []
     for (const bytes of messages) {
       const content = { kind: "message", message: new Uint8Array(bytes) } as const
-      const signature = await signatory.schnorr(content, undefined, signal)
+      const signature = await signatory.schnorr({ content, ...(signal ? { signal } : {}) })
       signed.push(Object.freeze({ [address]: signature as Uint8Array as SignatureBytes }))
     }
     return signed

@@ -74,7 +74,7 @@ export class LocalSession implements WalletSession {
     return { r: signature.slice(1, 33), s: signature.slice(33), recovery, publicKey }
   }
 
-  async sign({ key, path = [], content, taproot, signal }: SignContentOptions) {
+  async sign({ key, path = [], content, digest, taproot, signal }: SignContentOptions) {
     signal?.throwIfAborted()
     const secret = this.secretOf(key, path)
     const publicKey = publicKeyOf(key.keyType, secret)
@@ -89,6 +89,7 @@ export class LocalSession implements WalletSession {
     const merkleRoot = taproot === "key-path" ? new Uint8Array(0) : taproot.merkleRoot
     const derived = digestOf(content, publicKey)
     assert.deepEqual(derived.merkleRoot, merkleRoot)
+    assert.deepEqual(derived.digest, digest)
     this.signed.push(content)
     const signature = schnorr.sign(derived.digest, taprootTweakPrivKey(secret, merkleRoot))
     const [outputKey] = taprootTweakPubkey(publicKey, merkleRoot)
