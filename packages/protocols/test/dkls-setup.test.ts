@@ -1,0 +1,282 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import type { Identifier } from "@lockkeeper/crypto"
+import { decode, encode } from "@lockkeeper/encoding"
+import { type PairStatus, setupInspect } from "../src/dkls/index.ts"
+import { setupOpenCodec } from "../src/dkls/setup/checks.ts"
+import {
+  type Abort,
+  type AbortReason,
+  type Evidence,
+  encodeEvidence,
+  LIMITS,
+  type Message,
+  verifyEvidence,
+} from "../src/index.ts"
+import { presign, senderOf, signWith } from "./dkls-cluster.ts"
+import { type SetupMeddling, SetupRunner, setupParams } from "./dkls-setup-cluster.ts"
+import { makeCluster, seeded } from "./frost-fixture.ts"
+import { flip, identity, type Rewrite, rewrite, rosterOf } from "./messages-fixtures.ts"
+
+const params = setupParams([1, 2, 3])
+const verifyKeys = rosterOf([1, 2, 3])
+const honest = new SetupRunner(params).run()
+
+test("both ends of every pair keep two halves of one setup, with which keys sign", () => {
+  assert.equal(honest.aborts.size, 0)
+  for (const low of [1, 2]) {
+    for (const high of [2, 3].filter((id) => id > low)) {
+      const [a, b] = [honest.pairs.get(low)!.get(high)!, honest.pairs.get(high)!.get(low)!]
+      assert.deepEqual(a.setupDigest, b.setupDigest)
+      assert.deepEqual(a.pairSecret.expose(), b.pairSecret.expose())
+      for (const [sender, receiver] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        for (let k = 0; k < 128; k++) {
+          const bit = (receiver.delta.expose()[k >> 3]! >> (k & 7)) & 1
+          const seeds = bit ? sender.oneSeeds : sender.zeroSeeds
+          const at = (secret: typeof seeds) => secret.expose().slice(16 * k, 16 * k + 16)
+          assert.deepEqual(at(receiver.chosenSeeds), at(seeds))
+        }
+      }
+    }
+  }
+  const cluster = makeCluster({ keyType: "ecdsa-secp256k1" })
+  signWith(cluster, presign(cluster, [1, 3], { pairs: honest.pairs }), 0)
+})
+
+test("a pair is set up unless an end calls it dead or both hold the same one", () => {
+  const live = (seed: string): PairStatus => ({ kind: "live", setupDigest: seeded(seed) })
+  const dead: PairStatus = { kind: "dead" }
+  const none: PairStatus = { kind: "none" }
+  for (const [a, b, expected] of [
+    [none, none, true],
+    [live("a"), live("a"), false],
+    [live("a"), live("b"), true],
+    [live("a"), none, true],
+    [dead, none, false],
+    [live("a"), dead, false],
+  ] as const) {
+    const statuses = new Map([
+      [1, new Map([[2, a]])],
+      [2, new Map([[1, b]])],
+    ])
+    const runner = new SetupRunner(setupParams([1, 2]), statuses).run()
+    assert.equal(runner.aborts.size, 0)
+    assert.deepEqual(
+      [...runner.pairs.values()].map((pairs) => pairs.size),
+      expected ? [1, 1] : [0, 0],
+    )
+  }
+})
+
+test("no two runs share a secret, and none prints", () => {
+  const again = new SetupRunner(params, new Map(), "again").run()
+  const [a, b] = [honest, again].map((runner) => runner.pairs.get(1)!.get(2)!)
+  assert.notDeepEqual(a!.pairSecret.expose(), b!.pairSecret.expose())
+  assert.notDeepEqual(a!.delta.expose(), b!.delta.expose())
+  assert.notDeepEqual(a!.setupDigest, b!.setupDigest)
+  assert.equal(JSON.stringify(a!.pairSecret), '"[redacted]"')
+})
+
+/** Everyone who stopped names exactly this culprit, with evidence that verifies offline. */
+function assertNames(
+  aborts: ReadonlyMap<Identifier, Abort>,
+  expected: { readonly by: readonly Identifier[]; readonly culprit: Identifier },
+  reason: AbortReason,
+): void {
+  assert.deepEqual([...aborts.keys()], expected.by)
+  for (const abort of aborts.values()) {
+    assert.equal(abort.reason, reason)
+    assert.deepEqual(abort.culprits, [expected.culprit])
+    assert.equal(abort.pair, null)
+    const [evidence] = abort.evidence
+    assert.ok(evidence && abort.evidence.length === 1)
+    const encoded = encodeEvidence(evidence)
+    assert.ok(encoded.length <= LIMITS.evidence)
+    const verdict = { valid: true, culprit: expected.culprit, reason }
+    assert.deepEqual(verifyEvidence(encoded, verifyKeys), verdict)
+  }
+}
+
+type Change = (message: Message) => Rewrite
+
+/** The honest run, but for what 2 signs at one step; up to what the others make of it. */
+function runWith(step: 1 | 2 | 3, change: Change): SetupRunner {
+  const meddling: SetupMeddling = {
+    message(at, identifier, message) {
+      if (at !== step || identifier !== 2) return message
+      return rewrite(message, identity(2), change(message))
+    },
+  }
+  const runner = honest.before(step).run(meddling, (step + 1) as 2 | 3 | 4)
+  runner.aborts.delete(2)
+  return runner
+}
+
+const abortsWith = (step: 1 | 2 | 3, change: Change) => runWith(step, change).aborts
+const others = { by: [1, 3], culprit: 2 }
+
+test("an opening of no form, for too many or too few, or with parts names its sender", () => {
+  const changes: readonly Change[] = [
+    ({ broadcast }) => ({ broadcast: broadcast.slice(1) }),
+    ({ broadcast }) => {
+      const open = decode(setupOpenCodec, broadcast)
+      const statuses = new Map(open.statuses)
+      statuses.delete(3)
+      return { broadcast: encode(setupOpenCodec, { ...open, statuses }) }
+    },
+    ({ broadcast }) => {
+      const open = decode(setupOpenCodec, broadcast)
+      const statuses = new Map([...open.statuses, [4, { kind: "none" } as const]])
+      return { broadcast: encode(setupOpenCodec, { ...open, statuses }) }
+    },
+    ({ broadcast }) => {
+      const broken = new Uint8Array(broadcast)
+      broken.fill(0xff, broken.length - 33)
+      return { broadcast: broken }
+    },
+    () => ({ header: { previousDigest: seeded("previous") } }),
+  ]
+  for (const change of changes) {
+    assertNames(abortsWith(1, change), others, "malformed-payload")
+  }
+  const sealed = new Map([[1, seeded("part")]])
+  assertNames(
+    abortsWith(1, () => ({ sealed })),
+    others,
+    "wrong-recipients",
+  )
+})
+
+test("base transfers that are no points name their sender, with the part as evidence", () => {
+  const broken = (at: number) => (message: Message) => {
+    const part = new Uint8Array(message.sealed.get(1)!)
+    part.fill(0xff, at, at + 33)
+    return { sealed: new Map([...message.sealed, [1, part]]) }
+  }
+  const only1 = { by: [1], culprit: 2 }
+  const firstOnes = (change: Change) => new Map([...abortsWith(2, change)].slice(0, 1))
+  for (const at of [33, 128 * 66, 128 * 99 - 33]) {
+    assertNames(firstOnes(broken(at)), only1, "malformed-payload")
+  }
+  const short = (message: Message) => ({
+    sealed: new Map([...message.sealed, [1, message.sealed.get(1)!.slice(1)]]),
+  })
+  assertNames(firstOnes(short), only1, "malformed-payload")
+})
+
+test("a part that no evidence has room for names nobody, and stops no honest participant's process", () => {
+  const long = (message: Message) => ({
+    sealed: new Map([...message.sealed, [1, new Uint8Array(200_000)]]),
+  })
+  const abort = abortsWith(2, long).get(1)!
+  assert.equal(abort.reason, "malformed-payload")
+  assert.deepEqual([abort.culprits, abort.silent, abort.evidence], [[], [2], []])
+})
+
+test("an exchange with parts for others than the openings say names its sender", () => {
+  const without = (message: Message) => ({ sealed: new Map([...message.sealed].slice(0, 1)) })
+  assertNames(abortsWith(2, without), others, "wrong-recipients")
+  const speaking = () => ({ broadcast: Uint8Array.of(1) })
+  assertNames(abortsWith(2, speaking), others, "malformed-payload")
+})
+
+test("a confirmation of another outcome names its sender", () => {
+  const confirms = (message: Message) => ({ broadcast: flip(message.broadcast, 0) })
+  assertNames(abortsWith(3, confirms), others, "wrong-confirmation")
+  const malformed = () => ({ broadcast: Uint8Array.of(1) })
+  assertNames(abortsWith(3, malformed), others, "malformed-payload")
+})
+
+test("evidence about a setup is worth nothing with any byte altered, nor against an honest message", () => {
+  const cases: readonly (readonly [1 | 2 | 3, Change])[] = [
+    [1, () => ({ sealed: new Map([[1, seeded("part")]]) })],
+    [2, () => ({ broadcast: Uint8Array.of(1) })],
+    [3, ({ broadcast }) => ({ broadcast: flip(broadcast, 0) })],
+  ]
+  for (const [step, change] of cases) {
+    const [evidence] = abortsWith(step, change).get(1)!.evidence
+    const encoded = encodeEvidence(evidence!)
+    for (let at = 0; at < encoded.length; at += 1 + (encoded.length >> 7)) {
+      const verdict = verifyEvidence(flip(encoded, at), verifyKeys)
+      assert.ok(!verdict.valid, `byte ${at} of step ${step}`)
+    }
+  }
+  const statement = ({ header, broadcast }: Message) => ({ header, broadcast })
+  const said = (step: 1 | 2 | 3) =>
+    new Map(honest.said[step - 1]!.map((message) => [senderOf(message), message]))
+  const opens = new Map([...said(1)].map(([id, message]) => [id, statement(message)]))
+  const whole = said(2).get(2)!
+  const innocent: readonly Evidence[] = [
+    { kind: "dkls-setup-open", params, open: opens.get(2)! },
+    {
+      ...{ kind: "dkls-setup-exchange", params, opens },
+      message: { ...whole, sealed: new Map([[1, whole.sealed.get(1)!]]) },
+    },
+    { kind: "dkls-setup-confirm", params, opens, confirm: statement(said(3).get(2)!) },
+  ]
+  for (const evidence of innocent) {
+    const verdict = verifyEvidence(encodeEvidence(evidence), verifyKeys)
+    assert.deepEqual(verdict, { valid: false, why: "nothing is wrong with it" })
+  }
+})
+
+test("whatever the coordinator drops, repeats, mixes or replays names nobody", () => {
+  const other = new SetupRunner(params, new Map(), "other").run()
+  const relays: readonly NonNullable<SetupMeddling["deliver"]>[] = [
+    (_step, _recipient, messages) => messages.slice(1),
+    (_step, _recipient, messages) => [...messages, ...messages.slice(0, 1)],
+    (step, recipient, messages) => {
+      const foreign = (other.said[step - 2] ?? []).filter((m) => senderOf(m) !== recipient)
+      return [...foreign.slice(0, 1), ...messages.slice(1)]
+    },
+    (_step, _recipient, messages) =>
+      messages.map((message) => ({ ...message, broadcast: flip(message.broadcast, 0) })),
+    (step, _recipient, messages) => (step === 3 ? messages.map(withoutParts) : messages),
+  ]
+  for (const [at, relay] of relays.entries()) {
+    for (const step of [2, 3, 4] as const) {
+      const runner = honest.before(step)
+      runner.round(step, {
+        deliver: (now, recipient, messages) => {
+          const applies = recipient === 1 && canFlip(at, messages)
+          return applies ? relay(now, recipient, messages) : messages
+        },
+      })
+      for (const abort of runner.aborts.values()) {
+        assert.deepEqual([abort.culprits, abort.pair, abort.evidence], [[], null, []])
+      }
+    }
+  }
+})
+
+const withoutParts = (message: Message) => ({ ...message, sealed: new Map() })
+const canFlip = (at: number, messages: readonly Message[]) =>
+  at !== 3 || messages.every(({ broadcast }) => broadcast.length > 0)
+
+test("openings of two runs at once make no equivocation: each run names itself", () => {
+  const runner = new SetupRunner(params)
+  runner.round(1)
+  const again = new SetupRunner(params, new Map(), "again")
+  again.round(1)
+  const outcome = runner.step(2, 1, [runner.said[0]![1]!, again.said[0]![1]!, runner.said[0]![2]!])
+  assert.ok(!outcome.ok)
+  assert.equal(outcome.abort.reason, "duplicate-sender")
+  assert.deepEqual(outcome.abort.culprits, [])
+})
+
+test("the coordinator finds the same faults as the participants", () => {
+  assert.ok(setupInspect(params, verifyKeys, honest.said).ok)
+  for (const [step, change] of [
+    [1, () => ({ sealed: new Map([[1, seeded("part")]]) })],
+    [2, () => ({ broadcast: Uint8Array.of(1) })],
+    [3, ({ broadcast }: Message) => ({ broadcast: flip(broadcast, 0) })],
+  ] as const) {
+    const runner = runWith(step, change)
+    const found = setupInspect(params, verifyKeys, runner.said.slice(0, step))
+    assert.ok(!found.ok)
+    assert.deepEqual(found.abort.culprits, [2])
+  }
+})
