@@ -117,6 +117,8 @@ interface Start {
   readonly randomness?: Randomness
   /** What its anchor would say; a kill without ceremony by default. */
   readonly condition?: StoreCondition
+  /** Digest of the pool as the process before left it in order. */
+  readonly pool?: Bytes
 }
 
 let started = 0
@@ -152,16 +154,20 @@ export async function startServer(start: Start): Promise<TestServer> {
     },
   }
   const server = new KeyServer(self, deps)
-  await server.start(start.condition ?? "unclean")
+  await server.start(start.condition ?? "unclean", start.pool ?? null)
   return { identifier, server, rows, store, deps, self }
 }
 
-/** Stops one server without ceremony and starts another over the same rows. */
-export async function restart(cluster: TestCluster, identifier: Identifier): Promise<TestServer> {
+/** Stops one server, without ceremony unless said otherwise, and starts another over its rows. */
+export async function restart(
+  cluster: TestCluster,
+  identifier: Identifier,
+  left: Pick<Start, "condition" | "pool"> = {},
+): Promise<TestServer> {
   const { roster, signed, clock, secrets, servers } = cluster
   const own = secrets[identifier - 1] as ServerSecrets
   const { rows } = servers.get(identifier) as TestServer
-  const started = await startServer({ identifier, own, roster, signed, clock, rows })
+  const started = await startServer({ identifier, own, roster, signed, clock, rows, ...left })
   servers.set(identifier, started)
   return started
 }
