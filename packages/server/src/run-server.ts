@@ -11,7 +11,14 @@ import { markStart, markStop } from "./incarnation.ts"
 import { KeyServer } from "./key-server.ts"
 import { Gate } from "./limits/gate.ts"
 import { openPorts } from "./open-ports.ts"
-import type { Clock, Dependencies, EventSink, Randomness, Urgency } from "./ports/dependencies.ts"
+import type {
+  Clock,
+  ComputePool,
+  Dependencies,
+  EventSink,
+  Randomness,
+  Urgency,
+} from "./ports/dependencies.ts"
 import type { ServerState } from "./ports/listener.ts"
 import type { SealProvider } from "./ports/seal-provider.ts"
 import type { ServerSelf } from "./self.ts"

@@ -62,6 +62,8 @@ const WRONG: readonly (readonly [field: string, config: unknown])[] = [
   ["compute.threads", { ...LEAST, compute: { threads: 65 } }],
   ["compute.queue", { ...LEAST, compute: { queue: 0 } }],
   ["compute.nice", { ...LEAST, compute: { nice: 19 } }],
+  ["pool.maxAgeHours", { ...LEAST, pool: { maxAgeHours: 0 } }],
+  ["pool.maxAgeHours", { ...LEAST, pool: { maxAgeHours: 169 } }],
   ["metrics.port", { ...LEAST, metrics: {} }],
   ["metrics.host", { ...LEAST, metrics: { host: "0.0.0.0", port: 9_464 } }],
   ["metrics.host", { ...LEAST, metrics: { host: "example.org", port: 9_464 } }],
@@ -110,6 +112,7 @@ test("the least configuration is completed with every default, and frozen throug
       shutdownTimeoutMs: 10_000,
     },
     compute: { threads: config.compute.threads, queue: 64 },
+    pool: { maxAgeHours: 24 },
     log: { level: "info" },
     metrics: null,
   })

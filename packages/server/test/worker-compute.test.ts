@@ -4,7 +4,10 @@ import { once } from "node:events"
 import { readdirSync, readFileSync } from "node:fs"
 import { after, test } from "node:test"
 import { LockKeeperError } from "@lockkeeper/api"
+import { Secret, signingKeyFromSeed } from "@lockkeeper/crypto"
 import { type Bytes, utf8 } from "@lockkeeper/encoding"
+import { deliver, dkls, type Message } from "@lockkeeper/protocols"
+import { inlineCompute } from "../src/adapters/inline-compute.ts"
 import { WorkerCompute } from "../src/adapters/worker-compute/worker-compute.ts"
 import type { Urgency } from "../src/ports/dependencies.ts"
 
@@ -138,6 +141,38 @@ async function inProcess(code: string): Promise<readonly [number | null, string]
   const [status] = await once(child, "exit")
   return [status, output.trim()]
 }
+
+test("threads compute what is computed without them, bit by bit", async () => {
+  const compute = new WorkerCompute({ threads: 2, queue: 8 })
+  pools.push(compute)
+  const signers = [1, 2].map((n) => signingKeyFromSeed(new Secret(new Uint8Array(32).fill(n))))
+  const verifyKeys = new Map(signers.map(({ publicKey }, i) => [i + 1, publicKey]))
+  const params = { setupId: new Uint8Array(32), rosterEpoch: 1, participants: [1, 2] }
+  const contexts = signers.map((signer, i): dkls.SetupContext => {
+    return { params, identifier: i + 1, identity: { signer, verifyKeys }, pairs: new Map() }
+  })
+  let states: (Bytes | null)[] = [null, null]
+  let messages: (Message | null)[] = [null, null]
+  for (const step of [1, 2, 3] as const) {
+    const answers = contexts.map(async (context, i) => {
+      const other = messages[1 - i]
+      const received = other ? [deliver(other, context.identifier)] : []
+      const randomness = new Uint8Array(dkls.STEP_RANDOMNESS).fill(16 * step + i)
+      const task = dkls.setupTask(context, step, states[i] ?? null, received, randomness)
+      assert.ok(task.ok)
+      const inline = await inlineCompute.work(task.value.slice(), "now")
+      const result = await compute.work(task.value, i === 0 ? "now" : "background")
+      assert.deepEqual(result, inline)
+      const answer = dkls.setupAnswer(context, step, result, received)
+      assert.ok(answer.ok)
+      return answer.value
+    })
+    const answered = await Promise.all(answers)
+    states = answered.map(({ state }) => state)
+    messages = answered.map(({ message }) => message)
+  }
+  await assert.rejects(compute.work(new Uint8Array(3), "now"), { name: "DecodeError" })
+})
 
 test("idle threads do not keep a process alive, and running ones do", async () => {
   const ended = await inProcess(`
