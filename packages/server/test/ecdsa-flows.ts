@@ -122,9 +122,14 @@ export function allComplete(outputs: Outputs): void {
   }
 }
 
+/** Longer than any run may take. */
+function longLived(owner: TestOwner): { expiresAt: number } {
+  return { expiresAt: owner.cluster.clock.time + 5 * 60_000 }
+}
+
 export function setupRequest(owner: TestOwner, servers: readonly Identifier[]): SignedRequest {
   const body = encode(setupPairsBody, { participants: servers })
-  return owner.sign(owner.request("pairs.setup", body, { servers }))
+  return owner.sign(owner.request("pairs.setup", body, { servers, ...longLived(owner) }))
 }
 
 export async function setUpPairs(
@@ -144,7 +149,7 @@ export function presignRequest(
 ): SignedRequest {
   const { keyId } = certificate.public
   const body = encode(presignBody, { keyId, signers, count, urgency })
-  return owner.sign(owner.request("presign", body, { servers: signers }))
+  return owner.sign(owner.request("presign", body, { servers: signers, ...longLived(owner) }))
 }
 
 export async function presignAt(
