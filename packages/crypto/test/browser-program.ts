@@ -5,6 +5,8 @@
 import { concat, toHex, utf8 } from "@lockkeeper/encoding"
 import {
   type Aead,
+  aes128KeyStream,
+  aes128Permutation,
   aes256Gcm,
   chacha20Poly1305,
   edwards25519,
@@ -102,6 +104,8 @@ function hashOutputs(): Record<string, string> {
     hkdf256: hkdfSha256Expand(extracted, utf8("info"), 80),
     hkdf512: hkdfSha512Expand(sha512(input), utf8("info"), 80),
     ristretto255: hashToRistretto255(input, utf8("dst")),
+    permutation: aes128Permutation(pattern(16, 12))(pattern(160, 13)),
+    keyStream: aes128KeyStream(pattern(16, 14), 100),
   })
 }
 
