@@ -20,6 +20,7 @@ import {
 } from "../src/dkls/index.ts"
 import {
   type Abort,
+  abort,
   deliver,
   encodeEvidence,
   headerCodec,
@@ -99,6 +100,10 @@ export function contextOf(
 
 /** What a dishonest signer or a relay does; each is optional. */
 export interface Meddling {
+  /** A signer that cannot always go on from what it has made up: then it is silent. */
+  readonly liar?: Identifier
+  /** The first step that is not as in an honest run. */
+  readonly from?: PresignStep
   /** Of a signer: with what it computes. */
   task?(step: PresignStep, identifier: Identifier, task: Bytes): Bytes
   /** Of a signer: what it makes of what it computed. */
@@ -118,6 +123,8 @@ export class PresignRunner {
   readonly states = new Map<Identifier, Bytes | null>()
   /** What was said at each step. */
   readonly said: Message[][] = []
+  /** The states after each step, so that runs that differ later need not begin again. */
+  readonly #history: Map<Identifier, Bytes | null>[] = []
   readonly aborts = new Map<Identifier, Abort>()
   readonly accusations = new Map<Identifier, Identifier>()
   readonly presignatures = new Map<Identifier, readonly Presignature[]>()
@@ -148,6 +155,20 @@ export class PresignRunner {
     return presignAnswer(context, step, result, messages)
   }
 
+  #answer(
+    step: PresignStep,
+    identifier: Identifier,
+    messages: readonly Message[],
+    meddling: Meddling,
+  ): Outcome<PresignAnswer> {
+    try {
+      return this.step(step, identifier, messages, meddling)
+    } catch (error) {
+      if (identifier !== meddling.liar) throw error
+      return abort("missing-messages")
+    }
+  }
+
   /** All signers' answers to a step; those that stopped before say nothing. */
   round(step: PresignStep, meddling: Meddling = {}): void {
     const before = this.said[step - 2] ?? []
@@ -158,7 +179,7 @@ export class PresignRunner {
         .filter((message) => senderOf(message) !== identifier)
         .map((message) => recoded(deliver(message, identifier)))
       const messages = meddling.deliver?.(step, identifier, others) ?? others
-      const outcome = this.step(step, identifier, messages, meddling)
+      const outcome = this.#answer(step, identifier, messages, meddling)
       if (!outcome.ok) {
         this.aborts.set(identifier, outcome.abort)
         continue
@@ -171,10 +192,26 @@ export class PresignRunner {
       if (sent) said.push(sent)
     }
     this.said.push(said)
+    this.#history.push(new Map([...this.states].map(([id, state]) => [id, state?.slice() ?? null])))
+  }
+
+  /** The same run as it stood before `step`. */
+  before(step: PresignStep): PresignRunner {
+    const { count } = this.params
+    const options = { count, seed: this.seed, pairs: this.pairs }
+    const earlier = new PresignRunner(this.cluster, this.params.signers, options)
+    earlier.said.push(...this.said.slice(0, step - 1))
+    for (const states of this.#history.slice(0, step - 1)) {
+      for (const [id, state] of states) earlier.states.set(id, state?.slice() ?? null)
+      earlier.#history.push(states)
+    }
+    return earlier
   }
 
   run(meddling: Meddling = {}): this {
-    for (const step of [1, 2, 3, 4, 5] as const) this.round(step, meddling)
+    for (const step of [1, 2, 3, 4, 5] as const) {
+      if (step > this.said.length) this.round(step, meddling)
+    }
     return this
   }
 }
@@ -194,8 +231,8 @@ export function presign(
   options: BatchOptions = {},
 ): ReadonlyMap<Identifier, readonly Presignature[]> {
   const runner = new PresignRunner(cluster, signers, options).run()
-  for (const [identifier, abort] of runner.aborts) {
-    assert.fail(`${identifier} stopped: ${abort.reason} ${abort.field}`)
+  for (const [identifier, { reason, field }] of runner.aborts) {
+    assert.fail(`${identifier} stopped: ${reason} ${field}`)
   }
   assert.equal(runner.accusations.size, 0)
   assert.equal(runner.presignatures.size, signers.length)

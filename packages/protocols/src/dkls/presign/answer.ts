@@ -44,7 +44,7 @@ export function presignAnswer(
 ): Outcome<PresignAnswer> {
   const { result: made, carried } = decode(presignResultCodec, result)
   const before = step === 1 ? { ...NO_TRAIL, step } : decode(presignTrailCodec, carried)
-  const opened = made.kind === "sealed" || made.kind === "fault" ? made.opened : new Map()
+  const opened = "opened" in made ? made.opened : new Map<Identifier, Bytes>()
   const trail = extended({ ...before, step }, statementsIn(messages), opened)
   if (made.kind === "opened") return done(openAnswer(context, trail, made))
   const run = { params: context.params, openings: digestsOf(trail.opens) }

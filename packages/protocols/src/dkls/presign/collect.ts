@@ -4,15 +4,15 @@ import type { DklsEdge } from "../../evidence/dkls-edge.ts"
 import type { Evidence } from "../../evidence/evidence.ts"
 import { digestsOf, echoDigest } from "../../messages/echo.ts"
 import type { Message, Reader, Received } from "../../messages/message.ts"
-import { collectAvailable } from "../../messages/round.ts"
+import { collectAvailable, openInRound, type Round } from "../../messages/round.ts"
 import { type Statement, statementOf } from "../../messages/statement.ts"
 import { abort, done, type Outcome } from "../../outcome.ts"
 import { collectFirst } from "../first-step.ts"
-import type { Judged } from "../judged.ts"
+import { type Judged, judgeForm } from "../judged.ts"
 import type { PresignParams } from "../types.ts"
 import { isForParams, judgeOpen, judgeSaid } from "./checks.ts"
 import { type PresignRun, presignSession, presignSlot } from "./params.ts"
-import type { OpenPayload, SaidPayload } from "./payloads.ts"
+import { type OpenPayload, type SaidPayload, saidPayloadCodec } from "./payloads.ts"
 import type { Statements } from "./state.ts"
 
 /** Who collects a step. */
@@ -111,10 +111,10 @@ export function collectSaid(
 ): Outcome<HeardBy<SaidPayload>> {
   const previousDigest = echoDigest(digestsOf(previous))
   const slot = presignSlot(params, step, presignSession(run))
-  const collected = collectAvailable(
-    { ...slot, senders, verifyKeys, previousDigest, reader },
-    messages,
-  )
+  const round: Round = { ...slot, senders, verifyKeys, previousDigest, reader }
+  const accusation = firstAccusation(params, step, round, messages)
+  if (accusation) return pairwiseFault(accusation, step, run, previous)
+  const collected = collectAvailable(round, messages)
   if (!collected.ok) return collected
   const { received, silent } = collected.value
   const heard = judgeEach(
@@ -123,8 +123,6 @@ export function collectSaid(
     (said) => ({ kind: "dkls-said", run, step, said }),
   )
   if (!heard.ok) return heard
-  const accusation = firstAccusation(heard.value, reader)
-  if (accusation) return pairwiseFault(accusation, step, run, previous)
   return silent.length > 0 ? abort("missing-messages", { silent }) : heard
 }
 
@@ -134,14 +132,30 @@ interface Accusation {
   readonly statement: Statement
 }
 
-/** One of the reader first, if there is one: it is the reader's pair that is dead then. */
-function firstAccusation(heard: HeardBy<SaidPayload>, reader: Reader): Accusation | null {
+/**
+ * Looked for one message at a time, so that an accused signer cannot hide what it is accused of behind
+ * a message of its own that stops the run for no reason. One of the reader comes first, if there is
+ * one: it is the reader's pair that is dead then.
+ */
+function firstAccusation(
+  params: PresignParams,
+  step: 2 | 3 | 4,
+  round: Round,
+  messages: readonly Message[],
+): Accusation | null {
   const accusations: Accusation[] = []
-  for (const [accuser, { received, payload }] of heard) {
-    if (payload.kind !== "accuse") continue
-    accusations.push({ accuser, accused: payload.accused, statement: statementOf(received) })
+  for (const message of messages) {
+    const form = judgeForm(saidPayloadCodec, message.broadcast)
+    if (!form.ok || form.payload.kind !== "accuse") continue
+    const opened = openInRound(round, message)
+    if (!opened.ok) continue
+    const judged = judgeSaid(params, step, opened.value)
+    if (!judged.ok || judged.payload.kind !== "accuse") continue
+    const { accused } = judged.payload
+    const accuser = opened.value.header.sender
+    accusations.push({ accuser, accused, statement: statementOf(opened.value) })
   }
-  return accusations.find(({ accused }) => accused === reader) ?? accusations[0] ?? null
+  return accusations.find(({ accused }) => accused === round.reader) ?? accusations[0] ?? null
 }
 
 function pairwiseFault(

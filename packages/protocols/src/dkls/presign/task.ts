@@ -123,6 +123,7 @@ export type PresignResult =
       readonly kind: "recorded"
       readonly records: readonly PresignatureRecord[]
       readonly secret: Bytes
+      readonly opened: Payloads
     }
   /** Step 5: nothing is left to compute. */
   | { readonly kind: "kept"; readonly secret: Bytes }
@@ -160,6 +161,7 @@ export const presignResultCodec: Codec<{
     recorded: struct({
       records: list(presignatureRecordCodec, MAX_COUNT),
       secret: bytes(TASK_MAX),
+      opened: payloadsCodec,
     }),
     kept: struct({ secret: bytes(TASK_MAX) }),
     accuse: struct({ accused: identifierCodec }),

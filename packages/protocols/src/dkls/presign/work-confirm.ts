@@ -24,7 +24,7 @@ export function confirmStep(task: PresignTask): PresignResult {
     if ("kind" in judged) return judged
     const { phi, u, v } = kept
     const secret = encode(publishedSecretCodec, { phi, u, v, pairSecrets: new Map() })
-    return { kind: "recorded", records: judged.records, secret }
+    return { kind: "recorded", records: judged.records, secret, opened }
   } finally {
     wipeDecoded(kept)
   }
