@@ -1,16 +1,16 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { deriveBody, LockKeeperError, MAX_CHILDREN, signBody, signStepInput } from "@lockkeeper/api"
-import { verifySignature } from "@lockkeeper/crypto"
-import { type Bytes, encode, toHex, u32, utf8 } from "@lockkeeper/encoding"
+import { secp256k1, verifySignature } from "@lockkeeper/crypto"
+import { type Bytes, encode, fromHex, toHex, u32, utf8 } from "@lockkeeper/encoding"
 import { deriveChild, frost, type KeyCertificate } from "@lockkeeper/protocols"
 import { bitcoinInputDigest } from "@lockkeeper/transactions"
-import { spend } from "../../transactions/test/bitcoin-spend.ts"
-import { frostContent } from "../src/content.ts"
+import { ecdsaDigest, frostContent } from "../src/content.ts"
 import { actAt, refusal } from "./ecdsa-flows.ts"
 import { createKey, signWith } from "./flows.ts"
 import { startCluster } from "./memory-cluster.ts"
 import { TestOwner, type TestSession } from "./owner.ts"
+import { BIP86_KEY, taprootPsbt } from "./psbts.ts"
 
 async function ready() {
   const owner = new TestOwner(await startCluster())
@@ -65,10 +65,9 @@ test("a key has a bounded number of children, and the bound is the key's own", a
   await derive(other.public.keyId, [1], [first])
 })
 
-test("a Taproot input is signed for its own key and Merkle root alone", async () => {
-  const { owner, sessions } = await ready()
-  const key = (await createKey(owner, sessions, "bip340")).public.verifyingKey
-  const psbt = new Uint8Array(spend(["p2tr", "p2wpkh"], { key }).toPSBT())
+test("a Taproot input is signed for its own key and Merkle root alone", () => {
+  const key = secp256k1.decodeElement(fromHex(`02${BIP86_KEY}`))
+  const psbt = taprootPsbt()
   const taproot = { kind: "bitcoin-input", psbt, input: 0 } as const
   const { digest } = bitcoinInputDigest({ psbt, input: 0, publicKey: key })
   const empty = new Uint8Array(0)
@@ -81,6 +80,7 @@ test("a Taproot input is signed for its own key and Merkle root alone", async ()
   refuses(() => frostContent("bip340", taproot, digest, key), "body.merkleRoot")
   const segwit = { ...taproot, input: 1 }
   refuses(() => frostContent("bip340", segwit, null, key), "body.content")
+  refuses(() => ecdsaDigest(taproot, key), "body.content")
   refuses(() => frostContent("ed25519", taproot, null, key), "body.content")
   const short = { kind: "message", message: digest.slice(1) } as const
   refuses(() => frostContent("bip340", short, null, key), "body.content.message")

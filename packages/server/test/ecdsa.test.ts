@@ -4,7 +4,6 @@ import { MAX_PRESIGNATURES, pairStates, type SignContent } from "@lockkeeper/api
 import { type Bytes, decode, equalBytes } from "@lockkeeper/encoding"
 import { deriveChild, ecdsa } from "@lockkeeper/protocols"
 import { bitcoinInputDigest } from "@lockkeeper/transactions"
-import { spend } from "../../transactions/test/bitcoin-spend.ts"
 import {
   actAt,
   at,
@@ -24,6 +23,7 @@ import {
   startEcdsa,
   statusAt,
 } from "./ecdsa-flows.ts"
+import { p2wpkhPsbt } from "./psbts.ts"
 import { EVM_CONTENTS } from "./signed-contents.ts"
 
 let world: EcdsaWorld
@@ -68,7 +68,7 @@ test("a registered child signs, and its key is the one that everyone derives", a
 /** One input of a PSBT that spends an output of the key. */
 function bitcoinInput(): { content: SignContent; digest: Bytes } {
   const publicKey = world.certificate.public.verifyingKey
-  const psbt = new Uint8Array(spend(["p2wpkh"], { key: publicKey }).toPSBT())
+  const psbt = p2wpkhPsbt(publicKey)
   const input = bitcoinInputDigest({ psbt, input: 0, publicKey })
   return { content: { kind: "bitcoin-input", psbt, input: 0 }, digest: input.digest }
 }
