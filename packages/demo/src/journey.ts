@@ -1,39 +1,48 @@
 import type { Cluster } from "@lockkeeper/cli"
-import { type KeyInfo, type LockKeeper, LockKeeperError, type Session } from "@lockkeeper/client"
+import {
+  type KeyInfo,
+  type KeyType,
+  type LockKeeper,
+  LockKeeperError,
+  type Session,
+} from "@lockkeeper/client"
 import { type Bytes, fromHex, toHex } from "@lockkeeper/encoding"
 import type { LiteSVM } from "litesvm"
+import { EcdsaPayments } from "./ecdsa-payments.ts"
+import type { EvmChain } from "./evm.ts"
 import type { Narrator } from "./narrator.ts"
 import { airdrop, solanaAddress, startSolana, transfer } from "./solana.ts"
 import { type Funding, spendTaproot, taprootOutput } from "./taproot.ts"
-
-/** One signature as the last line of the main job reports it. */
-export interface VerifiedSignature {
-  readonly keyType: "ed25519" | "bip340"
-  /** Software that we did not write. */
-  readonly verifiedBy: string
-  readonly afterServerLoss: boolean
-}
+import type { VerifiedSignature } from "./verified-signature.ts"
 
 /** The account that the journey registers; its password protects play money on this machine only. */
 export const OWNER = { name: "ada", password: "correct horse battery staple" } as const
+
+/** What the journey calls its ECDSA key. */
+export const ECDSA_LABEL = "EVM chains and Bitcoin"
 
 const SOL = 1_000_000_000n
 
 /** An x-only key that is somebody else's: the first of BIP340's test vectors. */
 const RECIPIENT = fromHex("f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9")
 
-/** The whole path on a running cluster; whatever goes wrong is thrown. */
+/**
+ * The whole path on a running cluster; whatever goes wrong is thrown. Without an EVM chain, on a
+ * platform that has none, what needs one is left out: the caller says so and fails.
+ */
 export class Journey {
   readonly #cluster: Cluster
   readonly #keeper: LockKeeper
   readonly #narrator: Narrator
+  readonly #chain: EvmChain | null
   readonly #solana: LiteSVM = startSolana()
   readonly signatures: VerifiedSignature[] = []
 
-  constructor(cluster: Cluster, keeper: LockKeeper, narrator: Narrator) {
+  constructor(cluster: Cluster, keeper: LockKeeper, narrator: Narrator, chain: EvmChain | null) {
     this.#cluster = cluster
     this.#keeper = keeper
     this.#narrator = narrator
+    this.#chain = chain
   }
 
   async run(): Promise<void> {
@@ -41,11 +50,19 @@ export class Journey {
     const session = await this.#logIn()
     const ed25519 = await this.#createKey(session, "ed25519", "Solana")
     const bip340 = await this.#createKey(session, "bip340", "Bitcoin Taproot")
-    await this.#payOnSolana(session, ed25519, false)
-    await this.#payOnBitcoin(session, bip340, false)
-    await this.#loseServer()
-    await this.#payOnSolana(session, ed25519, true)
-    await this.#payOnBitcoin(session, bip340, true)
+    const ecdsa = await this.#createKey(session, "ecdsa-secp256k1", ECDSA_LABEL)
+    const payments = new EcdsaPayments(session, ecdsa, this.#chain, this.#narrator, (signature) =>
+      this.signatures.push(signature),
+    )
+    await payments.fund()
+    for (const afterServerLoss of [false, true]) {
+      if (afterServerLoss) await this.#loseServer()
+      await this.#payOnSolana(session, ed25519, afterServerLoss)
+      await this.#payOnBitcoin(session, bip340, afterServerLoss)
+      await payments.payEther(afterServerLoss)
+      await payments.payTokens(afterServerLoss)
+      await payments.payBitcoin(afterServerLoss)
+    }
     await this.#tryWrongPassword()
     await session.logout()
   }
@@ -71,7 +88,7 @@ export class Journey {
     )
   }
 
-  async #createKey(session: Session, type: "ed25519" | "bip340", chain: string): Promise<KeyInfo> {
+  async #createKey(session: Session, type: KeyType, chain: string): Promise<KeyInfo> {
     return await this.#narrator.step(
       `create-${type}`,
       `The servers generate a key of type ${type}, for ${chain}.`,
@@ -104,7 +121,8 @@ export class Journey {
         `node:crypto accepts the signature. The Solana runtime executed the transfer:\n` +
         `${lamports / SOL} SOL from ${from}\nto ${to}, fee ${fee} lamports.`,
     )
-    this.signatures.push({ keyType: "ed25519", verifiedBy: "node:crypto", afterServerLoss })
+    const what = "solana-transfer"
+    this.signatures.push({ keyType: "ed25519", what, verifiedBy: "node:crypto", afterServerLoss })
   }
 
   async #payOnBitcoin(session: Session, key: KeyInfo, afterServerLoss: boolean): Promise<void> {
@@ -135,7 +153,8 @@ export class Journey {
         `final transaction, recomputed the sighash and accepts the Schnorr signature.\n` +
         `${amount} sat to ${to},\n${change} sat change, ${fee} sat fee, ${raw.length} bytes, id ${txid}.`,
     )
-    this.signatures.push({ keyType: "bip340", verifiedBy: "@scure/btc-signer", afterServerLoss })
+    const judged = { what: "taproot-spend", verifiedBy: "@scure/btc-signer" } as const
+    this.signatures.push({ keyType: "bip340", ...judged, afterServerLoss })
   }
 
   async #loseServer(): Promise<void> {

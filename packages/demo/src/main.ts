@@ -3,8 +3,12 @@ import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { type Cluster, commandName, startCluster } from "@lockkeeper/cli"
 import { LockKeeper, LockKeeperError } from "@lockkeeper/client"
-import { Journey, OWNER } from "./journey.ts"
+import { type Anvil, startAnvil } from "./anvil.ts"
+import { bringUpChain } from "./chain-step.ts"
+import { openChain } from "./evm.ts"
+import { ECDSA_LABEL, Journey, OWNER } from "./journey.ts"
 import { Narrator } from "./narrator.ts"
+import { outcomeOf } from "./outcome.ts"
 
 const SERVERS = 3
 const THRESHOLD = 2
@@ -20,16 +24,19 @@ async function main(): Promise<number> {
   const narrator = new Narrator(values.json ? process.stderr : process.stdout)
   narrator.say("Lock Keeper: keys that exist nowhere in one piece, used with a password.")
   let cluster: Cluster | null = null
+  let anvil: Anvil | null = null
   try {
     cluster = await bringUp(narrator, interrupted.signal)
-    const journey = await travel(cluster, narrator)
+    const chain = await bringUpChain(narrator, () => startAnvil(interrupted.signal))
+    anvil = chain.anvil
+    const { signatures } = await travel(cluster, narrator, anvil)
+    const outcome = outcomeOf({ servers: SERVERS, threshold: THRESHOLD, signatures }, chain.missing)
     if (values.json) {
-      const { signatures } = journey
-      const facts = { ok: true, servers: SERVERS, threshold: THRESHOLD, signatures }
-      process.stdout.write(`${JSON.stringify({ ...facts, ms: narrator.ms })}\n`)
+      process.stdout.write(`${JSON.stringify({ ...outcome.line, ms: narrator.ms })}\n`)
     }
-    if (!values.once) await stayUp(cluster, narrator, interrupted.signal)
-    return 0
+    if (outcome.remark !== "") narrator.say(`\n${outcome.remark}`)
+    if (!values.once) await stayUp({ cluster, anvil }, narrator, interrupted.signal)
+    return outcome.exitCode
   } catch (error) {
     if (interrupted.signal.aborted) return 130
     narrator.say(`\nThis went wrong: ${describe(error)}`)
@@ -38,7 +45,7 @@ async function main(): Promise<number> {
     }
     return 1
   } finally {
-    await cluster?.stop()
+    await Promise.all([cluster?.stop(), anvil?.stop()])
   }
 }
 
@@ -70,14 +77,15 @@ function bringUp(narrator: Narrator, signal: AbortSignal): Promise<Cluster> {
   )
 }
 
-async function travel(cluster: Cluster, narrator: Narrator): Promise<Journey> {
+async function travel(cluster: Cluster, narrator: Narrator, anvil: Anvil | null): Promise<Journey> {
   const keeper = await LockKeeper.connect({
     roster: new Uint8Array(readFileSync(cluster.roster)),
     pin: cluster.rosterPin,
     ca: readFileSync(cluster.ca, "utf8"),
   })
   try {
-    const journey = new Journey(cluster, keeper, narrator)
+    const chain = anvil === null ? null : await openChain(anvil.url)
+    const journey = new Journey(cluster, keeper, narrator, chain)
     await journey.run()
     return journey
   } finally {
@@ -86,7 +94,11 @@ async function travel(cluster: Cluster, narrator: Narrator): Promise<Journey> {
 }
 
 /** Leaves a whole cluster for whoever wants to go on by hand. */
-async function stayUp(cluster: Cluster, narrator: Narrator, signal: AbortSignal): Promise<void> {
+async function stayUp(
+  { cluster, anvil }: { readonly cluster: Cluster; readonly anvil: Anvil | null },
+  narrator: Narrator,
+  signal: AbortSignal,
+): Promise<void> {
   await narrator.step(
     "restart",
     "The killed server is started again.",
@@ -98,7 +110,8 @@ async function stayUp(cluster: Cluster, narrator: Narrator, signal: AbortSignal)
 The cluster stays up until Ctrl-C. Go on in another terminal, in this folder:
   export LK_HOME=${cluster.profile}
   ${commandName()} login --name ${OWNER.name}      # password: ${OWNER.password}
-  ${commandName()} keys list`)
+  ${commandName()} keys list
+  ${commandName()} keys address "${ECDSA_LABEL}"${anvil === null ? "" : `\nThe chain: ${anvil.url}`}`)
   if (!signal.aborted) await once(signal, "abort")
   narrator.say("\nThe cluster has ended and its directory is deleted.")
 }

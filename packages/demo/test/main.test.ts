@@ -26,38 +26,50 @@ describe("the main job", () => {
       ok: true,
       servers: 3,
       threshold: 2,
-      signatures: [
-        { keyType: "ed25519", verifiedBy: "node:crypto", afterServerLoss: false },
-        { keyType: "bip340", verifiedBy: "@scure/btc-signer", afterServerLoss: false },
-        { keyType: "ed25519", verifiedBy: "node:crypto", afterServerLoss: true },
-        { keyType: "bip340", verifiedBy: "@scure/btc-signer", afterServerLoss: true },
-      ],
+      signatures: [false, true].flatMap((afterServerLoss) => [
+        ...[
+          { keyType: "ed25519", what: "solana-transfer", verifiedBy: "node:crypto" },
+          { keyType: "bip340", what: "taproot-spend", verifiedBy: "@scure/btc-signer" },
+          { keyType: "ecdsa-secp256k1", what: "eip1559-transfer", verifiedBy: "anvil" },
+          { keyType: "ecdsa-secp256k1", what: "erc20-transfer", verifiedBy: "anvil" },
+          { keyType: "ecdsa-secp256k1", what: "p2wpkh-spend", verifiedBy: "@scure/btc-signer" },
+        ].map((signature) => ({ ...signature, afterServerLoss })),
+      ]),
     })
     const times: number[] = Object.values(ms)
     assert.ok(times.every((time) => time > 0))
     assert.ok(times.reduce((a, b) => a + b) <= performance.now() - started)
     assert.match(stderr, /1 SOL/)
+    assert.match(stderr, /1 ETH from 0x/)
+    assert.match(stderr, /400 PLAY from 0x/)
+    const chain = /listens at (http:\S+)/.exec(stderr)?.[1] ?? ""
+    await assert.rejects(fetch(chain), "the chain ends with the program")
     assert.match(stderr, /Refused: .* 9 guesses/)
     assert.ok(!stderr.includes("correct horse"), "the password is not told when nobody goes on")
   })
 
-  test("without --once stays up with a next command and the lost server back, until told to end", async () => {
+  test("without --once stays up with a next command and the lost server back, until told to end", async (t) => {
     const child = spawn(process.execPath, ["-C", "lockkeeper-source", MAIN], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { PATH: process.env["PATH"], HOME: process.env["HOME"] },
     })
+    t.after(() => child.kill("SIGKILL"))
     const lines: string[] = []
     const reader = createInterface({ input: child.stdout })
     reader.on("line", (line) => lines.push(line))
-    while (!lines.some((line) => line.includes("keys list"))) await once(reader, "line")
+    while (!lines.some((line) => line.includes("The chain:"))) await once(reader, "line")
     const text = lines.join("\n")
     const profile = /LK_HOME=(\S+)/.exec(text)?.[1] ?? ""
     assert.ok(existsSync(join(profile, "roster.lk")))
+    const chain = /The chain: (\S+)/.exec(text)?.[1] ?? ""
+    assert.equal((await fetch(chain)).status, 400, "the chain is there to go on with")
     assert.match(text, /started again/)
     assert.match(text, /lockkeeper login --name ada/)
+    assert.match(text, /lockkeeper keys list/)
     child.kill("SIGTERM")
     assert.deepEqual(await once(child, "exit"), [0, null])
     assert.ok(!existsSync(profile))
+    await assert.rejects(fetch(chain))
   })
 
   test("ends with 2 on an option that it does not know", async () => {
