@@ -85,7 +85,12 @@ const branchCodec = struct<{ context: Bytes; index: number; branch: number; othe
 })
 
 /** H_k(r_(1-k)) of transfer `index`. */
-export function branchPoint(context: Bytes, index: number, branch: number, other: Element): Element {
+export function branchPoint(
+  context: Bytes,
+  index: number,
+  branch: number,
+  other: Element,
+): Element {
   const input = { context, index, branch, other }
   return hashToPoint(hashValue(LABELS.basePoint, branchCodec, input))
 }

@@ -9,10 +9,10 @@ export type BlockHash = (
 ) => Uint32Array<ArrayBuffer>
 
 /**
- * The tweakable correlation-robust hash TMMO of Guo, Katz, Wang and Yu (eprint 2019/074, Section
- * 7.4): H(x, i) = pi(pi(x) ^ i) ^ pi(x), where pi is AES-128 under a public key that no other batch
- * has. In the ideal-cipher model H(x, i) is pseudorandom for every x that the other end does not know,
- * also when those x differ by one secret offset and the other end chose one of each two.
+ * The tweakable correlation-robust hash TMMO of Guo, Katz, Wang and Yu (eprint 2019/074): H(x, i) =
+ * pi(pi(x) ^ i) ^ pi(x), where pi is AES-128 under a public key that no other batch has. In the
+ * ideal-cipher model H(x, i) is pseudorandom for every x that the other end does not know, also when
+ * those x differ by one secret offset from x that the other end chose.
  *
  * The hash takes four words for each 16-byte input and gives `blocks` times four words for each; block
  * b of input x has the tweak (first + x, b). The caller wipes what it gets.
@@ -71,8 +71,12 @@ function spread(inputs: Uint32Array, blocks: number, outputs: Uint32Array): void
   }
 }
 
+const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
+
 /** Bytes as little-endian words, in place where their alignment allows it. */
 export function wordsOf(bytes: Bytes): Uint32Array<ArrayBuffer> {
+  // Every row, column and message passes here; on other processors all of them would read wrong.
+  if (!LITTLE_ENDIAN) throw new Error("oblivious transfers need a little-endian processor")
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes)
   return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4)
 }
@@ -80,6 +84,3 @@ export function wordsOf(bytes: Bytes): Uint32Array<ArrayBuffer> {
 export function bytesOf(words: Uint32Array<ArrayBuffer>): Bytes {
   return new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
 }
-
-// Rows, columns and messages are read as words in place, which only little-endian machines can.
-if (bytesOf(Uint32Array.of(1))[0] !== 1) throw new Error("big-endian processors are not supported")

@@ -9,6 +9,7 @@ import {
   CHECK_ROWS,
   columnsLength,
   columnWords,
+  DIGEST_LENGTH,
   OT_COUNT,
   rvoleReceiverMessageLength,
 } from "./sizes.ts"
@@ -118,8 +119,9 @@ export function extendSend(
   if (message.length !== rvoleReceiverMessageLength(extension.count)) return null
   const words = columnWords(extension.count)
   const columns = message.slice(0, columnsLength(extension.count))
-  const bits = message.slice(columns.length, columns.length + CHECK_ROWS / 8)
-  const rowsDigest = message.slice(columns.length + bits.length)
+  const bitsEnd = columns.length + CHECK_ROWS / 8
+  const bits = message.slice(columns.length, bitsEnd)
+  const rowsDigest = message.slice(bitsEnd, bitsEnd + DIGEST_LENGTH)
   const rows = senderRows(setup, extension, wordsOf(columns))
   const columnsDigest = digestOf(LABELS.challenge, extension, columns)
   const matrix = checkMatrix(columnsDigest.subarray(0, KEY_LENGTH), words)

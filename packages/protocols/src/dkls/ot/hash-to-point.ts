@@ -1,5 +1,5 @@
 import { type Element, secp256k1, sha512 } from "@lockkeeper/crypto"
-import { type Bytes, concat } from "@lockkeeper/encoding"
+import { type Bytes, concat, DecodeError } from "@lockkeeper/encoding"
 
 const ATTEMPTS_MAX = 256
 
@@ -23,7 +23,8 @@ export function hashToPoint(digest: Bytes): Element {
 function decodedPoint(encoded: Bytes): Element | null {
   try {
     return secp256k1.decodeElement(encoded)
-  } catch {
-    return null
+  } catch (error) {
+    if (error instanceof DecodeError) return null
+    throw error
   }
 }

@@ -14,7 +14,7 @@ export const SCALAR_LENGTH = 32
 export const MAX_COUNT = 16
 
 const ROW_BITS = 32
-const DIGEST_LENGTH = 32
+export const DIGEST_LENGTH = 32
 const CONTEXT_LENGTH = 32
 
 /** Words of one column of the extension: a bit for each transfer of the batch. */
