@@ -7,8 +7,9 @@ import { agreeOnSetups, type Collector, collectOpens, collectSaid } from "./coll
 import { statementsIn } from "./state.ts"
 
 /**
- * What a coordinator can check of the messages it relays, before it passes them on: all messages of
- * the run so far, by step. Accusations among them end the run as `pairwise-fault`.
+ * What a coordinator can check of the messages it relays, before it passes them on: those of the last
+ * of `steps`, where the earlier ones were inspected when they came. Accusations among them end the run
+ * as `pairwise-fault`.
  */
 export function presignInspect(
   params: PresignParams,
@@ -20,20 +21,20 @@ export function presignInspect(
   }
   const [first, ...later] = steps
   if (!first) return done(null)
-  const opened = collectOpens(collector, first)
-  if (!opened.ok) return opened
-  const agreed = agreeOnSetups(
-    new Map([...opened.value].map(([sender, { payload }]) => [sender, payload.setups])),
-  )
-  if (!agreed.ok) return agreed
+  if (later.length === 0) return inspectOpens(collector, first)
+  const step = ([2, 3, 4] as const)[later.length - 1]
+  if (!step) return done(null)
   const opens = statementsIn(first)
   const run = { params, openings: digestsOf(opens) }
-  let previous = opens
-  for (const [i, messages] of later.slice(0, 3).entries()) {
-    const step = ([2, 3, 4] as const)[i]!
-    const said = collectSaid(collector, step, { run, opens, previous }, messages)
-    if (!said.ok) return said
-    previous = statementsIn(messages)
-  }
-  return done(null)
+  const previous = statementsIn(steps.at(-2) ?? [])
+  const said = collectSaid(collector, step, { run, opens, previous }, later.at(-1) ?? [])
+  return said.ok ? done(null) : said
+}
+
+function inspectOpens(collector: Collector, messages: readonly Message[]): Outcome<null> {
+  const opened = collectOpens(collector, messages)
+  if (!opened.ok) return opened
+  return agreeOnSetups(
+    new Map([...opened.value].map(([sender, { payload }]) => [sender, payload.setups])),
+  )
 }

@@ -234,8 +234,8 @@ function confirmAnswer(
 }
 
 /**
- * What a coordinator can check of the messages it relays, before it passes them on: all messages of
- * the run so far, by step.
+ * What a coordinator can check of the messages it relays, before it passes them on: those of the last
+ * of `steps`, where the earlier ones were inspected when they came.
  */
 export function setupInspect(
   params: SetupParams,
@@ -248,18 +248,13 @@ export function setupInspect(
   const fit = checkSetupParams(params, verifyKeys)
   if (!fit.ok) return fit
   const [first, second, third] = steps
-  if (first) {
-    const opens = collectSetupOpens(collector, first)
-    if (!opens.ok) return opens
-  }
-  if (first && second) {
-    const exchanges = collectSetupExchanges(collector, statementsIn(first), second)
-    if (!exchanges.ok) return exchanges
-  }
-  if (first && second && third) {
-    const [opens, exchanges] = [statementsIn(first), statementsIn(second)]
-    const confirms = collectSetupConfirms(collector, opens, exchanges, third)
-    if (!confirms.ok) return confirms
-  }
-  return done(null)
+  if (!first) return done(null)
+  if (!second) return withoutValue(collectSetupOpens(collector, first))
+  const opens = statementsIn(first)
+  if (!third) return withoutValue(collectSetupExchanges(collector, opens, second))
+  return withoutValue(collectSetupConfirms(collector, opens, statementsIn(second), third))
+}
+
+function withoutValue(outcome: Outcome<unknown>): Outcome<null> {
+  return outcome.ok ? done(null) : outcome
 }
