@@ -193,6 +193,8 @@ test("pairs that were set up at one end only are set up again, and nobody is bla
       ["wrong-setup", null],
     ],
   )
+  // Each has given up its own, so that both ends ask for a new one.
+  assert.equal(await refusal(presignAt(world, [1, 2])), "out-of-order body.signers")
   await setUpPairs(world, [1, 2])
   await presignAt(world, [1, 2])
 })
@@ -212,6 +214,25 @@ test("a setup that another one overtook is not kept", async () => {
     const last = actAt(at(world.sessions, server), slow, 4, inputFor(server, late))
     assert.equal(await refusal(last), "conflict body.participants")
   }
+  await presignAt(world, [1, 2])
+})
+
+test("a pair that is set up again ends the batches that were begun with the old one", async () => {
+  const world = await startEcdsa()
+  for (const last of [1, 2]) {
+    const request = presignRequest(world, [1, 2])
+    const { outputs } = await runBulk(world.sessions, [1, 2], request, { last })
+    const { store } = at(world.sessions, 2).to
+    const id = pairId(1, 1)
+    const version = (await store.read("pairs", id))?.version ?? 0
+    await store.commit([{ kind: "take", table: "pairs", id, version }])
+    await setUpPairs(world, [1, 2])
+    for (const server of [1, 2]) {
+      const next = actAt(at(world.sessions, server), request, last + 1, inputFor(server, outputs))
+      assert.equal(await refusal(next), "conflict body.signers")
+    }
+  }
+  assert.equal(await stateAt(world, 1, 2), "live")
   await presignAt(world, [1, 2])
 })
 

@@ -1,6 +1,6 @@
 import { LockKeeperError, type PresignBody, presignBody } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { decode, equalBytes, toHex } from "@lockkeeper/encoding"
+import { decode, toHex } from "@lockkeeper/encoding"
 import { dkls, type KeyPackage, keyCertificateCodec, type Message } from "@lockkeeper/protocols"
 import { checkEcdsaKey, checkUsable, readKey, readListing } from "../keys.ts"
 import type { Change } from "../ports/store.ts"
@@ -28,12 +28,10 @@ import {
   readBulkMessages,
   stopped,
 } from "./bulk-step.ts"
+import { checkUnchanged, forgetMismatch, readSetups, type Setups } from "./presign-setups.ts"
 import { noSuchStep } from "./steps.ts"
 
 const STEPS: readonly number[] = [1, 2, 3, 4, 5] satisfies dkls.PresignStep[]
-
-/** The last step that needs this server's share and pairs. */
-const LAST_SECRET_STEP = 3
 
 /** The step that checks whether the others kept to the oblivious transfers. */
 const CHECKING_STEP = 2
@@ -72,42 +70,12 @@ export const presign: OperationStep = async (step) => {
   checkEcdsaKey(row)
   checkSignerSet(step.self.roster, step.self.identifier, row.keyPackage.public, signers)
   const task = { step, body, key: row.keyPackage, keyVersion: version, messages }
-  const setups = await readSetups(task)
+  const setups = await readSetups(step, signers)
   try {
     return await runStep(task, setups)
   } finally {
     for (const setup of setups.values()) wipeSetup(setup)
   }
-}
-
-type Setups = ReadonlyMap<Identifier, dkls.PairSetup>
-
-/** The pairs with the other signers. @throws LockKeeperError where one is missing or dead. */
-async function readSetups({ step, body }: Task): Promise<Setups> {
-  const { self, presigning } = step
-  const setups = new Map<Identifier, dkls.PairSetup>()
-  if (step.step > LAST_SECRET_STEP) return setups
-  for (const peer of body.signers) {
-    if (peer === self.identifier) continue
-    const setup = await presigning.pairs.setupOf(peer)
-    if (setup !== "none" && setup !== "dead") {
-      setups.set(peer, setup)
-      continue
-    }
-    for (const other of setups.values()) wipeSetup(other)
-    const both = `servers ${Math.min(self.identifier, peer)} and ${Math.max(self.identifier, peer)}`
-    if (setup === "none") {
-      throw new LockKeeperError("out-of-order", `There is no pair of ${both} yet.`, {
-        field: "body.signers",
-        remedy: "Set the pairs up first.",
-      })
-    }
-    throw new LockKeeperError("permission-denied", `The pair of ${both} is dead.`, {
-      field: "body.signers",
-      remedy: "Use a signer set without both; one of the two broke a protocol.",
-    })
-  }
-  return setups
 }
 
 async function runStep(task: Task, setups: Setups): Promise<StepOutcome> {
@@ -121,18 +89,6 @@ async function runStep(task: Task, setups: Setups): Promise<StepOutcome> {
   }
   const { run, burnt } = open(task, setups)
   return settling(run, () => advance(task, run, setups, burnt))
-}
-
-/** A pair that was set up again meanwhile would make the other end look dishonest. */
-function checkUnchanged({ pairs }: Run, setups: Setups): void {
-  for (const [peer, { setupDigest }] of setups) {
-    const began = pairs.get(peer)
-    if (began?.kind === "live" && equalBytes(began.setupDigest, setupDigest)) continue
-    throw new LockKeeperError("conflict", `The pair with server ${peer} was set up again.`, {
-      field: "body.signers",
-      remedy: "Start again with a new request.",
-    })
-  }
 }
 
 async function settling(run: Run, act: () => Promise<StepOutcome>): Promise<StepOutcome> {
@@ -219,7 +175,11 @@ async function advance(
   })
   const guard = { kind: "expect", table: "keys", id: toHex(keyId), version: keyVersion } as const
   const effects: Effects = { changes: [...burnt, ...checks, guard], event: { keyId } }
-  if (!outcome.ok) return stopped(step, run, outcome.abort, effects)
+  if (!outcome.ok) {
+    const forgotten = await forgetMismatch(step, setups, outcome.abort)
+    const changes = [...effects.changes, ...forgotten]
+    return stopped(step, run, outcome.abort, { ...effects, changes })
+  }
   const { accused, presignatures } = outcome.value
   if (accused !== null) return accuse(step, run, outcome.value, accused, effects)
   const madeAt = deps.clock.now()

@@ -96,6 +96,15 @@ export class Pairs {
     return [this.#put(peer, { kind: "dead", cause, since: this.#clock.now() }, row)]
   }
 
+  /** Drops a setup that the other end does not have, so that the next run makes a new one. */
+  async forget(peer: Identifier, setupDigest: Bytes): Promise<readonly Change[]> {
+    const row = await this.read(peer)
+    const same = isStatusOf(row?.value ?? null, { kind: "live", setupDigest })
+    if (row?.value.kind === "live") wipeSetup(row.value.setup)
+    if (row === null || !same) return []
+    return [{ kind: "take", table: TABLE, id: this.#id(peer), version: row.version }]
+  }
+
   /** Has the store take note of failures whose commits did not come to pass. */
   async settle(): Promise<void> {
     for (const [peer, cause] of this.#failed) {

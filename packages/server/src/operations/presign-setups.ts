@@ -1,0 +1,74 @@
+import { LockKeeperError } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { equalBytes } from "@lockkeeper/encoding"
+import type { Abort, dkls } from "@lockkeeper/protocols"
+import type { Change } from "../ports/store.ts"
+import { wipeSetup } from "../presigning/pairs.ts"
+import type { Run } from "../presigning/runs.ts"
+import type { Step } from "../request/step.ts"
+
+/** The last step that needs this server's share and pairs. */
+const LAST_SECRET_STEP = 3
+
+/** The pairs with the other signers, for the caller to wipe; none after the steps that need them. */
+export type Setups = ReadonlyMap<Identifier, dkls.PairSetup>
+
+/** The pairs with the other signers. @throws LockKeeperError where one is missing or dead. */
+export async function readSetups(
+  { step, self, presigning }: Step,
+  signers: readonly Identifier[],
+): Promise<Setups> {
+  const setups = new Map<Identifier, dkls.PairSetup>()
+  if (step > LAST_SECRET_STEP) return setups
+  for (const peer of signers) {
+    if (peer === self.identifier) continue
+    const setup = await presigning.pairs.setupOf(peer)
+    if (setup !== "none" && setup !== "dead") {
+      setups.set(peer, setup)
+      continue
+    }
+    for (const other of setups.values()) wipeSetup(other)
+    const both = `servers ${Math.min(self.identifier, peer)} and ${Math.max(self.identifier, peer)}`
+    if (setup === "none") {
+      throw new LockKeeperError("out-of-order", `There is no pair of ${both} yet.`, {
+        field: "body.signers",
+        remedy: "Set the pairs up first.",
+      })
+    }
+    throw new LockKeeperError("permission-denied", `The pair of ${both} is dead.`, {
+      field: "body.signers",
+      remedy: "Use a signer set without both; one of the two broke a protocol.",
+    })
+  }
+  return setups
+}
+
+/** A pair that was set up again meanwhile would make the other end look dishonest. */
+export function checkUnchanged({ pairs }: Run, setups: Setups): void {
+  for (const [peer, { setupDigest }] of setups) {
+    const began = pairs.get(peer)
+    if (began?.kind === "live" && equalBytes(began.setupDigest, setupDigest)) continue
+    throw new LockKeeperError("conflict", `The pair with server ${peer} was set up again.`, {
+      field: "body.signers",
+      remedy: "Start again with a new request.",
+    })
+  }
+}
+
+/**
+ * Where the two ends of a pair of this server name different setups, its last step has reached one of
+ * them alone: this end gives its own up, and nobody is to blame.
+ */
+export async function forgetMismatch(
+  { self, presigning }: Step,
+  setups: Setups,
+  { reason, field }: Abort,
+): Promise<readonly Change[]> {
+  const ends = /^setups\.(\d+)\.(\d+)$/.exec(field)?.slice(1).map(Number)
+  if (reason !== "wrong-setup" || !ends?.includes(self.identifier)) return []
+  const peer = ends.find((end) => end !== self.identifier)
+  const setup = peer === undefined ? undefined : setups.get(peer)
+  return peer === undefined || setup === undefined
+    ? []
+    : presigning.pairs.forget(peer, setup.setupDigest)
+}
