@@ -1,5 +1,12 @@
 import { KEY_STATES, keyListing, MAX_STEP } from "@lockkeeper/api"
-import { groupByName, type Identifier, ristretto255, type Scalar, Secret } from "@lockkeeper/crypto"
+import {
+  groupByName,
+  type Identifier,
+  ristretto255,
+  type Scalar,
+  Secret,
+  secp256k1,
+} from "@lockkeeper/crypto"
 import {
   type Bytes,
   bytes,
@@ -19,6 +26,7 @@ import {
 import {
   confirmKey,
   dkg,
+  dkls,
   headerCodec,
   type KeyPackage,
   keyCertificateCodec,
@@ -163,6 +171,45 @@ export function signWrongly(server: TestServer, keyId: Bytes): Promise<void> {
     const group = groupByName(keyPackage.public.group)
     const share = group.addScalars(keyPackage.signingShare.expose() as Scalar, group.one)
     return { ...key, keyPackage: { ...keyPackage, signingShare: new Secret(share) } }
+  })
+}
+
+const presignatureRow = struct<{
+  readonly madeAt: number
+  readonly presignature: dkls.Presignature
+}>({ madeAt: safeInteger, presignature: dkls.presignatureCodec })
+
+/** From now on this server yields wrong online shares: it uses what it has not made. */
+export function spoilPresignatures({ store }: TestServer): void {
+  const read = store.read.bind(store)
+  store.read = async (table, id) => {
+    const row = await read(table, id)
+    if (row === null || table !== "presignatures") return row
+    const { madeAt, presignature } = decode(presignatureRow, row.value)
+    const v = new Secret(secp256k1.addScalars(presignature.v.expose() as Scalar, secp256k1.one))
+    const value = encode(presignatureRow, { madeAt, presignature: { ...presignature, v } })
+    return { ...row, value }
+  }
+}
+
+type PairRow =
+  | { readonly kind: "live"; readonly setup: dkls.PairSetup }
+  | { readonly kind: "dead"; readonly cause: string; readonly since: number }
+
+const pairRow = union<PairRow>({
+  live: struct({ setup: dkls.pairSetupCodec }),
+  dead: struct({ cause: text(128), since: safeInteger }),
+})
+
+/** From now on this server multiplies with its peer by other transfers than they had set up. */
+export function breakPair(server: TestServer, peer: Identifier): Promise<void> {
+  const id = `${"1".padStart(10, "0")}-${String(peer).padStart(5, "0")}`
+  return rewrite<PairRow>(server, "pairs", id, pairRow, (row) => {
+    if (row.kind === "dead") throw new Error("the pair is dead already")
+    const other = (seeds: Secret) => new Secret(seeds.expose().map((byte) => byte ^ 1) as Bytes)
+    const { zeroSeeds, oneSeeds } = row.setup
+    const setup = { ...row.setup, zeroSeeds: other(zeroSeeds), oneSeeds: other(oneSeeds) }
+    return { kind: "live", setup }
   })
 }
 

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict"
+import { beforeEach, describe, it } from "node:test"
+import { type Incident, verifyEvidenceFile } from "@lockkeeper/client"
+import { breakPair, signWrongly, spoilPresignatures } from "./cheats.ts"
+import { TestCluster } from "./cluster.ts"
+import { type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
+
+describe("a server that cheats in ECDSA", () => {
+  let cluster: TestCluster
+  let owner: EcdsaOwner
+  /** The preferred signer set: one cheats, the other does not. */
+  let cheat: number
+  let honest: number
+
+  beforeEach(async () => {
+    cluster = await TestCluster.start()
+    owner = await ecdsaOwner(cluster)
+    const { sets } = await owner.session.pools.status(owner.key.keyId)
+    const [first, second] = sets[0]!.signers
+    cheat = second as number
+    honest = first as number
+  })
+
+  /** A file that holds offline, for this roster only, and not when it is altered. */
+  function verdictOn(incident: Incident | undefined) {
+    const file = incident?.evidence as Uint8Array
+    const verdict = verifyEvidenceFile(file, cluster.signedRoster)
+    assert.ok(verdict.valid, JSON.stringify(verdict))
+    for (const at of [file.length >> 2, file.length >> 1, file.length - 1]) {
+      const altered = file.slice()
+      altered[at] = (altered[at] as number) ^ 1
+      assert.equal(verifyEvidenceFile(altered, cluster.signedRoster).valid, false, `byte ${at}`)
+    }
+    return verdict
+  }
+
+  function assertProven(incidents: readonly Incident[], reason: string): void {
+    assert.deepEqual(
+      incidents.map(({ kind, server }) => [kind, server]).filter(([kind]) => kind !== "refused"),
+      [["proven", cheat]],
+    )
+    const verdict = verdictOn(incidents.find(({ kind }) => kind === "proven"))
+    assert.deepEqual([verdict.culprit, verdict.pair, verdict.reason], [cheat, null, reason])
+  }
+
+  it("by a wrong share of the key in presigning is named, and another set signs", async () => {
+    await signWrongly(cluster.server(cheat), owner.key.keyId)
+    const signed = await signText(owner, "without it")
+    assert.equal(signed.signers.includes(cheat), false)
+    assertProven(signed.incidents, "wrong-key-share")
+    // It is its own share: the pool of other sets is filled all the same.
+    const { incidents, sets } = await owner.session.pools.fill({
+      ...{ keyId: owner.key.keyId, floor: 2, cap: 2 },
+    })
+    assert.ok(sets.some(({ signers, ready }) => ready >= 2 && !signers.includes(cheat)))
+    assertProven(incidents, "wrong-key-share")
+  })
+
+  it("by a wrong online share is named, and another set signs", async () => {
+    await owner.session.pools.fill({ keyId: owner.key.keyId, floor: 2, cap: 2 })
+    spoilPresignatures(cluster.server(cheat))
+    const signed = await signText(owner, "without it")
+    assert.equal(signed.signers.includes(cheat), false)
+    assertProven(signed.incidents, "invalid-partial-signature")
+  })
+
+  it("by breaking a transfer is disputed as one of a pair, which no set holds any more", async () => {
+    await breakPair(cluster.server(cheat), honest)
+    const signed = await signText(owner, "without the pair")
+    assert.deepEqual(signed.signers.includes(cheat) && signed.signers.includes(honest), false)
+    const pair = [cheat, honest].sort((a, b) => a - b)
+    assert.deepEqual(
+      signed.incidents.map(({ kind }) => kind),
+      ["disputed"],
+    )
+    const [incident] = signed.incidents
+    assert.deepEqual(
+      [...(incident?.pair ?? [])].sort((a, b) => a - b),
+      pair,
+    )
+    assert.match(incident?.name ?? "", /^server-\d or server-\d$/)
+    const verdict = verdictOn(incident)
+    assert.equal(verdict.culprit, null)
+    assert.deepEqual(
+      verdict.pair?.map(({ server }) => server).sort((a, b) => a - b),
+      pair,
+    )
+    const { pairs, sets } = await owner.session.pools.status(owner.key.keyId)
+    const dead = pairs.filter(({ state }) => state === "dead").map(({ servers }) => [...servers])
+    assert.deepEqual(dead, [pair])
+    for (const { signers } of sets) assert.notDeepEqual([...signers], pair)
+    assert.deepEqual((await signText(owner, "again")).incidents, [])
+  })
+})
