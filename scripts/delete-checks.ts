@@ -9,6 +9,7 @@
 import { spawn } from "node:child_process"
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
+import { createInterface } from "node:readline"
 import { pathToFileURL } from "node:url"
 import { type Deletion, findChecks } from "./delete-checks/find.ts"
 import { unnoticed } from "./delete-checks/unnoticed.ts"
@@ -17,7 +18,15 @@ import { unnoticed } from "./delete-checks/unnoticed.ts"
 const rooms = [
   {
     sources: "packages/protocols/src/dkls/**/*.ts",
-    tests: "packages/protocols/test/dkls/**/*.test.ts",
+    tests: "packages/protocols/test/*dkls*.test.ts",
+  },
+  {
+    sources: "packages/protocols/src/evidence/dkls-*.ts",
+    tests: "packages/protocols/test/*dkls*.test.ts",
+  },
+  {
+    sources: "packages/protocols/src/ecdsa/*.ts",
+    tests: "packages/protocols/test/ecdsa*.test.ts",
   },
 ] as const
 
@@ -28,6 +37,7 @@ const patienceMs = 180_000
 
 interface Job extends Deletion {
   readonly path: string
+  readonly source: Buffer
   /** In the order in which they are tried; shared, so that the last one to notice goes first. */
   readonly tests: string[]
 }
@@ -44,13 +54,10 @@ const jobs: Job[] = rooms.flatMap(({ sources, tests }) => {
   return globSync(sources, { cwd: root })
     .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
     .sort()
-    .flatMap((path) =>
-      findChecks(readFileSync(new URL(path, root))).map((check) => ({
-        ...check,
-        path,
-        tests: found,
-      })),
-    )
+    .flatMap((path) => {
+      const source = readFileSync(new URL(path, root))
+      return findChecks(source).map((check) => ({ ...check, path, source, tests: found }))
+    })
 })
 
 const results: Result[] = []
@@ -87,25 +94,36 @@ async function firstToNotice(job: Job): Promise<string | null> {
   return null
 }
 
-function fails({ path, start, end, replacement }: Job, test: string): Promise<boolean> {
+/** Whether a test fails without the check. Its process ends with the first failure. */
+function fails({ path, source, start, end, replacement }: Job, test: string): Promise<boolean> {
   const file = pathToFileURL(new URL(path, root).pathname).href
   const preload = new URL("delete-checks/without.ts", import.meta.url).href
   const child = spawn(
     process.execPath,
-    ["-C", "lockkeeper-source", "--import", preload, new URL(test, root).pathname],
+    [
+      ...["-C", "lockkeeper-source", "--import", preload, "--test-reporter=tap"],
+      new URL(test, root).pathname,
+    ],
     {
       cwd: root,
-      stdio: "ignore",
+      stdio: ["pipe", "pipe", "ignore"],
       timeout: patienceMs,
-      env: {
-        ...process.env,
-        LOCKKEEPER_WITHOUT: JSON.stringify({ file, start, end, replacement }),
-      },
+      env: { ...process.env, LOCKKEEPER_WITHOUT: file },
     },
   )
+  // The source as it was read, so that the file may change meanwhile.
+  const without = [source.subarray(0, start), Buffer.from(replacement), source.subarray(end)]
+  child.stdin.on("error", () => undefined)
+  child.stdin.end(Buffer.concat(without))
   return new Promise((resolve, reject) => {
+    let failed = false
+    createInterface(child.stdout).on("line", (line) => {
+      if (!/^\s*not ok /.test(line)) return
+      failed = true
+      child.kill("SIGKILL")
+    })
     child.once("error", reject)
-    child.once("exit", (code) => resolve(code !== 0))
+    child.once("exit", (code) => resolve(failed || code !== 0))
   })
 }
 

@@ -12,7 +12,10 @@ export interface Deletion {
 }
 
 /** What a refusal calls: everything that stops a run or says that something is worthless. */
-const refusals = /^(abort|accuse|refuse|worthless|fail|reject)/i
+const refusals = /^(abort|accuse|refuse|worthless|wrong|unfit|fail|pairwiseFault)/i
+
+/** Passes errors on that are bugs: not a check of anything that a peer sends. */
+const passesBugsOn = /instanceof DecodeError/
 
 interface Node {
   readonly type: string
@@ -33,6 +36,7 @@ export function findChecks(source: Buffer): Deletion[] {
   const add = (node: Node, replacement: Deletion["replacement"]): void => {
     const [start, end] = [node.span.start - base - 1, node.span.end - base - 1]
     const condition = source.subarray(start, end).toString("utf8").replaceAll(/\s+/g, " ")
+    if (passesBugsOn.test(condition)) return
     const line = source.subarray(0, start).toString("utf8").split("\n").length
     found.push({ start, end, replacement, line, condition })
   }
@@ -54,6 +58,9 @@ function visit(node: Node, add: Add): void {
       for (const part of operands(test, "&&")) add(part, "true")
     }
   }
+  for (const test of acceptances(node)) {
+    for (const part of operands(test, "&&")) add(part, "true")
+  }
   const returned = returnedBy(node)
   if (returned !== null) {
     const parts = operands(returned, "&&")
@@ -63,6 +70,20 @@ function visit(node: Node, add: Add): void {
     if (Array.isArray(value)) for (const item of value) visitChild(item, add)
     else visitChild(value, add)
   }
+}
+
+/** Conditions of a block under which it returns something, where it ends in a refusal otherwise. */
+function acceptances(node: Node): Node[] {
+  if (node.type !== "BlockStatement" && node.type !== "FunctionBody") return []
+  const statements = node["stmts"] as Node[]
+  const last = statements.at(-1)
+  if (last === undefined || !isRefusal(last)) return []
+  return statements.slice(0, -1).flatMap((statement) => {
+    if (statement.type !== "IfStatement") return []
+    const consequent = statement["consequent"] as Node
+    const accepts = consequent.type === "ReturnStatement" && !isRefusal(consequent)
+    return accepts ? [statement["test"] as Node] : []
+  })
 }
 
 function visitChild(value: unknown, add: Add): void {
@@ -76,7 +97,7 @@ function returnedBy(node: Node): Node | null {
   if (node.type === "ReturnStatement") return (node["argument"] as Node | null) ?? null
   if (node.type !== "ArrowFunctionExpression") return null
   const body = node["body"] as Node
-  return body.type === "BlockStatement" ? null : body
+  return body.type === "BlockStatement" || body.type === "FunctionBody" ? null : body
 }
 
 /** The parts of a chain of one logical operator; the expression itself where it is none. */
@@ -96,6 +117,7 @@ function isRefusal(statement: Node): boolean {
     return last !== undefined && isRefusal(last)
   }
   if (statement.type === "ThrowStatement") return true
+  if (statement.type === "ExpressionStatement") return isRefused(statement["expression"] as Node)
   if (statement.type !== "ReturnStatement") return false
   const value = statement["argument"] as Node | null
   return value !== null && isRefused(value)
@@ -112,9 +134,19 @@ function isRefused(value: Node): boolean {
       return isRefused(value["expression"] as Node)
     case "CallExpression": {
       const callee = value["callee"] as Node
-      return callee.type === "Identifier" && refusals.test(callee["value"] as string)
+      const name = callee.type === "MemberExpression" ? (callee["property"] as Node) : callee
+      return name.type === "Identifier" && refusals.test(name["value"] as string)
     }
+    case "ObjectExpression":
+      return (value["properties"] as Node[]).some(isRefusingKind)
     default:
       return false
   }
+}
+
+/** `kind: "accuse"` or `kind: "fault"`. */
+function isRefusingKind(property: Node): boolean {
+  const [key, value] = [property["key"] as Node | undefined, property["value"] as Node | undefined]
+  if (key?.type !== "Identifier" || key["value"] !== "kind") return false
+  return value?.type === "StringLiteral" && /^(accuse|fault)$/.test(value["value"] as string)
 }

@@ -46,3 +46,21 @@ test("a deletion names the bytes of its condition", () => {
   const [check] = findChecks(source)
   assert.equal(source.subarray(check?.start, check?.end).toString(), "ä === 1")
 })
+
+test("a condition under which a block does not end in its refusal is a check", () => {
+  const source = "function f() { if (a && b) return c; wipe(); return null }"
+  assert.deepEqual(deletions(source), ["1: a -> true", "1: b -> true"])
+})
+
+test("codecs that fail and participants that accuse refuse too", () => {
+  const source = [
+    'if (a) reader.fail("x")',
+    'function f() { if (b) return { kind: "accuse", accused }',
+    '  if (c) return { kind: "sealed" } }',
+  ].join("\n")
+  assert.deepEqual(deletions(source), ["1: a -> false", "2: b -> false"])
+})
+
+test("passing on errors that are bugs is no check", () => {
+  assert.deepEqual(deletions("if (!(error instanceof DecodeError)) throw error"), [])
+})
