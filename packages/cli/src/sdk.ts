@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { LockKeeperError } from "@lockkeeper/api"
 import {
   type ChildKeyInfo,
   extendedPublicKey,
@@ -12,6 +13,7 @@ import {
 } from "@lockkeeper/client"
 import { sha256 } from "@lockkeeper/crypto"
 import { type Bytes, concat, toHex } from "@lockkeeper/encoding"
+import { type ChildPath, formatChildPath } from "@lockkeeper/protocols"
 import type {
   ChildView,
   IncidentView,
@@ -95,7 +97,9 @@ function ownerSession(session: Session, evidence: string): OwnerSession {
     },
     async sign(order, signal) {
       const key = await keyOf(order.keyId, signal)
-      return await signed(session, key, order, signal, kept)
+      return await signed(session, key, order, signal, kept).catch((thrown) =>
+        explain(thrown, key, order.path),
+      )
     },
     async poolStatus(keyId, signal) {
       const { incidents, keyId: _, ...pool } = await session.pools.status(keyId, { signal })
@@ -131,6 +135,25 @@ async function signed(
   const taproot = merkleRoot === null ? {} : { taproot: taprootOf(merkleRoot) }
   const { signature, signers, incidents } = await session.sign({ ...order, ...taproot })
   return { signature, recovery: null, signers, incidents: kept(incidents) }
+}
+
+/** The SDK's refusals name fields of requests; here is what a person at a terminal can do about them. */
+function explain(thrown: unknown, { keyId }: KeyInfo, path: ChildPath): never {
+  if (!(thrown instanceof LockKeeperError)) throw thrown
+  const { code, message, field } = thrown
+  if (code === "not-found" && field === "body.path") {
+    const child = formatChildPath(path)
+    throw new LockKeeperError("not-found", `The key servers know no child ${child} of this key.`, {
+      field: "path",
+      remedy: `Run: lockkeeper keys derive ${toHex(keyId).slice(0, 12)} ${child}`,
+      cause: thrown,
+    })
+  }
+  if (code === "invalid-request" && field === "digest") {
+    const remedy = "A digest is not zero and below the order of secp256k1: hash what you mean."
+    throw new LockKeeperError(code, message, { field: "message", remedy, cause: thrown })
+  }
+  throw thrown
 }
 
 function childView(key: KeyInfo, child: ChildKeyInfo): ChildView {

@@ -29,7 +29,8 @@ export function moment(milliseconds: number): string {
 /** A duration for people. */
 export function duration(milliseconds: number): string {
   if (milliseconds < 60_000) return `${Math.ceil(milliseconds / 1000)} s`
-  return `${Math.round(milliseconds / 60_000)} min`
+  const minutes = Math.round(milliseconds / 60_000)
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
 }
 
 /** Bytes from an argument. @throws LockKeeperError `invalid-request` naming `field`. */
