@@ -72,6 +72,10 @@ test("scripts that a single key does not spend are refused", () => {
     concat(Uint8Array.of(0x21), publicKey, Uint8Array.of(0xac)),
     Uint8Array.of(0x51),
     new Uint8Array(0),
+    // Witness programs of version 1 with another length, and what only begins like one.
+    concat(Uint8Array.of(0x51, 0x20), publicKey.subarray(2)),
+    concat(Uint8Array.of(0x51, 0x21), publicKey.subarray(1)),
+    concat(Uint8Array.of(0x52, 0x20), publicKey.subarray(1)),
   ]
   for (const script of unknown) {
     const transaction = new Transaction({ disableScriptCheck: true })

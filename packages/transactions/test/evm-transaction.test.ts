@@ -103,6 +103,14 @@ test("other types, signed transactions and legacy ones without a chain are refus
   refused(withFields("legacy", { s: [] }), /signed already/)
 })
 
+test("bytes where the list of fields should be are refused, as many as there are fields too", () => {
+  for (const type of [1, 2, 3] as const) {
+    const { length } = Object.values(valid[type])
+    const bytes = new Uint8Array(RLP.encode(new Uint8Array(length).fill(1)))
+    refused(concat(Uint8Array.of(type), bytes), /not a list/)
+  }
+})
+
 test("an EIP-4844 transaction with its blobs beside it is refused", () => {
   const payload = Object.values(valid[3])
   refused(serialise(3, [payload, [HASH], [HASH], [HASH]]), /fields instead of/)

@@ -122,6 +122,12 @@ test("a schema with unknown, unused, cyclic, doubled or misnamed types is refuse
 
   refused(schema({}, "Nothing"), /none of the types/, "primaryType")
   refused(schema({}, "EIP712Domain"), /none of the types/, "primaryType")
+  refused(JSON.stringify({ ...mail(), primaryType: 1 }), /not text/, "primaryType")
+  refused(schema({ Mail: {} as never }), /not a list of fields/, "types.Mail")
+  refused(schema({ Mail: ["bool x"] as never }), /name and a type/, "types.Mail.0")
+  const wide = Array.from({ length: 257 }, (_, i) => field("bool", `x${i}`))
+  refused(schema({ Mail: wide }), /not 1 to 256/, "types.Mail")
+  refused(schema({ Mail: [field("bool", "x".repeat(129))] }), /no name for a field/, "types.Mail.0")
   refused(schema({ Spare: [field("bool")] }), /nothing uses/, "types.Spare")
   refused(schema({ Mail: [field("Letter")] }), /unknown type/, "types.Mail.0")
   refused(schema({ Mail: [field("EIP712Domain")] }), /unknown type/, "types.Mail.0")

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { sha256 } from "@lockkeeper/crypto"
-import { type Bytes, concat, fromHex, toHex, utf8 } from "@lockkeeper/encoding"
+import { type Bytes, concat, toHex, utf8 } from "@lockkeeper/encoding"
 import {
   bitcoinInputDigest,
   evmMessageDigest,
@@ -114,4 +114,3 @@ function digestOf(content: SignContent, publicKey: Bytes): { digest: Bytes; merk
 }
 
 export const hexOf = (bytes: Uint8Array): `0x${string}` => `0x${toHex(bytes)}`
-export const bytesOf = (hex: string): Bytes => fromHex(hex.slice(2).toLowerCase())

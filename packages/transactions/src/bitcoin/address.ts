@@ -45,8 +45,8 @@ export function bitcoinOutput(
   } catch {
     throw new DecodeError(`no public key that ${script} pays`, 0, "publicKey")
   }
-  const { address } = payment
-  if (address === undefined) throw new DecodeError("without an address", 0, "script")
+  // Only scripts that are not among these have none.
+  const address = payment.address as string
   return { address, script: new Uint8Array(payment.script) }
 }
 

@@ -170,10 +170,10 @@ function checkAccessList(bytes: Uint8Array, list: Item, name: string): null {
   if (list instanceof Uint8Array) throw new DecodeError("not a list", offsetOf(list, bytes), name)
   list.forEach((entry, index) => {
     const path = `${name}.${index}`
-    const [address, keys, ...rest] = entry instanceof Uint8Array ? [] : entry
-    if (address === undefined || keys === undefined || rest.length > 0) {
+    if (entry instanceof Uint8Array || entry.length !== 2) {
       throw new DecodeError("not an address and its storage keys", offsetOf(entry, bytes), path)
     }
+    const [address, keys] = entry as readonly [Item, Item]
     checkField(bytes, address, `${path}.address`, "address")
     checkHashes(bytes, keys, `${path}.storageKeys`)
   })
@@ -202,15 +202,12 @@ function checkHashes(bytes: Uint8Array, list: Item, path: string): readonly Uint
  * for what it read must be the bytes that are signed.
  */
 function readAgain(bytes: Uint8Array): void {
-  let parsed: ReturnType<typeof Transaction.fromBytes>
   let written: Uint8Array
   try {
-    parsed = Transaction.fromBytes(bytes)
-    written = parsed.toBytes()
+    written = Transaction.fromBytes(bytes).toBytes()
   } catch (cause) {
     throw new DecodeError(`outside the protocol's limits (${textOf(cause)})`, 0)
   }
-  if (parsed.isSigned) throw new DecodeError("signed already", 0)
   if (!equalBytes(written, bytes)) throw new DecodeError("not the canonical encoding", 0)
 }
 

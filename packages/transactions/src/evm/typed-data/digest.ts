@@ -2,7 +2,7 @@ import { type Bytes, concat, DecodeError, fromHex, utf8 } from "@lockkeeper/enco
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { isEvmAddress } from "../address.ts"
 import { type Json, readJson } from "./json.ts"
-import { DOMAIN, type FieldType, readSchema, type Schema } from "./schema.ts"
+import { DOMAIN, type FieldType, readSchema, type Schema, type StructType } from "./schema.ts"
 
 /** Most values in one message; each costs a hash or a part of one. */
 const MAX_VALUES = 4096
@@ -58,8 +58,8 @@ class StructHasher {
 
   /** hashStruct(s) = keccak256(typeHash, encodeData(s)). */
   struct(name: string, value: Json, path: string): Bytes {
-    const type = this.#schema.get(name)
-    if (type === undefined) throw new DecodeError("an unknown type", value.at, path)
+    // The schema has every type that it refers to.
+    const type = this.#schema.get(name) as StructType
     if (value.kind !== "object") throw new DecodeError("not an object", value.at, path)
     const parts: Bytes[] = [type.typeHash]
     for (const field of type.fields) {
@@ -128,7 +128,7 @@ function encodeText(
   const bytes = fromHex(text.slice(2).toLowerCase())
   if (type.kind === "bytes") return keccak(bytes)
   if (type.kind === "address") return concat(new Uint8Array(12), bytes)
-  if (type.kind !== "fixed-bytes" || bytes.length !== type.length) {
+  if (type.kind === "fixed-bytes" && bytes.length !== type.length) {
     return refuse("not as many bytes as its type has")
   }
   return concat(bytes, new Uint8Array(32 - bytes.length))
