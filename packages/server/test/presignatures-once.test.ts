@@ -253,6 +253,24 @@ test("what is older than the age limit is burnt", async () => {
   assert.equal(server.counters.pools().get("1-2"), 0)
 })
 
+test("a presignature whose commit failed is burnt by the process that struck it off", async () => {
+  const dying = new DyingRows()
+  const world = await startEcdsa({ rows: (id) => (id === 1 ? dying : new MemoryRowStore()) })
+  await presignAt(world, [1, 2], 2)
+  const prepared = await prepareSet(world, [1, 2])
+  dying.countdown = 1
+  assert.match(await refusal(shareAt(world, 1, signRequestOf(world), prepared)), /^unavailable/)
+  dying.countdown = Number.POSITIVE_INFINITY
+  assert.equal(await readyAt(world, 1, [1, 2]), 1)
+  assert.equal((await storedAt(world, 1)).length, 2)
+  const { server } = at(world.sessions, 1).to
+  await server.tidy()
+  assert.equal((await storedAt(world, 1)).length, 2)
+  world.owner.cluster.clock.time += 60_001
+  await server.tidy()
+  assert.equal((await storedAt(world, 1)).length, 1)
+})
+
 /** Rows of a process that dies at one of its commits: before it is applied, or after. */
 class DyingRows extends MemoryRowStore {
   countdown = Number.POSITIVE_INFINITY

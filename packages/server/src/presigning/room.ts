@@ -22,6 +22,9 @@ import { BulkRuns } from "./runs.ts"
 /** Longest a presignature is kept unless the configuration says otherwise, milliseconds. */
 export const DEFAULT_MAX_AGE_MS = 24 * 3_600_000
 
+/** No commit takes longer: what was struck off before is taken, or was not and has to be. */
+const SETTLED_MS = 60_000
+
 /** What one process knows of threshold ECDSA beside the store. */
 export class PresigningRoom {
   readonly pairs: Pairs
@@ -32,6 +35,8 @@ export class PresigningRoom {
   readonly maxAgeMs: number
   /** Signatures and presigning steps that are being worked on. */
   busy = 0
+  /** Rows that were struck off, and when: gone, unless the commit that takes them failed. */
+  readonly #struck = new Map<string, number>()
   readonly #self: ServerSelf
   readonly #deps: Dependencies
   readonly #counters: Counters
@@ -78,13 +83,17 @@ export class PresigningRoom {
   /** Strikes one off before its row is taken. True once for each. */
   spend(pooled: Pooled): boolean {
     if (!this.pool.spend(pooled.id)) return false
+    this.#struck.set(pooled.id, this.#deps.clock.now())
     this.#counters.pooled(pooled.signers, -1)
     return true
   }
 
   /** What the pool has struck off is not used any more: the count, for after the commit. */
   countBurnt(struck: readonly Pooled[]): void {
-    for (const { signers } of struck) this.#counters.pooled(signers, -1)
+    for (const { id, signers } of struck) {
+      this.#struck.set(id, this.#deps.clock.now())
+      this.#counters.pooled(signers, -1)
+    }
     this.#counters.add("presignatures-burnt", struck.length)
   }
 
@@ -96,10 +105,12 @@ export class PresigningRoom {
     await this.pairs.settle()
     for (;;) {
       const old = this.pool.expire(now - this.maxAgeMs, 256)
-      if (old.length === 0) return
+      if (old.length === 0) break
       this.countBurnt(old)
-      await this.#burn(old)
+      await this.#burn(old.map(({ id }) => id))
     }
+    const settled = [...this.#struck].filter(([, at]) => now - at > SETTLED_MS).map(([id]) => id)
+    for (let i = 0; i < settled.length; i += 256) await this.#burn(settled.slice(i, i + 256))
   }
 
   stop(): void {
@@ -108,9 +119,10 @@ export class PresigningRoom {
     this.nonces.clear()
   }
 
-  async #burn(struck: readonly Pooled[]): Promise<void> {
+  /** Takes the rows of these that are still there. */
+  async #burn(ids: readonly string[]): Promise<void> {
     const there = await Promise.all(
-      struck.map(async ({ id }) => {
+      ids.map(async (id) => {
         const row = await this.#deps.store.read("presignatures", id)
         row?.value.fill(0)
         return row === null ? null : takePresignature(id)
@@ -118,6 +130,7 @@ export class PresigningRoom {
     )
     const changes = there.filter((change) => change !== null)
     if (changes.length > 0) await this.#deps.store.commit(changes)
+    for (const id of ids) this.#struck.delete(id)
   }
 
   /** Ends the pairs with which too many checks were begun that never ended. */
