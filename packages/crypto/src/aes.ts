@@ -27,8 +27,8 @@ export function aes128Permutation(key: Uint8Array): BlockPermutation {
 }
 
 /**
- * The first `length` bytes of AES-128-CTR key stream under `key` from counter zero (SP 800-38A). Two
- * uses of one key give the same bytes.
+ * The first `length` bytes of AES-128-CTR key stream under `key` from counter zero (SP 800-38A).
+ * Two uses of one key give the same bytes.
  */
 export function aes128KeyStream(key: Uint8Array, length: number): Bytes {
   checkKey(key)

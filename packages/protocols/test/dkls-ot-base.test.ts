@@ -98,7 +98,7 @@ describe("128 base transfers", () => {
 })
 
 describe("the receiver's message", () => {
-  it("does not repeat a point, under repeated randomness neither, where the context differs", () => {
+  it("repeats no point, not even under repeated randomness in another context", () => {
     const again = baseOtReceive(named("another"), choice(), named("receiver"))
     const points = [receiver.message, again.message].flatMap((message) =>
       Array.from({ length: 256 }, (_, k) => toHex(message.subarray(33 * k, 33 * k + 33))),

@@ -285,13 +285,14 @@ describe("the codecs", () => {
     assert.equal(setup.length, 32 + 3 * 2048 + 16 + 32)
   })
 
-  it("refuse a state with other choice bits than it has multiplications, and changed lengths", () => {
+  it("refuse choice bits that do not fit the multiplications, and changed lengths", () => {
     const state = decode(rvoleReceiverCodec, stored)
     const refused = (changes: Partial<RvoleReceiver>) => {
       const encoded = encode(rvoleReceiverCodec, { ...state, ...changes })
       assert.throws(() => decode(rvoleReceiverCodec, encoded), /choice bits do not fit/)
     }
     refused({ chi: [] })
+    refused({ chi: [], choice: new Secret(named("short", 16)) })
     refused({ chi: [...state.chi, ...state.chi] })
     refused({ choice: new Secret(named("short", 67)) })
     const setup = encode(pairSetupCodec, receiver)

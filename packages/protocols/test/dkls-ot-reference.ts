@@ -1,7 +1,7 @@
 /**
- * The extension and the multiplication a second time, bit by bit with bigints and one cipher for each
- * block, from the formulas of the README. Slow; also the attacker of the tests, who deviates by its
- * hooks and is honest everywhere else, so that all its hashes are right.
+ * The extension and the multiplication a second time, bit by bit with bigints and one cipher for
+ * each block, from the formulas of the README. Slow; also the attacker of the tests, who deviates
+ * by its hooks and is honest everywhere else, so that all its hashes are right.
  */
 import { createCipheriv, createHash, hkdfSync } from "node:crypto"
 import { hashValue, hashValueToScalar, type Scalar, secp256k1 } from "@lockkeeper/crypto"
@@ -203,7 +203,9 @@ function outputs(rows: readonly bigint[][], column: number): bigint[] {
   )
 }
 
-/** What a malicious sender may do differently. Values need not be reduced: they are sent as given. */
+/**
+ * What a malicious sender may do differently. Values need not be reduced: they are sent as given.
+ */
 export interface SenderHooks {
   /** r, sk and the mask of one row of the batch, given its pads and the honest values. */
   readonly row?: (honest: bigint[], j: number) => bigint[]

@@ -114,7 +114,7 @@ describe("the extension hash", () => {
   const hashOf = (key: string, first: number, blocks = 6) =>
     bytesOf(blockHash(named(key, 16))(inputs, first, blocks))
 
-  it("gives the same row unrelated pads at another index, in another block, in another session", () => {
+  it("gives one row unrelated pads at another index, block or session", () => {
     const pads = hashOf("session", 7)
     assertUnrelated(pads, hashOf("session", 8), "index")
     assertUnrelated(pads, hashOf("another session", 7), "session")

@@ -6,7 +6,9 @@
  * instruction is not in our hands.
  */
 
-/** Eight words for each value, least significant first. Values are below 2^256, not always below q. */
+/**
+ * Eight words for each value, least significant first. Values are below 2^256, not always below q.
+ */
 export type Words = Uint32Array<ArrayBuffer>
 
 export const WORDS = 8
@@ -17,7 +19,6 @@ export const RADIX_INVERSE = 2 ** -LIMB_BITS
 const MASK = RADIX - 1
 // Limb 11 holds bits 242 and up, so 14 of its bits are below 2^256.
 const TOP_BITS = 14
-const TOP_MASK = (1 << TOP_BITS) - 1
 
 export const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 
@@ -61,86 +62,50 @@ export function unpack(words: Words, at: number, limbs: Float64Array): void {
  * from -2^29 to 2^29, the last one from -2^20 to 2^20, their value not below -q.
  */
 export function reduce(limbs: Int32Array, words: Words, at: number): void {
-  // v = low + high * 2^256 is low + high * (2^256 - q) modulo q. High is chosen so that low is in
-  // (0, 2q) even when lower limbs are negative.
+  // v = low + high * 2^256 is low + high * (2^256 - q) modulo q. High is chosen so that the sum is
+  // in (0, 2q) even when lower limbs are negative.
   const high = (limbs[11]! - 1) >> TOP_BITS
-  // Two chains of carries: of v, and of v + 2^256 - q, which reaches 2^256 exactly when v is not
-  // below q and is then v - q without that bit.
-  let v = limbs[0]! + high * C0
-  let w = v + C0
-  let r0 = v & MASK
-  const s0 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[1]! + high * C1
-  w = (w >> LIMB_BITS) + limbs[1]! + (high + 1) * C1
-  let r1 = v & MASK
-  const s1 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[2]! + high * C2
-  w = (w >> LIMB_BITS) + limbs[2]! + (high + 1) * C2
-  let r2 = v & MASK
-  const s2 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[3]! + high * C3
-  w = (w >> LIMB_BITS) + limbs[3]! + (high + 1) * C3
-  let r3 = v & MASK
-  const s3 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[4]! + high * C4
-  w = (w >> LIMB_BITS) + limbs[4]! + (high + 1) * C4
-  let r4 = v & MASK
-  const s4 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[5]! + high * C5
-  w = (w >> LIMB_BITS) + limbs[5]! + (high + 1) * C5
-  let r5 = v & MASK
-  const s5 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[6]!
-  w = (w >> LIMB_BITS) + limbs[6]!
-  let r6 = v & MASK
-  const s6 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[7]!
-  w = (w >> LIMB_BITS) + limbs[7]!
-  let r7 = v & MASK
-  const s7 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[8]!
-  w = (w >> LIMB_BITS) + limbs[8]!
-  let r8 = v & MASK
-  const s8 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[9]!
-  w = (w >> LIMB_BITS) + limbs[9]!
-  let r9 = v & MASK
-  const s9 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[10]!
-  w = (w >> LIMB_BITS) + limbs[10]!
-  let r10 = v & MASK
-  const s10 = w & MASK
-  v = (v >> LIMB_BITS) + limbs[11]! - (high << TOP_BITS)
-  w = (w >> LIMB_BITS) + limbs[11]! - (high << TOP_BITS)
-  let r11 = v & MASK
-  const s11 = w & TOP_MASK
-  const keep = -(w >> TOP_BITS)
-  r0 ^= (r0 ^ s0) & keep
-  r1 ^= (r1 ^ s1) & keep
-  r2 ^= (r2 ^ s2) & keep
-  r3 ^= (r3 ^ s3) & keep
-  r4 ^= (r4 ^ s4) & keep
-  r5 ^= (r5 ^ s5) & keep
-  r6 ^= (r6 ^ s6) & keep
-  r7 ^= (r7 ^ s7) & keep
-  r8 ^= (r8 ^ s8) & keep
-  r9 ^= (r9 ^ s9) & keep
-  r10 ^= (r10 ^ s10) & keep
-  r11 ^= (r11 ^ s11) & keep
-  words[at] = r0 | (r1 << 22)
-  words[at + 1] = (r1 >>> 10) | (r2 << 12)
-  words[at + 2] = (r2 >>> 20) | (r3 << 2) | (r4 << 24)
-  words[at + 3] = (r4 >>> 8) | (r5 << 14)
-  words[at + 4] = (r5 >>> 18) | (r6 << 4) | (r7 << 26)
-  words[at + 5] = (r7 >>> 6) | (r8 << 16)
-  words[at + 6] = (r8 >>> 16) | (r9 << 6) | (r10 << 28)
-  words[at + 7] = (r10 >>> 4) | (r11 << 18)
+  const top = limbs[11]! - (high << TOP_BITS)
+  // With 2^256 - q once more the sum reaches 2^256 exactly when it was not below q.
+  const f = high + 1
+  let carry = (limbs[0]! + f * C0) >> LIMB_BITS
+  carry = (carry + limbs[1]! + f * C1) >> LIMB_BITS
+  carry = (carry + limbs[2]! + f * C2) >> LIMB_BITS
+  carry = (carry + limbs[3]! + f * C3) >> LIMB_BITS
+  carry = (carry + limbs[4]! + f * C4) >> LIMB_BITS
+  carry = (carry + limbs[5]! + f * C5) >> LIMB_BITS
+  carry = (carry + limbs[6]!) >> LIMB_BITS
+  carry = (carry + limbs[7]!) >> LIMB_BITS
+  carry = (carry + limbs[8]!) >> LIMB_BITS
+  carry = (carry + limbs[9]!) >> LIMB_BITS
+  carry = (carry + limbs[10]!) >> LIMB_BITS
+  const h = high + ((carry + top) >> TOP_BITS)
+  const r0 = limbs[0]! + h * C0
+  const r1 = (r0 >> LIMB_BITS) + limbs[1]! + h * C1
+  const r2 = (r1 >> LIMB_BITS) + limbs[2]! + h * C2
+  const r3 = (r2 >> LIMB_BITS) + limbs[3]! + h * C3
+  const r4 = (r3 >> LIMB_BITS) + limbs[4]! + h * C4
+  const r5 = (r4 >> LIMB_BITS) + limbs[5]! + h * C5
+  const r6 = (r5 >> LIMB_BITS) + limbs[6]!
+  const r7 = (r6 >> LIMB_BITS) + limbs[7]!
+  const r8 = (r7 >> LIMB_BITS) + limbs[8]!
+  const r9 = (r8 >> LIMB_BITS) + limbs[9]!
+  const r10 = (r9 >> LIMB_BITS) + limbs[10]!
+  const r11 = (r10 >> LIMB_BITS) + top
+  words[at] = (r0 & MASK) | (r1 << 22)
+  words[at + 1] = ((r1 & MASK) >>> 10) | (r2 << 12)
+  words[at + 2] = ((r2 & MASK) >>> 20) | ((r3 & MASK) << 2) | (r4 << 24)
+  words[at + 3] = ((r4 & MASK) >>> 8) | (r5 << 14)
+  words[at + 4] = ((r5 & MASK) >>> 18) | ((r6 & MASK) << 4) | (r7 << 26)
+  words[at + 5] = ((r7 & MASK) >>> 6) | (r8 << 16)
+  words[at + 6] = ((r8 & MASK) >>> 16) | ((r9 & MASK) << 6) | (r10 << 28)
+  words[at + 7] = ((r10 & MASK) >>> 4) | (r11 << 18)
 }
 
 /**
- * The same for limbs that are sums of products: doubles from 0 to 2^49. Each is split without waiting
- * for the one below, since a chain of carries through doubles costs several times one through
- * integers.
+ * The same for limbs that are sums of products: doubles from 0 to 2^49. Each is split without
+ * waiting for the one below, since a chain of carries through doubles costs several times one
+ * through integers.
  *
  * @param limbs - scratch space.
  */

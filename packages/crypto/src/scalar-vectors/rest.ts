@@ -33,8 +33,8 @@ export function scalarOfWords(words: Words, at: number): Bytes {
 }
 
 /**
- * A copy of the values in little-endian `bytes`, or null when one of them is not below q. Takes longer
- * for values within 2^224 of q, so they are public or somebody else's to hide.
+ * A copy of the values in little-endian `bytes`, or null when one of them is not below q. Takes
+ * longer for values within 2^224 of q, so they are public or somebody else's to hide.
  */
 export function readCanonical(bytes: Uint8Array): Words | null {
   const words = new Uint32Array(new Uint8Array(bytes).buffer)

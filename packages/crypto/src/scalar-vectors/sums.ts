@@ -57,8 +57,8 @@ function toScalar(words: Words): Scalar {
 const TWICE_ORDER = limbsOfInteger(2n * ORDER)
 
 /**
- * minuends[j] - subtrahends[j] + addends[j mod addends.length] modulo q, canonically, in place of the
- * subtrahends.
+ * minuends[j] - subtrahends[j] + addends[j mod addends.length] modulo q, canonically, in place of
+ * the subtrahends.
  */
 export function subtractAndAdd(
   minuends: Words,

@@ -21,8 +21,8 @@ function transposeBlock(): void {
 }
 
 /**
- * The rows of a matrix given as 128 columns of `words` words each: bit c of row j is bit j of column
- * c. Four words a row. The same steps for every content.
+ * The rows of a matrix given as 128 columns of `words` words each: bit c of row j is bit j of
+ * column c. Four words a row. The same steps for every content.
  */
 export function rowsOf(columns: Uint32Array, words: number): Uint32Array<ArrayBuffer> {
   const rows = new Uint32Array(words * 32 * ROW_WORDS)

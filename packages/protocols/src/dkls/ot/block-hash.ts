@@ -11,11 +11,11 @@ export type BlockHash = (
 /**
  * The tweakable correlation-robust hash TMMO of Guo, Katz, Wang and Yu (eprint 2019/074): H(x, i) =
  * pi(pi(x) ^ i) ^ pi(x), where pi is AES-128 under a public key that no other batch has. In the
- * ideal-cipher model H(x, i) is pseudorandom for every x that the other end does not know, also when
- * those x differ by one secret offset from x that the other end chose.
+ * ideal-cipher model H(x, i) is pseudorandom for every x that the other end does not know, also
+ * when those x differ by one secret offset from x that the other end chose.
  *
- * The hash takes four words for each 16-byte input and gives `blocks` times four words for each; block
- * b of input x has the tweak (first + x, b). The caller wipes what it gets.
+ * The hash takes four words for each 16-byte input and gives `blocks` times four words for each;
+ * block b of input x has the tweak (first + x, b). The caller wipes what it gets.
  */
 export function blockHash(key: Bytes): BlockHash {
   const permutation = aes128Permutation(key)

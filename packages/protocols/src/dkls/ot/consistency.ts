@@ -21,7 +21,9 @@ const FOURS = 8
 const TABLE_WORDS = 16 * ROW_WORDS
 const NIBBLE = 15 * ROW_WORDS
 
-/** The 128 combinations of the rows, four words each. The matrix is public, so it may be an index. */
+/**
+ * The 128 combinations of the rows, four words each. The matrix is public, so it may be an index.
+ */
 export function combineRows(matrix: Uint32Array, rows: Uint32Array): Uint32Array<ArrayBuffer> {
   const masks = rows.length - CHECK_ROWS * ROW_WORDS
   const combined = new Uint32Array(rows.subarray(masks))

@@ -4,10 +4,10 @@ import { type Bytes, concat, DecodeError } from "@lockkeeper/encoding"
 const ATTEMPTS_MAX = 256
 
 /**
- * A point whose discrete logarithm nobody knows, from a 32-byte digest: the first x-coordinate among
- * SHA-512(digest || counter) that is on the curve, with a sign from the same hash. Indifferentiable
- * from a random oracle into the group. Takes about two attempts, varying with the digest, which is
- * therefore public.
+ * A point whose discrete logarithm nobody knows, from a 32-byte digest: the first x-coordinate
+ * among SHA-512(digest || counter) that is on the curve, with a sign from the same hash.
+ * Indifferentiable from a random oracle into the group. Takes about two attempts, varying with the
+ * digest, which is therefore public.
  */
 export function hashToPoint(digest: Bytes): Element {
   for (let counter = 0; counter < ATTEMPTS_MAX; counter++) {

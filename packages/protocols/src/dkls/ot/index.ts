@@ -23,7 +23,6 @@ export {
 export {
   RVOLE_SENDER_RANDOMNESS,
   type RvoleInput,
-  type RvoleSenderOptions,
   rvoleSend,
 } from "./sender.ts"
 export { rvoleReceiverMessageLength, rvoleSenderMessageLength } from "./sizes.ts"

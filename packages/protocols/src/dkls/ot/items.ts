@@ -5,8 +5,8 @@ import { gadgetWeights } from "./gadget.ts"
 import { ROWS_PER_ITEM, SCALAR_LENGTH, WIDTH } from "./sizes.ts"
 
 /**
- * One multiplication of a batch, an item, is 416 rows of three values below 2^256: for r, for sk and
- * for the check.
+ * One multiplication of a batch, an item, is 416 rows of three values below 2^256: for r, for sk
+ * and for the check.
  */
 export type ItemValues = scalarVectors.Words
 
@@ -35,7 +35,9 @@ export function padsOf(hash: BlockHash, rows: scalarVectors.Words, k: number): I
   return hash(itemPart(rows, k, ITEM_ROW_WORDS), k * ROWS_PER_ITEM, BLOCKS_PER_ROW)
 }
 
-/** Sum over j of g_j * values_j in one column: this end's share of chi times that column's input. */
+/**
+ * Sum over j of g_j * values_j in one column: this end's share of chi times that column's input.
+ */
 export function outputOf(values: ItemValues, column: 0 | 1): Scalar {
   return scalarVectors.weightedSum(gadgetWeights(), values, WIDTH, column)
 }

@@ -5,8 +5,8 @@ import { SEED_LENGTH, SEEDS_LENGTH } from "./sizes.ts"
 
 /**
  * What a participant keeps for one peer, for as long as the pair lives. All of it but the digest is
- * secret. `delta` is the same in every extension: each failed check may tell the peer a bit of it, so
- * a pair is dead at its first failure.
+ * secret. `delta` is the same in every extension: each failed check may tell the peer a bit of it,
+ * so a pair is dead at its first failure.
  */
 export interface PairSetup {
   /** Equal at both ends. */

@@ -128,8 +128,8 @@ export function rvoleReceive(
 }
 
 /**
- * The receiver's outputs (DKLs23 Protocol 5.2), or null when the sender's message is malformed or its
- * inputs differ between rows: the pair is then dead. Wipes the state's choice bits either way.
+ * The receiver's outputs (DKLs23 Protocol 5.2), or null when the sender's message is malformed or
+ * its inputs differ between rows: the pair is then dead. Wipes the state's choice bits either way.
  */
 export function rvoleFinish(
   setup: PairSetup,
@@ -205,8 +205,8 @@ function receiveItems(
 }
 
 /**
- * Whether d_j2 + theta_0 * d_j0 + theta_1 * d_j1 - beta_j * u is in every row what the sender has of
- * its own, which it is not where the sender used another input than in the other rows.
+ * Whether d_j2 + theta_0 * d_j0 + theta_1 * d_j1 - beta_j * u is in every row what the sender has
+ * of its own, which it is not where the sender used another input than in the other rows.
  */
 function checkPasses(
   transcript: Transcript,
