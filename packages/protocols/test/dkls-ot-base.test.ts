@@ -188,6 +188,8 @@ describe("what a caller gets wrong", () => {
     senderSeeds(context, atBoth[1], receiver.message)
     assert.throws(() => receiverSeeds(context, atBoth[0], sender.message), /after it was wiped/)
     assert.throws(() => senderSeeds(context, atBoth[1], receiver.message), /after it was wiped/)
+    const [{ exponents, choice: chosen }, { exponents: own }] = atBoth
+    for (const spent of [exponents, chosen, own]) assert.throws(() => spent.expose(), /wiped/)
   })
 
   it("leaves the choice to its owner", () => {
