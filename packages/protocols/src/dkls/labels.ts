@@ -8,6 +8,7 @@ export const LABELS = {
   pairSecret: "dkls/1/setup/pair-secret",
   setupConfirmation: "dkls/1/setup/confirmation",
   presignParams: "dkls/1/presign/params",
+  presignKey: "dkls/1/presign/key",
   presignSession: "dkls/1/presign/session",
   presignRandomness: "dkls/1/presign/randomness",
   commitment: "dkls/1/presign/commitment",

@@ -1,5 +1,5 @@
 import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
-import { type Codec, decode, equalBytes, list, struct, u8, union } from "@lockkeeper/encoding"
+import { type Codec, equalBytes, list, struct, u8, union } from "@lockkeeper/encoding"
 import { firstSlot } from "../dkls/first-step.ts"
 import { judgeSaid, zeroMismatch } from "../dkls/presign/checks.ts"
 import {
@@ -8,7 +8,6 @@ import {
   presignSession,
   presignSlot,
 } from "../dkls/presign/params.ts"
-import { saidPayloadCodec } from "../dkls/presign/payloads.ts"
 import { type KeyCertificate, keyCertificateCodec, verifyKeyCertificate } from "../keys.ts"
 import { slotMismatch } from "../messages/header.ts"
 import { LIMITS } from "../messages/limits.ts"
@@ -114,9 +113,8 @@ function judgeAccusation(edge: Accusation, verifyKeys: VerifyKeys): Judgement {
   } else {
     const slot = presignSlot(run.params, step === 3 ? 2 : 3, presignSession(run))
     if (slotMismatch(header, slot)) return refuse("against: not of this run")
-    if (decode(saidPayloadCodec, about.value.broadcast).kind !== "digest") {
-      return refuse("against: it seals nothing")
-    }
+    const form = judgeSaid(run.params, step === 3 ? 2 : 3, about.value)
+    if (!form.ok || form.payload.kind !== "digest") return refuse("against: it seals nothing")
   }
   return { ok: true, pair: [said.message.header.sender, accused], zeros: false }
 }

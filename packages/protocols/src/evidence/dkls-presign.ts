@@ -26,6 +26,7 @@ import {
 } from "../dkls/presign/checks.ts"
 import {
   checkPresignParams,
+  keyDigest,
   type PresignRun,
   presignRunCodec,
   presignSession,
@@ -251,7 +252,9 @@ export function verifyDklsExchange(
     return worthless("the opening is not of this session")
   }
   if (!judgeOpen(params, opening.message).ok) return worthless("the opening is faulty")
-  const { commitment } = decode(openPayloadCodec, open.broadcast)
+  const { commitment, key: opened } = decode(openPayloadCodec, open.broadcast)
+  // The same id and epoch may have another certificate, of a generation that came to nothing.
+  if (!equalBytes(opened, keyDigest(key))) return worthless("certificate: not what was opened for")
   return verdictOf(sender, judgeExchange({ params, key, sender, commitment }, exchange.payload))
 }
 

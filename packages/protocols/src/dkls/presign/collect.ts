@@ -1,5 +1,5 @@
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, equalBytes } from "@lockkeeper/encoding"
+import { equalBytes } from "@lockkeeper/encoding"
 import type { DklsEdge } from "../../evidence/dkls-edge.ts"
 import type { Evidence } from "../../evidence/evidence.ts"
 import { digestsOf, echoDigest } from "../../messages/echo.ts"
@@ -73,15 +73,16 @@ export function collectOpens(
 }
 
 /**
- * Whether the two ends of each pair name one setup. A difference blames nobody: a setup's last step
- * may have reached one end only. Multiplying over it would make an honest end look dishonest.
+ * Whether everyone opened for one public package and the two ends of each pair for one setup. A
+ * difference blames nobody. Two generations of a key with one id may both have been confirmed, and a
+ * setup's last step may have reached one end only; going on would make an honest end look dishonest.
  */
-export function agreeOnSetups(
-  setups: ReadonlyMap<Identifier, ReadonlyMap<Identifier, Bytes>>,
-): Outcome<null> {
-  for (const [j, digests] of setups) {
-    for (const [k, digest] of digests) {
-      const opposite = setups.get(k)?.get(j)
+export function agreeOnOpenings(opened: ReadonlyMap<Identifier, OpenPayload>): Outcome<null> {
+  const [first] = opened.values()
+  for (const [j, { key, setups }] of opened) {
+    if (first && !equalBytes(key, first.key)) return abort("wrong-key", { field: "key" })
+    for (const [k, digest] of setups) {
+      const opposite = opened.get(k)?.setups.get(j)
       if (opposite && !equalBytes(digest, opposite)) {
         const [low, high] = [Math.min(j, k), Math.max(j, k)]
         return abort("wrong-setup", { field: `setups.${low}.${high}` })

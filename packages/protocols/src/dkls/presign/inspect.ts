@@ -3,7 +3,7 @@ import { digestsOf } from "../../messages/echo.ts"
 import type { Message } from "../../messages/message.ts"
 import { done, type Outcome } from "../../outcome.ts"
 import type { PresignParams } from "../types.ts"
-import { agreeOnSetups, type Collector, collectOpens, collectSaid } from "./collect.ts"
+import { agreeOnOpenings, type Collector, collectOpens, collectSaid } from "./collect.ts"
 import { statementsIn } from "./state.ts"
 
 /**
@@ -34,7 +34,7 @@ export function presignInspect(
 function inspectOpens(collector: Collector, messages: readonly Message[]): Outcome<null> {
   const opened = collectOpens(collector, messages)
   if (!opened.ok) return opened
-  return agreeOnSetups(
-    new Map([...opened.value].map(([sender, { payload }]) => [sender, payload.setups])),
+  return agreeOnOpenings(
+    new Map([...opened.value].map(([sender, { payload }]) => [sender, payload])),
   )
 }

@@ -9,7 +9,7 @@ import {
   secp256k1,
 } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, equalBytes, fixedBytes, struct } from "@lockkeeper/encoding"
-import type { PublicKeyPackage } from "../../keys.ts"
+import { type PublicKeyPackage, publicKeyPackageCodec } from "../../keys.ts"
 import { type HeaderDigests, headerDigestsCodec } from "../../messages/echo.ts"
 import type { Slot } from "../../messages/header.ts"
 import { abort, done, type Outcome } from "../../outcome.ts"
@@ -110,6 +110,14 @@ export function othersThan(
 /** Names what a run was asked for. */
 export function presignParamsDigest(params: PresignParams): Bytes {
   return hashValue(LABELS.presignParams, presignParamsCodec, params)
+}
+
+/**
+ * Names what a signer takes for the key. An id and an epoch do not: a key generation that everyone has
+ * confirmed and nobody has kept leaves a certificate behind, and the next one may have the same id.
+ */
+export function keyDigest(key: PublicKeyPackage): Bytes {
+  return hashValue(LABELS.presignKey, publicKeyPackageCodec, key)
 }
 
 /** What the session of the steps after the first is the hash of. */

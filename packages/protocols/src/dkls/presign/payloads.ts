@@ -34,6 +34,8 @@ export const PAYLOAD_MAX = 8 * 1024
 export interface OpenPayload {
   /** Digest of the run's parameters. */
   readonly params: Bytes
+  /** Digest of the key's public package, see `keyDigest`. */
+  readonly key: Bytes
   /** Hash of every R_i and Z_ij, see `noncesCommitment`. */
   readonly commitment: Bytes
   /** Which setup the sender uses with each other signer. */
@@ -42,6 +44,7 @@ export interface OpenPayload {
 
 export const openPayloadCodec: Codec<OpenPayload> = struct<OpenPayload>({
   params: fixedBytes(32),
+  key: fixedBytes(32),
   commitment: fixedBytes(32),
   setups: numberMap(identifierCodec, fixedBytes(32), MAX_SIGNERS),
 })

@@ -7,9 +7,22 @@ import { framedCodec } from "../frame.ts"
 import { STEP_RANDOMNESS } from "../limits.ts"
 import type { PresignContext, PresignSecrets, PresignStep } from "../types.ts"
 import { confirmAbort, shown } from "./blame.ts"
-import { agreeOnSetups, type Collector, collectOpens, collectSaid, type Heard } from "./collect.ts"
-import { checkPresignParams, othersThan, type PresignRun, presignSession } from "./params.ts"
-import { openPayloadCodec, type SaidPayload } from "./payloads.ts"
+import {
+  agreeOnOpenings,
+  type Collector,
+  collectOpens,
+  collectSaid,
+  type Heard,
+} from "./collect.ts"
+import {
+  checkPresignParams,
+  keyDigest,
+  othersThan,
+  type PresignRun,
+  presignParamsDigest,
+  presignSession,
+} from "./params.ts"
+import { type OpenPayload, openPayloadCodec, type SaidPayload } from "./payloads.ts"
 import { isConfirmed, recordDigest } from "./record.ts"
 import { joined, type PresignTrail, presignStateCodec, presignTrailCodec } from "./state.ts"
 import { type PeerInput, type PresignTask, presignTaskCodec } from "./task.ts"
@@ -93,6 +106,8 @@ function continued(
   const trail = decode(presignTrailCodec, carried)
   if (trail.step !== base.step - 1) throw new RangeError("state of another step")
   const { params, identifier, identity } = context
+  const kept = isAsOpened(context, trail, base.pairs)
+  if (!kept.ok) return kept
   const collector: Collector = {
     params,
     verifyKeys: identity.verifyKeys,
@@ -131,6 +146,31 @@ function continued(
   }
 }
 
+function ownOpening({ opens }: PresignTrail, identifier: Identifier): OpenPayload {
+  return decode(openPayloadCodec, opens.get(identifier)!.broadcast)
+}
+
+/**
+ * Whether key and pairs are still those that this signer opened with. What it went on to make of others
+ * would look to everyone like a lie, or to itself like the other end's.
+ */
+function isAsOpened(
+  { params, public: key, identifier }: PresignContext,
+  trail: PresignTrail,
+  pairs: PresignSecrets["pairs"],
+): Outcome<null> {
+  const own = ownOpening(trail, identifier)
+  if (!equalBytes(own.params, presignParamsDigest(params))) {
+    return abort("wrong-session", { field: "params" })
+  }
+  if (!equalBytes(own.key, keyDigest(key))) return abort("wrong-key", { field: "key" })
+  for (const [other, { setupDigest }] of pairs) {
+    if (equalBytes(setupDigest, own.setups.get(other)!)) continue
+    return abort("wrong-setup", { field: "pairs" })
+  }
+  return done(null)
+}
+
 /** Step 2: everyone's openings make the session, if all of them are for the same setups. */
 function exchangeTask(
   collector: Collector,
@@ -138,18 +178,12 @@ function exchangeTask(
   trail: PresignTrail,
   messages: readonly Message[],
 ): Outcome<PresignTask> {
-  const { params, identifier, pairs } = task
+  const { params, identifier } = task
   const heard = collectOpens(collector, messages)
   if (!heard.ok) return heard
-  const own = trail.opens.get(identifier)!
-  const ownSetups = decode(openPayloadCodec, own.broadcast).setups
-  const changed = [...pairs].some(
-    ([other, { setupDigest }]) => !equalBytes(setupDigest, ownSetups.get(other)!),
-  )
-  if (changed) return abort("wrong-setup", { field: "pairs" })
-  const setups = new Map([[identifier, ownSetups]])
-  for (const [sender, { payload }] of heard.value) setups.set(sender, payload.setups)
-  const agreed = agreeOnSetups(setups)
+  const opened = new Map([[identifier, ownOpening(trail, identifier)]])
+  for (const [sender, { payload }] of heard.value) opened.set(sender, payload)
+  const agreed = agreeOnOpenings(opened)
   if (!agreed.ok) return agreed
   const statements = new Map(
     [...heard.value].map(([sender, { received }]) => [

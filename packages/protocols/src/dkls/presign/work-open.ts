@@ -10,7 +10,7 @@ import { type Bytes, encode, fixedBytes, struct } from "@lockkeeper/encoding"
 import { LABELS } from "../labels.ts"
 import { RVOLE_RECEIVER_RANDOMNESS, type RvoleReceiver, rvoleReceive } from "../ot/index.ts"
 import { stepRandomness } from "../randomness.ts"
-import { presignParamsDigest, receiverContext } from "./params.ts"
+import { keyDigest, presignParamsDigest, receiverContext } from "./params.ts"
 import { noncesCommitment, openPayloadCodec } from "./payloads.ts"
 import { openedSecretCodec, type PresignResult, type PresignTask, wipeDecoded } from "./task.ts"
 
@@ -76,7 +76,10 @@ export function openStep(task: PresignTask): PresignResult {
   random.wipe()
 
   const committed = { params: paramsDigest, sender: identifier, nonces, zeros, blinding }
-  const open = { params: paramsDigest, commitment: noncesCommitment(committed), setups }
+  const open = {
+    ...{ params: paramsDigest, key: keyDigest(task.public) },
+    ...{ commitment: noncesCommitment(committed), setups },
+  }
   const broadcast = encode(openPayloadCodec, open)
   const kept = { blinding, r, phi, nonces, zeta, zeros, receivers }
   const secret = encode(openedSecretCodec, kept)
