@@ -27,10 +27,14 @@ export function aes128Permutation(key: Uint8Array): BlockPermutation {
 }
 
 /**
- * The first `length` bytes of AES-128-CTR key stream under `key` from counter zero (SP 800-38A).
- * Two uses of one key give the same bytes.
+ * The first `length` bytes of AES-128-CTR key stream under `key` from counter zero (SP 800-38A). Two
+ * uses of one key give the same bytes.
  */
 export function aes128KeyStream(key: Uint8Array, length: number): Bytes {
-  checkKey(key)
-  return symmetric.aesCtr(key, new Uint8Array(BLOCK_LENGTH), length)
+  const counters = new Uint8Array(Math.ceil(length / BLOCK_LENGTH) * BLOCK_LENGTH)
+  const view = new DataView(counters.buffer)
+  for (let counter = 0, at = 12; at < counters.length; counter++, at += BLOCK_LENGTH) {
+    view.setUint32(at, counter)
+  }
+  return aes128Permutation(key)(counters).slice(0, length)
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { createCipheriv } from "node:crypto"
 import { describe, it } from "node:test"
 import { concat, fromHex, toHex } from "@lockkeeper/encoding"
 import fc from "fast-check"
@@ -64,17 +65,11 @@ describe("the AES-128 permutation", () => {
 })
 
 describe("the AES-128 key stream", () => {
-  it("is the permutation of a big-endian counter from zero, cut where asked", () => {
-    const blocks = Array.from({ length: 300 }, (_, counter) => {
-      const block = new Uint8Array(16)
-      new DataView(block.buffer).setUint32(12, counter)
-      return block
-    })
-    const expected = toHex(aes128Permutation(key)(concat(...blocks)))
-    for (const length of [0, 1, 16, 17, 4800]) {
-      const stream = toHex(aes128KeyStream(key, length))
-      assert.equal(stream, expected.slice(0, 2 * length))
-      assert.equal(stream, toHex(inBrowsers.aesCtr(key, new Uint8Array(16), length)))
+  it("equals OpenSSL's AES-128-CTR, cut where asked", () => {
+    for (const length of [0, 1, 16, 17, 4800, 70_000]) {
+      const cipher = createCipheriv("aes-128-ctr", key, new Uint8Array(16))
+      const expected = cipher.update(new Uint8Array(length)).toString("hex")
+      assert.equal(toHex(aes128KeyStream(key, length)), expected)
     }
   })
 

@@ -1,5 +1,5 @@
 import { type Bytes, concat } from "@lockkeeper/encoding"
-import { ctr, ecb, gcm } from "@noble/ciphers/aes.js"
+import { ecb, gcm } from "@noble/ciphers/aes.js"
 import { hmac } from "@noble/hashes/hmac.js"
 import { sha256, sha512 } from "@noble/hashes/sha2.js"
 import { sha3_256 } from "@noble/hashes/sha3.js"
@@ -47,7 +47,6 @@ export const symmetric: SymmetricBackend = {
     }
   },
   aesPermutation: (key) => (blocks) => ecb(key, { disablePadding: true }).encrypt(blocks) as Bytes,
-  aesCtr: (key, iv, length) => ctr(key, iv).encrypt(new Uint8Array(length)) as Bytes,
   ed25519Signer(seed) {
     const pair = sodium.crypto_sign_seed_keypair(seed)
     return {

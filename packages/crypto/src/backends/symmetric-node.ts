@@ -165,8 +165,6 @@ export const symmetric: SymmetricBackend = {
     cipher.setAutoPadding(false)
     return (blocks) => owned(cipher.update(blocks))
   },
-  aesCtr: (key, iv, length) =>
-    owned(createCipheriv("aes-128-ctr", key, iv).update(new Uint8Array(length))),
   ed25519Signer(seed) {
     const der = Buffer.from(concat(PKCS8_PREFIX, seed))
     const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" })

@@ -15,8 +15,6 @@ export interface SymmetricBackend {
   chachaOpen(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Bytes | null
   /** AES-128 of each 16-byte block, without chaining or padding; one key for many calls. */
   aesPermutation(key: Uint8Array): (blocks: Uint8Array) => Bytes
-  /** `length` bytes of AES-128-CTR key stream. */
-  aesCtr(key: Uint8Array, iv: Uint8Array, length: number): Bytes
   /** RFC 8032 key and signer of a 32-byte seed. */
   ed25519Signer(seed: Uint8Array): { publicKey: Bytes; sign(message: Uint8Array): Bytes }
   /** RFC 8032 verification without cofactor; `src/signature.ts` adds the stricter checks. */
