@@ -10,7 +10,7 @@ import type { ChildView } from "../owner.ts"
 import { withOwner } from "../session.ts"
 import { withProgress } from "../terminal.ts"
 import { incidentText, table } from "../text.ts"
-import { type SignedTransaction, signTransaction } from "../transactions/sign.ts"
+import type { SignedTransaction } from "../transactions/sign.ts"
 import { FORMATS, type Format, formatOf, readUnsigned } from "../transactions/unsigned.ts"
 
 interface Options {
@@ -52,6 +52,8 @@ async function signTx(
   const path = childPathArgument(options.path)
   const bytes = await readUnsigned(file, terminal.input)
   if (options.out !== undefined) checkNewFile(options.out, "out")
+  // Loaded by those who need it: other commands start sooner.
+  const { signTransaction } = await import("../transactions/sign.ts")
   return await withOwner(context, async (session) => {
     const { format, child, signed } = await withProgress(terminal, "Signing", async () => {
       const key = await findKey(session, named, signal)
