@@ -1,7 +1,15 @@
 import { KEY_STATES, type KeyState } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
-import { type Bytes, bytes, decode, fixedBytes, oneOf, struct } from "@lockkeeper/encoding"
-import { type KeyPackage, keyPackageCodec, type opaque } from "@lockkeeper/protocols"
+import {
+  type Bytes,
+  bytes,
+  decode,
+  fixedBytes,
+  nullable,
+  oneOf,
+  struct,
+} from "@lockkeeper/encoding"
+import { type dkls, type KeyPackage, keyPackageCodec, type opaque } from "@lockkeeper/protocols"
 import {
   type LoggedEntry,
   readInstalledRoster,
@@ -29,6 +37,22 @@ interface AccountRow {
 const inside = new URL("./accounts.ts", import.meta.resolve("@lockkeeper/server")).href
 const { decodeAccount } = (await import(inside)) as { decodeAccount(row: Bytes): AccountRow }
 
+/** What of a presignature is no secret. */
+export interface StolenPresignature {
+  readonly presignatureId: Bytes
+  readonly record: dkls.PresignatureRecord
+}
+
+const pool = new URL("./presigning/presignatures.ts", import.meta.resolve("@lockkeeper/server"))
+  .href
+const { scanPresignatures } = (await import(pool)) as {
+  scanPresignatures(
+    store: SealedStore,
+    after: string,
+    limit: number,
+  ): Promise<readonly StolenPresignature[]>
+}
+
 const seedsRow = struct<Record<"identity" | "channel" | "opaque" | "enumeration", Bytes>>({
   identity: fixedBytes(32),
   channel: fixedBytes(32),
@@ -36,9 +60,9 @@ const seedsRow = struct<Record<"identity" | "channel" | "opaque" | "enumeration"
   enumeration: fixedBytes(32),
 })
 
-const answerRow = struct<{ input: Bytes; output: Bytes }>({
+const answerRow = struct<{ input: Bytes; output: Bytes | null }>({
   input: fixedBytes(32),
-  output: bytes(1_000_000),
+  output: nullable(bytes(1_000_000)),
 })
 
 /** Everything that a server's directory and its passphrase give away. */
@@ -53,6 +77,7 @@ export interface Stolen {
   /** From which the servers answer for names that do not exist. */
   readonly enumerationSeed: Bytes
   readonly nonceIds: readonly string[]
+  readonly presignatures: readonly StolenPresignature[]
   readonly entries: readonly LoggedEntry[]
   /** Kept answers, by the request's id and step. */
   readonly answers: ReadonlyMap<string, Bytes>
@@ -82,9 +107,13 @@ async function contents(identifier: number, unsealed: Unsealed): Promise<Stolen>
       .map(({ value }) => decodeAccount(value)),
     enumerationSeed: (await readInstalledRoster(unsealed)).enumerationSeed.expose(),
     nonceIds: (await rows("nonces")).map(({ id }) => id),
+    presignatures: await scanPresignatures(store, "", 256),
     entries: await allEntries(store),
     answers: new Map(
-      (await rows("answers")).map(({ id, value }) => [id, decode(answerRow, value).output]),
+      (await rows("answers")).flatMap(({ id, value }): [string, Bytes][] => {
+        const { output } = decode(answerRow, value)
+        return output === null ? [] : [[id, output]]
+      }),
     ),
   }
 }

@@ -1,6 +1,7 @@
 import {
   commitmentList,
   decodeRequest,
+  requestDigest,
   type SignedRequest,
   signStepInput,
   signStepOutput,
@@ -18,6 +19,8 @@ import {
 export interface AskedStep {
   readonly server: number
   readonly operation: string
+  /** Digest of the request, in hexadecimal: by it the server keeps its answers. */
+  readonly request: string
   readonly step: number
   readonly input: Bytes
   /** Null when no answer came: the server may have done the step all the same. */
@@ -54,7 +57,10 @@ export class Transcript {
     Principal.prototype.act = async function (server, request, step, input, ...rest) {
       transcript.principal = this
       const { operation } = decodeRequest(request)
-      const asked: AskedStep = { server, operation, step, input, output: null, log: null }
+      const asked: AskedStep = {
+        ...{ server, operation, request: toHex(requestDigest(request)), step, input },
+        ...{ output: null, log: null },
+      }
       transcript.steps.push(asked)
       const answer = await act.call(this, server, request, step, input, ...rest)
       asked.output = answer.output
