@@ -3,7 +3,13 @@ import { type Bytes, concat, DecodeError } from "@lockkeeper/encoding"
 import { type BitcoinInputDigest, bitcoinInputDigest } from "@lockkeeper/transactions"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { Transaction } from "@scure/btc-signer"
-import { type ChildPath, readAs, Signatory, type WalletKey, type WalletSession } from "./signing.ts"
+import {
+  type ChildPath,
+  refusalOf,
+  Signatory,
+  type WalletKey,
+  type WalletSession,
+} from "./signing.ts"
 
 export interface SignPsbtOptions {
   /** The child that signs; the key itself when it is left out. */
@@ -64,31 +70,35 @@ function digestsOf(
   wanted: readonly number[] | undefined,
 ): ReadonlyMap<number, BitcoinInputDigest> {
   const orders = new Map<number, BitcoinInputDigest>()
-  let first: DecodeError | null = null
+  let first: LockKeeperError | null = null
   for (const input of wanted ?? Array.from({ length: count }, (_, index) => index)) {
     try {
-      const order = bitcoinInputDigest({ psbt, input, publicKey })
-      if (order.scheme !== scheme) {
-        throw new DecodeError(
-          `a ${scheme} key does not sign for ${order.script}`,
-          0,
-          `inputs.${input}`,
-        )
-      }
-      orders.set(input, order)
+      orders.set(input, digestOf(psbt, input, publicKey, scheme))
     } catch (cause) {
-      if (!(cause instanceof DecodeError) || wanted !== undefined)
-        return readAs("psbt", () => {
-          throw cause
-        })
-      first ??= cause
+      if (!(cause instanceof DecodeError)) throw cause
+      const refusal = refusalOf("psbt", cause)
+      if (wanted !== undefined) throw refusal
+      first ??= refusal
     }
   }
   if (orders.size > 0) return orders
-  throw new LockKeeperError("invalid-request", "The PSBT has no input that this key can sign.", {
+  const why = first === null ? "None was named." : first.message
+  throw new LockKeeperError("invalid-request", `This key can sign no input of the PSBT. ${why}`, {
     field: "psbt.inputs",
-    remedy: first?.message ?? "Name an input.",
+    remedy: "Use the key, or by its path the child, that an input's spent output belongs to.",
   })
+}
+
+function digestOf(
+  psbt: Bytes,
+  input: number,
+  publicKey: Bytes,
+  scheme: BitcoinInputDigest["scheme"],
+): BitcoinInputDigest {
+  const order = bitcoinInputDigest({ psbt, input, publicKey })
+  if (order.scheme === scheme) return order
+  const what = `a key for ${scheme} does not sign for ${order.script}`
+  throw new DecodeError(what, 0, `inputs.${input}`)
 }
 
 interface InputOrder {

@@ -140,15 +140,17 @@ export function readAs<T>(field: string, read: () => T): T {
     return read()
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause
-    throw new LockKeeperError(
-      "invalid-request",
-      `The ${field} cannot be signed: ${cause.message}.`,
-      {
-        field: cause.path === "" ? field : `${field}.${cause.path}`,
-        cause,
-      },
-    )
+    throw refusalOf(field, cause)
   }
+}
+
+/** Says which field it is. Where in the bytes, which the caller may never have seen, the cause says. */
+export function refusalOf(field: string, cause: DecodeError): LockKeeperError {
+  const what = cause.message.replace(/ at offset \d+$/, "")
+  return new LockKeeperError("invalid-request", `The ${field} cannot be signed: ${what}.`, {
+    field: cause.path === "" ? field : `${field}.${cause.path}`,
+    cause,
+  })
 }
 
 /** The servers' reading and the library's must agree before anything is signed. */
