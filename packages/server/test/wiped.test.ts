@@ -4,6 +4,14 @@ import { changePasswordBody, type SignedRequest } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
+import {
+  prepareSet,
+  presignAt,
+  setUpPairs,
+  shareAt,
+  signEcdsaWith,
+  signRequestOf,
+} from "./ecdsa-flows.ts"
 import { createKey } from "./flows.ts"
 import { startCluster, type TestServer } from "./memory-cluster.ts"
 import { TestOwner, type TestSession } from "./owner.ts"
@@ -175,4 +183,27 @@ test("a hello that is refused leaves no key of its session", async () => {
   const torn = sound.slice()
   torn[torn.length - 1] = (torn[torn.length - 1] as number) ^ 1
   await leavesNothing(kept, "torn", () => assert.rejects(server.server.open(torn)))
+})
+
+test("setting pairs up, presigning and signing with ECDSA leave nothing behind", async () => {
+  const given = await ready()
+  const certificate = await createKey(given.owner, given.sessions, "ecdsa-secp256k1")
+  const kept = await keptBy(given)
+  let calls = 0
+  const count = () => {
+    calls += 1
+  }
+  const [first, ...others] = given.sessions as [TestSession]
+  const sessions = new Map(
+    [watched(first, kept, count), ...others].map((one) => [one.to.identifier, one] as const),
+  )
+  const world = { owner: given.owner, sessions, certificate }
+  await setUpPairs(world)
+  await presignAt(world, [1, 2])
+  await signEcdsaWith(world, await prepareSet(world, [1, 2]))
+  const spent = await prepareSet(world, [1, 2])
+  const order = { ...spent, presignature: new Uint8Array(32) }
+  const [refused] = await Promise.allSettled([shareAt(world, 1, signRequestOf(world), order)])
+  assert.equal(refused?.status, "rejected")
+  assert.equal(calls, 4 + 5 + 1 + 1 + 1 + 1)
 })
