@@ -65,7 +65,7 @@ export function presignTask(
   if (!completed.ok) return completed
   const body = encode(presignTaskCodec, completed.value)
   const task = encode(framedCodec, { protocol: "presign", body })
-  body.fill(0)
+  for (const copy of [body, completed.value.secret]) copy.fill(0)
   return done(task)
 }
 
@@ -194,9 +194,10 @@ function exchangeTask(
   const openings = digestsOf(joined(trail.opens, statements))
   const peers = new Map<Identifier, PeerInput>()
   for (const [sender, { received, payload }] of heard.value) {
-    const { commitment } = payload
+    const { commitment, ephemeral } = payload
     const nonce = received.header.sessionId
-    peers.set(sender, { nonce, commitment, digest: ZEROS, part: partFor(identifier, received) })
+    const part = partFor(identifier, received)
+    peers.set(sender, { nonce, ephemeral, commitment, digest: ZEROS, part })
   }
   return done({ ...task, peers, sessionId: presignSession({ params, openings }) })
 }
@@ -216,7 +217,7 @@ function peersOf(
     const { commitment } = decode(openPayloadCodec, opens.get(sender)!.broadcast)
     const digest = payload.kind === "digest" ? payload.digest : ZEROS
     const part = partFor(identifier, received)
-    peers.set(sender, { nonce: ZEROS, commitment, digest, part })
+    peers.set(sender, { nonce: ZEROS, ephemeral: null, commitment, digest, part })
   }
   return peers
 }

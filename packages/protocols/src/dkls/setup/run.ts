@@ -74,7 +74,7 @@ export function setupTask(
   if (!completed.ok) return completed
   const body = encode(setupTaskCodec, completed.value)
   const task = encode(framedCodec, { protocol: "setup", body })
-  body.fill(0)
+  for (const copy of [body, completed.value.secret]) copy.fill(0)
   return done(task)
 }
 
