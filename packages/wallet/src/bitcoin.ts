@@ -83,7 +83,8 @@ function digestsOf(
   }
   if (orders.size > 0) return orders
   const why = first === null ? "None was named." : first.message
-  throw new LockKeeperError("invalid-request", `This key can sign no input of the PSBT. ${why}`, {
+  const message = `The PSBT has no input that this key can sign. ${why}`
+  throw new LockKeeperError("invalid-request", message, {
     field: "psbt.inputs",
     remedy: "Use the key, or by its path the child, that an input's spent output belongs to.",
   })
