@@ -23,7 +23,7 @@ export const ADDRESS_FORMATS = [
 ] as const
 export type AddressFormat = (typeof ADDRESS_FORMATS)[number]
 
-/** What keys of a type are paid at, the most usual first: never an address whose coins it cannot move. */
+/** Where keys of a type are paid, the most usual first: nowhere that they could not pay from. */
 const FORMATS_OF: Readonly<Record<KeyType, readonly AddressFormat[]>> = {
   "ecdsa-secp256k1": ["evm", "p2wpkh", "p2sh-p2wpkh", "p2pkh", "xpub"],
   bip340: ["p2tr", "xpub"],

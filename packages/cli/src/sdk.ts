@@ -137,7 +137,7 @@ async function signed(
   return { signature, recovery: null, signers, incidents: kept(incidents) }
 }
 
-/** The SDK's refusals name fields of requests; here is what a person at a terminal can do about them. */
+/** The SDK's refusals name fields of requests; a person at a terminal is told what to type. */
 function explain(thrown: unknown, { keyId }: KeyInfo, path: ChildPath): never {
   if (!(thrown instanceof LockKeeperError)) throw thrown
   const { code, message, field } = thrown

@@ -14,8 +14,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Runs a program until standard input ends, which it does however its parent ends. The program alone
- * keeps standard output open, so that its end shows there.
+ * Runs a program until standard input ends, which it does however its parent ends. The program
+ * alone keeps standard output open, so that its end shows there.
  */
 const LEASH = `"$@" </dev/null & exec >/dev/null; read -r _; kill -9 $! 2>/dev/null; wait`
 
@@ -55,8 +55,8 @@ export function anvilProgram(
 }
 
 /**
- * Starts a chain with one rich account on a free port of the loopback interface and resolves when it
- * answers. It ends with this process, however that ends.
+ * Starts a chain with one rich account on a free port of the loopback interface and resolves when
+ * it answers. It ends with this process, however that ends.
  */
 export async function startAnvil(
   signal: AbortSignal = new AbortController().signal,

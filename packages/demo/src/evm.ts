@@ -96,8 +96,8 @@ export async function issueToken(
 /**
  * Sends wei as an EIP-1559 transaction that `account` signs, and reads both balances back.
  *
- * @throws ChainRefused when the chain did not execute it, took another sender from the signature, or
- * the balances do not add up.
+ * @throws ChainRefused when the chain did not execute it, took another sender from the signature,
+ * or the balances do not add up.
  */
 export async function sendEther(
   chain: EvmChain,

@@ -28,8 +28,8 @@ export function witnessOutput(publicKey: Bytes): { address: string; script: Byte
 }
 
 /**
- * Builds a PSBT that spends `funding` to `to` with change back to the owner, has it signed, finalises
- * and extracts it, and verifies the extracted transaction.
+ * Builds a PSBT that spends `funding` to `to` with change back to the owner, has it signed,
+ * finalises and extracts it, and verifies the extracted transaction.
  *
  * @throws ChainRefused when the library does not accept the signature.
  */

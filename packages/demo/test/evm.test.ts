@@ -1,14 +1,23 @@
 import assert from "node:assert/strict"
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { after, before, describe, test } from "node:test"
-import { type Address, createWalletClient, erc20Abi, http, isAddressEqual, parseEther } from "viem"
+import { after, before, describe, type TestContext, test } from "node:test"
+import {
+  type Address,
+  createWalletClient,
+  erc20Abi,
+  http,
+  isAddressEqual,
+  type LocalAccount,
+  parseEther,
+} from "viem"
 import { generatePrivateKey, privateKeyToAccount, toAccount } from "viem/accounts"
 import { foundry } from "viem/chains"
 import { type Anvil, startAnvil } from "../src/anvil.ts"
 import { ChainRefused } from "../src/chain-refused.ts"
 import { type EvmChain, fund, issueToken, openChain, sendEther, sendTokens } from "../src/evm.ts"
 import { compiledToken } from "../src/token.ts"
+import { type Alter, alteringProxy } from "./altering-proxy.ts"
 
 const RECIPIENT: Address = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
@@ -96,6 +105,67 @@ describe("on a real EVM chain", () => {
       sendEther(chain, forged, RECIPIENT, 1n),
       (error) => error instanceof ChainRefused && error.message.includes("for the sender"),
     )
+  })
+})
+
+describe("a chain that does not do what it was sent", () => {
+  let anvil: Anvil
+  before(async () => {
+    anvil = await startAnvil()
+  })
+  after(() => anvil.stop())
+
+  /** Runs `work` on a chain whose answers are altered once the account has its money. */
+  async function refused(
+    t: TestContext,
+    words: RegExp,
+    alter: Alter,
+    work: (chain: EvmChain, account: LocalAccount, token: Address) => Promise<unknown>,
+  ): Promise<void> {
+    let isHonest = true
+    const url = await alteringProxy(t, anvil.url, (call, result) =>
+      isHonest ? result : alter(call, result),
+    )
+    const chain = await openChain(url)
+    const account = freshAccount()
+    await fund(chain, account.address, parseEther("1"))
+    const token = await issueToken(chain, account.address, 100n)
+    isHonest = false
+    await assert.rejects(
+      work(chain, account, token),
+      (error) => error instanceof ChainRefused && words.test(error.message),
+    )
+  }
+
+  const ether = (chain: EvmChain, account: LocalAccount) => sendEther(chain, account, RECIPIENT, 7n)
+  const tokens = (chain: EvmChain, account: LocalAccount, token: Address) =>
+    sendTokens(chain, account, token, RECIPIENT, 7n)
+
+  /** An alteration of receipts only. */
+  const inReceipt =
+    (change: Record<string, unknown>): Alter =>
+    ({ method }, result) =>
+      method === "eth_getTransactionReceipt" ? { ...(result as object), ...change } : result
+
+  test("is found by a receipt that says so", async (t) => {
+    await refused(t, /reverted/, inReceipt({ status: "0x0" }), ether)
+    await refused(t, /is legacy/, inReceipt({ type: "0x0" }), ether)
+    await refused(t, /for the sender/, inReceipt({ from: RECIPIENT }), tokens)
+    await refused(t, /logged another transfer, or none/, inReceipt({ logs: [] }), tokens)
+  })
+
+  test("is found by balances that did not change", async (t) => {
+    const frozen = (of: string): Alter => {
+      const seen = new Map<string, unknown>()
+      return ({ method, params }, result) => {
+        if (method !== of) return result
+        const about = JSON.stringify(params[0])
+        if (!seen.has(about)) seen.set(about, result)
+        return seen.get(about)
+      }
+    }
+    await refused(t, /do not add up/, frozen("eth_getBalance"), ether)
+    await refused(t, /token balances .* do not add up/, frozen("eth_call"), tokens)
   })
 })
 

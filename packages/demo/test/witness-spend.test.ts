@@ -71,6 +71,17 @@ describe("a P2WPKH spend", () => {
     assert.throws(() => verifyWitnessSpend(rawWith(highDer), spent), refusal(/does not verify/))
   })
 
+  test("does not verify when the witness holds more or less", async () => {
+    const { raw } = await spendWitness({ publicKey, sign }, funding, payment)
+    const witness = Transaction.fromRaw(raw).getInput(0).finalScriptWitness ?? []
+    for (const finalScriptWitness of [witness.slice(0, 1), [...witness, new Uint8Array(1)]]) {
+      const changed = Transaction.fromRaw(raw)
+      changed.updateInput(0, { finalScriptWitness }, true)
+      const bytes = new Uint8Array(changed.toBytes(true, true))
+      assert.throws(() => verifyWitnessSpend(bytes, spent), refusal(/one signature and one public/))
+    }
+  })
+
   test("is refused when another transaction comes back signed", async () => {
     const other = async () => {
       const transaction = new Transaction({ version: 2 })
