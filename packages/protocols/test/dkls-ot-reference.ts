@@ -5,7 +5,16 @@
  */
 import { createCipheriv, createHash, hkdfSync } from "node:crypto"
 import { hashValue, hashValueToScalar, type Scalar, secp256k1 } from "@lockkeeper/crypto"
-import { type Bytes, type Codec, concat, fixedBytes, struct, u8, u16 } from "@lockkeeper/encoding"
+import {
+  type Bytes,
+  type Codec,
+  concat,
+  fixedBytes,
+  list,
+  struct,
+  u8,
+  u16,
+} from "@lockkeeper/encoding"
 import type { PairSetup, RvoleInput } from "../src/dkls/ot/index.ts"
 
 const COLUMNS = 128
@@ -148,20 +157,29 @@ export function referenceDigest(extension: Extension, message: Bytes): Bytes {
   return digestOf("dkls/ot/extension/message", extension, whole)
 }
 
-interface Transcript {
+interface Occasion {
   readonly setupDigest: Bytes
   readonly receiverContext: Bytes
   readonly senderContext: Bytes
   readonly count: number
   readonly receiverDigest: Bytes
 }
-const fields = {
+interface Transcript extends Occasion {
+  readonly salt: Bytes
+}
+const occasionFields = {
   setupDigest: digest,
   receiverContext: digest,
   senderContext: digest,
   count: u8,
   receiverDigest: digest,
 }
+const fields = { ...occasionFields, salt: digest }
+const saltCodec = struct<Occasion & { inputs: readonly RvoleInput[]; randomness: Bytes }>({
+  ...occasionFields,
+  inputs: list(struct<RvoleInput>({ r: secp256k1.scalar, sk: secp256k1.scalar }), 16),
+  randomness: digest,
+})
 const transcriptCodec = struct<Transcript>(fields)
 
 function padHash(transcript: Transcript): Hash {
@@ -238,7 +256,10 @@ export function referenceSend(
   const { setupDigest } = setup
   const extension = { setupDigest, context: receiverContext, count }
   const receiverDigest = referenceDigest(extension, receiverMessage)
-  const transcript = { setupDigest, receiverContext, senderContext, count, receiverDigest }
+  const occasion = { setupDigest, receiverContext, senderContext, count, receiverDigest }
+  const saltInput = { ...occasion, inputs, randomness }
+  const salt = hashValueToScalar(secp256k1, "dkls/ot/rvole/salt", saltCodec, saltInput)
+  const transcript = { ...occasion, salt }
   const hash = padHash(transcript)
   const delta = toInteger(setup.delta.expose())
   const rows = senderRows(setup, extension, receiverMessage)
@@ -283,7 +304,7 @@ export function referenceSend(
   return {
     cu: outputs(pads, 0).map((sum) => mod(-sum)),
     cv: outputs(pads, 1).map((sum) => mod(-sum)),
-    message: concat(bytes, ...combinedInputs, mu),
+    message: concat(bytes, ...combinedInputs, salt, mu),
   }
 }
 
@@ -310,8 +331,8 @@ export function referenceFinish(
   const { setupDigest } = setup
   const extension = { setupDigest, context: receiverContext, count }
   const receiverDigest = received.digest
-  const transcript = { setupDigest, receiverContext, senderContext, count, receiverDigest }
-  const hash = padHash(transcript)
+  const occasion = { setupDigest, receiverContext, senderContext, count, receiverDigest }
+  const hash = padHash({ ...occasion, salt: senderMessage.slice(-64, -32) })
   const zero = expanded(extension, setup.zeroSeeds.expose())
   const rows = transposed(zero, rowsOf(count)).slice(0, ITEM_ROWS * count)
   const shares = rows.map((row, j) =>

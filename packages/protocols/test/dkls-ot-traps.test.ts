@@ -1,11 +1,12 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { Secret, secp256k1 } from "@lockkeeper/crypto"
-import { type Bytes, toHex } from "@lockkeeper/encoding"
+import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import { blockHash, bytesOf, wordsOf } from "../src/dkls/ot/block-hash.ts"
 import {
   type PairSetup,
   RVOLE_RECEIVER_RANDOMNESS,
+  type RvoleInput,
   rvoleFinish,
   rvoleReceive,
   rvoleSend,
@@ -42,10 +43,15 @@ function received(setup: PairSetup, context: string, randomness = "same randomne
 }
 
 /** The values that the sender sends, without the check behind them. */
-function corrections(context: string, at: Bytes, inputs = inputsNamed("inputs", 2)): Bytes {
+function corrections(
+  context: string,
+  at: Bytes,
+  inputs = inputsNamed("inputs", 2),
+  mask = "mask",
+): Bytes {
   const receiverContext = named(context)
   const { message } = receiveNamed(receiver, receiverContext, 2)
-  const randomness = named("mask")
+  const randomness = named(mask)
   const options = { receiverContext, senderContext: at, inputs, randomness }
   const sent = rvoleSend(sender, options, message)
   assert.ok(sent !== null)
@@ -143,6 +149,23 @@ describe("the sender's message", () => {
     const zero = { r: secp256k1.zero, sk: secp256k1.zero }
     assertFair(corrections("context", senderContext, [zero, zero]), "zero")
     assertFair(corrections("context", senderContext), "random")
+  })
+
+  it("shares no pad with another answer to the same message, of other inputs or randomness", () => {
+    const inputs = inputsNamed("inputs", 2)
+    const once = corrections("context", senderContext, inputs)
+    // With one pad, the difference of two corrections is that of the inputs, or of the masks.
+    const [first, second] = inputs as [RvoleInput, RvoleInput]
+    const { r } = first
+    for (const changed of [
+      { ...first, r: second.r },
+      { ...first, sk: r },
+    ]) {
+      const other = corrections("context", senderContext, [changed, second])
+      assertUnrelated(once, other, "inputs")
+    }
+    assertUnrelated(once, corrections("context", senderContext, inputs, "fresh"), "randomness")
+    assert.ok(equalBytes(once, corrections("context", senderContext, inputs)))
   })
 
   it("masks what it combines afresh in every session and item", () => {

@@ -20,9 +20,6 @@ export {
   rvoleReceive,
   rvoleReceiverCodec,
 } from "./receiver.ts"
-export {
-  RVOLE_SENDER_RANDOMNESS,
-  type RvoleInput,
-  rvoleSend,
-} from "./sender.ts"
+export { RVOLE_SENDER_RANDOMNESS, rvoleSend } from "./sender.ts"
 export { rvoleReceiverMessageLength, rvoleSenderMessageLength } from "./sizes.ts"
+export type { RvoleInput } from "./transcript.ts"

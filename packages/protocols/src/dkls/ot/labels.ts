@@ -10,6 +10,7 @@ export const LABELS = {
   choice: "dkls/ot/rvole/choice",
   gadget: "dkls/ot/rvole/gadget",
   pads: "dkls/ot/rvole/pads",
+  salt: "dkls/ot/rvole/salt",
   mask: "dkls/ot/rvole/mask",
   theta: "dkls/ot/rvole/theta",
   multiplication: "dkls/ot/rvole/multiplication",

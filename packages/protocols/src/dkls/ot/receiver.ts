@@ -40,10 +40,11 @@ import {
   correctionsLength,
   MAX_COUNT,
   rvoleSenderMessageLength,
+  SALT_LENGTH,
   SCALAR_LENGTH,
   WIDTH,
 } from "./sizes.ts"
-import { checkDigest, padKey, type Transcript, thetasOf, transcriptOf } from "./transcript.ts"
+import { checkDigest, occasionOf, padKey, type Transcript, thetasOf } from "./transcript.ts"
 
 /** Bytes of fresh uniform randomness that `rvoleReceive` takes. */
 export function RVOLE_RECEIVER_RANDOMNESS(count: number): number {
@@ -137,21 +138,26 @@ export function rvoleFinish(
   options: { readonly senderContext: Bytes },
   senderMessage: Bytes,
 ): { du: Scalar[]; dv: Scalar[] } | null {
-  const { receiverContext, receiverDigest, chi, choice } = state
   assertContext(options.senderContext)
-  const extension = {
-    setupDigest: setup.setupDigest,
-    context: receiverContext,
-    count: chi.length,
-  }
-  const transcript = transcriptOf(extension, options.senderContext, receiverDigest)
-  const answer = parseAnswer(chi.length, senderMessage)
+  const answer = parseAnswer(state.chi.length, senderMessage)
+  const outputs = answer === null ? null : outputsOf(setup, state, options.senderContext, answer)
+  state.choice.wipe()
+  return outputs
+}
+
+function outputsOf(
+  setup: PairSetup,
+  { receiverContext, receiverDigest, chi, choice }: RvoleReceiver,
+  senderContext: Bytes,
+  answer: Answer,
+): { du: Scalar[]; dv: Scalar[] } | null {
+  const { setupDigest } = setup
+  const extension = { setupDigest, context: receiverContext, count: chi.length }
+  const occasion = occasionOf(extension, senderContext, receiverDigest)
+  const transcript = { ...occasion, salt: answer.salt }
   const bits = choice.expose()
-  const items =
-    answer === null ? [] : receiveItems(transcript, receiverRows(setup, extension), bits, answer)
-  const passes = answer !== null && checkPasses(transcript, bits, answer, items)
-  choice.wipe()
-  const outputs = passes
+  const items = receiveItems(transcript, receiverRows(setup, extension), bits, answer)
+  const outputs = checkPasses(transcript, bits, answer, items)
     ? {
         du: items.map((values) => outputOf(values, 0)),
         dv: items.map((values) => outputOf(values, 1)),
@@ -168,6 +174,7 @@ interface Answer {
   readonly corrections: scalarVectors.Words
   /** u of every item. */
   readonly combined: scalarVectors.Words
+  readonly salt: Bytes
   readonly mu: Bytes
 }
 
@@ -182,7 +189,8 @@ function parseAnswer(count: number, message: Bytes): Answer | null {
     correctionBytes: message.subarray(0, correctionsLength(count)),
     corrections: values.subarray(0, correctionWords),
     combined: values.subarray(correctionWords),
-    mu: message.subarray(valuesEnd),
+    salt: message.subarray(valuesEnd, valuesEnd + SALT_LENGTH),
+    mu: message.subarray(valuesEnd + SALT_LENGTH),
   }
 }
 

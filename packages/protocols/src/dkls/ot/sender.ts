@@ -19,25 +19,22 @@ import {
   assertCount,
   correctionsLength,
   rvoleSenderMessageLength,
+  SALT_LENGTH,
   SCALAR_LENGTH,
 } from "./sizes.ts"
 import {
   checkDigest,
   maskOf,
+  occasionOf,
   padKey,
+  type RvoleInput,
+  saltFor,
   type Transcript,
   thetasOf,
-  transcriptOf,
 } from "./transcript.ts"
 
 /** Bytes of fresh uniform randomness that `rvoleSend` takes. */
 export const RVOLE_SENDER_RANDOMNESS = 32
-
-/** One pair of inputs of the sender, multiplied by one chi. */
-export interface RvoleInput {
-  readonly r: Scalar
-  readonly sk: Scalar
-}
 
 export interface RvoleSenderOptions {
   /** The context of the receiver's message. */
@@ -74,7 +71,9 @@ export function rvoleSend(
   const extension = { setupDigest: setup.setupDigest, context: receiverContext, count }
   const extended = extendSend(setup, extension, receiverMessage)
   if (extended === null) return null
-  const transcript = transcriptOf(extension, senderContext, extended.digest)
+  const occasion = occasionOf(extension, senderContext, extended.digest)
+  const salt = saltFor(occasion, inputs, randomness)
+  const transcript = { ...occasion, salt }
   const masks = itemsOf(count, (k) => maskOf(transcript, randomness, k))
   const message = new Uint8Array(rvoleSenderMessageLength(count))
   const items = sendItems(setup.delta, transcript, extended.rows, inputs, masks, message)
@@ -126,7 +125,7 @@ function shiftedBy(delta: Secret, rows: scalarVectors.Words): scalarVectors.Word
   return shifted
 }
 
-/** Writes u = a^ + theta_0 * r + theta_1 * sk of each item, then mu, behind the corrections. */
+/** Writes u = a^ + theta_0 * r + theta_1 * sk of each item, salt and mu behind the corrections. */
 function sendCheck(
   transcript: Transcript,
   inputs: readonly RvoleInput[],
@@ -134,7 +133,7 @@ function sendCheck(
   items: readonly ItemValues[],
   message: Bytes,
 ): void {
-  const { count } = transcript
+  const { count, salt } = transcript
   const start = correctionsLength(count)
   const thetas = thetasOf(transcript, message.subarray(0, start))
   const factors = factorsOf(thetas)
@@ -146,7 +145,9 @@ function sendCheck(
     const part = itemPart(rows, k, ITEM_CHECK_WORDS)
     scalarVectors.combineTriples(items[k]!, factors, null, part)
   })
-  message.set(checkDigest(transcript, bytesOf(rows)), start + count * SCALAR_LENGTH)
+  const saltStart = start + count * SCALAR_LENGTH
+  message.set(salt, saltStart)
+  message.set(checkDigest(transcript, bytesOf(rows)), saltStart + SALT_LENGTH)
   rows.fill(0)
 }
 

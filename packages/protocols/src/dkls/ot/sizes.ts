@@ -15,6 +15,7 @@ export const MAX_COUNT = 16
 
 const ROW_BITS = 32
 export const DIGEST_LENGTH = 32
+export const SALT_LENGTH = 32
 const CONTEXT_LENGTH = 32
 
 /** Words of one column of the extension: a bit for each transfer of the batch. */
@@ -40,9 +41,9 @@ export function correctionsLength(count: number): number {
   return ROWS_PER_ITEM * count * WIDTH * SCALAR_LENGTH
 }
 
-/** Corrections, one combined input for each item, digest of the check rows. */
+/** Corrections, one combined input for each item, salt, digest of the check rows. */
 export function rvoleSenderMessageLength(count: number): number {
-  return correctionsLength(count) + count * SCALAR_LENGTH + DIGEST_LENGTH
+  return correctionsLength(count) + count * SCALAR_LENGTH + SALT_LENGTH + DIGEST_LENGTH
 }
 
 export function assertCount(count: number): void {

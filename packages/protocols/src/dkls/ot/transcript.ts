@@ -1,10 +1,17 @@
 import { hashValue, hashValueToScalar, type Scalar, secp256k1, sha256 } from "@lockkeeper/crypto"
-import { type Bytes, fixedBytes, struct, u8 } from "@lockkeeper/encoding"
+import { type Bytes, fixedBytes, list, struct, u8 } from "@lockkeeper/encoding"
 import type { Extension } from "./extension.ts"
 import { LABELS } from "./labels.ts"
+import { MAX_COUNT, SALT_LENGTH } from "./sizes.ts"
 
-/** What both ends have seen when the sender answers. */
-export interface Transcript {
+/** One pair of inputs of the sender, multiplied by one chi. */
+export interface RvoleInput {
+  readonly r: Scalar
+  readonly sk: Scalar
+}
+
+/** What both ends know before the sender answers. */
+interface Occasion {
   readonly setupDigest: Bytes
   readonly receiverContext: Bytes
   readonly senderContext: Bytes
@@ -13,22 +20,54 @@ export interface Transcript {
   readonly receiverDigest: Bytes
 }
 
-const fields = {
+/** What all hashes of one answer are bound to. */
+export interface Transcript extends Occasion {
+  /** The sender's, sent with its answer: two answers on one occasion share no pad. */
+  readonly salt: Bytes
+}
+
+const occasionFields = {
   setupDigest: fixedBytes(32),
   receiverContext: fixedBytes(32),
   senderContext: fixedBytes(32),
   count: u8,
   receiverDigest: fixedBytes(32),
 }
+const fields = { ...occasionFields, salt: fixedBytes(SALT_LENGTH) }
 const transcriptCodec = struct<Transcript>(fields)
 
-export function transcriptOf(
+export function occasionOf(
   extension: Extension,
   senderContext: Bytes,
   receiverDigest: Bytes,
-): Transcript {
+): Occasion {
   const { setupDigest, context, count } = extension
   return { setupDigest, receiverContext: context, senderContext, count, receiverDigest }
+}
+
+interface SaltInput extends Occasion {
+  readonly inputs: readonly RvoleInput[]
+  readonly randomness: Bytes
+}
+
+const saltCodec = struct<SaltInput>({
+  ...occasionFields,
+  inputs: list(struct<RvoleInput>({ r: secp256k1.scalar, sk: secp256k1.scalar }), MAX_COUNT),
+  randomness: fixedBytes(32),
+})
+
+/**
+ * A salt that differs when the inputs or the randomness do. Without it a step that ran twice, after a
+ * crash or from a copied state, would show the receiver how its two masks differ, and the two u then
+ * an equation in r and sk.
+ */
+export function saltFor(
+  occasion: Occasion,
+  inputs: readonly RvoleInput[],
+  randomness: Bytes,
+): Bytes {
+  // As a scalar, since that wipes the encoded inputs.
+  return hashValueToScalar(secp256k1, LABELS.salt, saltCodec, { ...occasion, inputs, randomness })
 }
 
 /** The public AES key of this multiplication's extension hash. */
