@@ -87,6 +87,18 @@ test("each value of a share that its signer makes wrong names it, and all liars 
   }
 })
 
+test("shares that add up to nothing make no signature, and their signer is named", () => {
+  const { order, first, shares } = honestShares()
+  const read = (id: Identifier) => decode(partialSignatureCodec, shares.get(id)!.broadcast)
+  for (const name of ["u", "w"] as const) {
+    const others = group.addScalars(read(1)[name], read(9)[name])
+    const change = (share: PartialSignature) => ({ ...share, [name]: group.negateScalar(others) })
+    const wrong = new Map(shares).set(2, lies(shares.get(2)!, 2, change))
+    const abort = abortOf(combine(cluster, first, order, wrong))
+    assert.deepEqual([abort.reason, abort.culprits], ["invalid-partial-signature", [2]])
+  }
+})
+
 test("a body that is none names its signer, and so does another R beside a wrong share", () => {
   const { order, first, shares } = honestShares()
   const broken = resign(cluster, 2, shares.get(2)!, { broadcast: Uint8Array.of(1) })

@@ -2,7 +2,6 @@
 export const LABELS = {
   setupParams: "dkls/1/setup/params",
   setupSession: "dkls/1/setup/session",
-  setupRandomness: "dkls/1/setup/randomness",
   baseOt: "dkls/1/setup/base-ot",
   pair: "dkls/1/setup/pair",
   pairSecret: "dkls/1/setup/pair-secret",
@@ -10,7 +9,6 @@ export const LABELS = {
   presignParams: "dkls/1/presign/params",
   presignKey: "dkls/1/presign/key",
   presignSession: "dkls/1/presign/session",
-  presignRandomness: "dkls/1/presign/randomness",
   commitment: "dkls/1/presign/commitment",
   zeroShare: "dkls/1/presign/zero-share",
   receiverContext: "dkls/1/presign/receiver",
