@@ -1,6 +1,13 @@
 import { LockKeeperError } from "@lockkeeper/client"
 import { type Bytes, concat, DecodeError } from "@lockkeeper/encoding"
-import { type BitcoinInputDigest, bitcoinInputDigest } from "@lockkeeper/transactions"
+import {
+  type BitcoinInputDigest,
+  type BitcoinNetwork,
+  type BitcoinOutput,
+  type BitcoinScript,
+  bitcoinInputDigest,
+  bitcoinOutput,
+} from "@lockkeeper/transactions"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { Transaction } from "@scure/btc-signer"
 import {
@@ -17,6 +24,41 @@ export interface SignPsbtOptions {
   /** Which inputs; without it all that spend an output of this key, at least one. */
   readonly inputs?: readonly number[]
   readonly signal?: AbortSignal
+}
+
+export interface BitcoinOutputOptions {
+  /** The child that is paid; the key itself when it is left out. */
+  readonly path?: ChildPath
+  /** Without it P2WPKH for ecdsa-secp256k1 keys and Taproot for bip340 keys. */
+  readonly script?: BitcoinScript
+  readonly network?: BitcoinNetwork
+}
+
+/** What `signPsbt` can spend, by the type of the key; the first is the usual one. */
+const SCRIPTS: Readonly<Record<string, readonly [BitcoinScript, ...BitcoinScript[]]>> = {
+  "ecdsa-secp256k1": ["p2wpkh", "p2sh-p2wpkh", "p2pkh"],
+  bip340: ["p2tr"],
+}
+
+/**
+ * The output that pays a key or its child, and its address: never one that the key could not spend.
+ *
+ * @throws LockKeeperError `invalid-request` for scripts of another key type, and paths to no child.
+ */
+export function outputOf(
+  session: WalletSession,
+  key: WalletKey,
+  { path = [], script, network = "mainnet" }: BitcoinOutputOptions = {},
+): BitcoinOutput {
+  const { publicKey } = new Signatory(session, key, path, Object.keys(SCRIPTS))
+  const scripts = SCRIPTS[key.keyType] ?? ["p2wpkh"]
+  if (script !== undefined && !scripts.includes(script)) {
+    throw new LockKeeperError("invalid-request", `A ${key.keyType} key cannot spend ${script}.`, {
+      field: "script",
+      remedy: `Use ${scripts.join(" or ")}.`,
+    })
+  }
+  return bitcoinOutput(publicKey, script ?? scripts[0], network)
 }
 
 /** Only what is understood, and whatever a PSBT says about scripts that are not this key's. */
@@ -37,7 +79,7 @@ export async function signPsbt(
   psbt: Uint8Array,
   { path = [], inputs, signal }: SignPsbtOptions = {},
 ): Promise<Bytes> {
-  const signatory = new Signatory(session, key, path, ["ecdsa-secp256k1", "bip340"])
+  const signatory = new Signatory(session, key, path, Object.keys(SCRIPTS))
   // Servers refuse fields that they do not understand; the result keeps them.
   const signed = readPsbt(psbt, { ...READ, unknown: "ignore", proprietary: "ignore" })
   const known = new Uint8Array(readPsbt(psbt, READ).toPSBT())

@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { LockKeeperError } from "@lockkeeper/client"
 import { concat, toHex } from "@lockkeeper/encoding"
 import { type BitcoinScript, bitcoinOutput, type WalletKey } from "@lockkeeper/wallet"
-import { signPsbt } from "@lockkeeper/wallet/bitcoin"
+import { outputOf, signPsbt } from "@lockkeeper/wallet/bitcoin"
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js"
 import { p2pkh, p2sh, p2tr, p2wpkh, Script, SigHash, Transaction } from "@scure/btc-signer"
 import { LocalSession } from "./local-session.ts"
@@ -183,6 +183,22 @@ test("fields that servers do not know stay with the PSBT and are not sent", asyn
   assert.equal(kept.partialSig?.length, 1)
   const sent = session.signed.at(-1)
   assert.ok(sent?.kind === "bitcoin-input" && !toHex(sent.psbt).includes("010203"))
+})
+
+test("a key and its children are paid where they can spend, and nowhere else", () => {
+  const path = [1]
+  const child = session.keys.childKey(ecdsa, path)
+  assert.deepEqual(outputOf(session, ecdsa), bitcoinOutput(ecdsa.publicKey, "p2wpkh"))
+  assert.deepEqual(outputOf(session, taproot), bitcoinOutput(taproot.publicKey, "p2tr"))
+  assert.deepEqual(
+    outputOf(session, ecdsa, { path, script: "p2pkh", network: "regtest" }),
+    bitcoinOutput(child.publicKey, "p2pkh", "regtest"),
+  )
+  const code = { name: "LockKeeperError", code: "invalid-request" }
+  assert.throws(() => outputOf(session, ecdsa, { script: "p2tr" }), { ...code, field: "script" })
+  assert.throws(() => outputOf(session, taproot, { script: "p2pkh" }), { ...code, field: "script" })
+  assert.throws(() => outputOf(session, session.createKey("ed25519")), { ...code, field: "key" })
+  assert.throws(() => outputOf(session, ecdsa, { path: [-1] }), { ...code, field: "path" })
 })
 
 test("what cannot be signed is refused before anything is", async () => {
