@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import type { Identifier } from "@lockkeeper/crypto"
+import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { framedCodec } from "../src/dkls/frame.ts"
 import type { PresignStep } from "../src/dkls/index.ts"
@@ -19,8 +19,10 @@ import {
   exchangedSecretCodec,
   type PresignResult,
   type PresignTask,
+  type PublishedSecret,
   presignResultCodec,
   presignTaskCodec,
+  publishedSecretCodec,
 } from "../src/dkls/presign/task.ts"
 import type { Message } from "../src/index.ts"
 import { digestsOf } from "../src/index.ts"
@@ -105,6 +107,13 @@ function sessionAt(runner: PresignRunner): Bytes {
   return presignSession(run)
 }
 
+/** What a signer seals to another with, from what it keeps after the step. */
+function runSecretOf(step: 2 | 3, kept: Bytes, recipient: Identifier): Secret {
+  const codec = step === 2 ? exchangedSecretCodec : publishedSecretCodec
+  const { runSecrets } = decode<ExchangedSecret | PublishedSecret>(codec, kept)
+  return runSecrets.get(recipient)!
+}
+
 /** Seals another payload, the same to everyone but for `differently`. */
 export function seals(
   runner: PresignRunner,
@@ -118,11 +127,11 @@ export function seals(
     const parts = new Map<Identifier, Bytes>()
     for (const [recipient, part] of result.parts) {
       const place = { sessionId, step, sender, recipient }
-      const { pairSecret } = runner.pairs.get(sender)!.get(recipient)!
-      const sealed = decode(sealedPayloadCodec, openPart(pairSecret, place, part)!)
+      const secret = runSecretOf(step, result.secret, recipient)
+      const sealed = decode(sealedPayloadCodec, openPart(secret, place, part)!)
       const payload = change(result.payload, recipient)
       const plaintext = encode(sealedPayloadCodec, { ...sealed, payload })
-      parts.set(recipient, sealPart(pairSecret, place, plaintext))
+      parts.set(recipient, sealPart(secret, place, plaintext))
     }
     return { ...result, payload: change(result.payload, null), parts }
   })
@@ -138,13 +147,13 @@ export function multipliesInstead(
   return computesInstead(2, sender, (result) => {
     assert.ok(result.kind === "sealed")
     const place = { sessionId: sessionAt(runner), step: 2 as const, sender, recipient }
-    const { pairSecret } = runner.pairs.get(sender)!.get(recipient)!
+    const secret = runSecretOf(2, result.secret, recipient)
     const sealed = decode(
       sealedPayloadCodec,
-      openPart(pairSecret, place, result.parts.get(recipient)!)!,
+      openPart(secret, place, result.parts.get(recipient)!)!,
     )
     const plaintext = encode(sealedPayloadCodec, { ...sealed, product: change(sealed.product) })
-    const part = sealPart(pairSecret, place, plaintext)
+    const part = sealPart(secret, place, plaintext)
     return { ...result, parts: new Map([...result.parts, [recipient, part]]) }
   })
 }

@@ -40,6 +40,8 @@ export interface OpenPayload {
   readonly commitment: Bytes
   /** Which setup the sender uses with each other signer. */
   readonly setups: ReadonlyMap<Identifier, Bytes>
+  /** Diffie-Hellman key for this run alone: see `sealing.ts`. */
+  readonly ephemeral: Element
 }
 
 export const openPayloadCodec: Codec<OpenPayload> = struct<OpenPayload>({
@@ -47,6 +49,7 @@ export const openPayloadCodec: Codec<OpenPayload> = struct<OpenPayload>({
   key: fixedBytes(32),
   commitment: fixedBytes(32),
   setups: numberMap(identifierCodec, fixedBytes(32), MAX_SIGNERS),
+  ephemeral: point,
 })
 
 /** What the sender says of its multiplications with one other signer, for each presignature. */

@@ -48,6 +48,8 @@ export const payloadsCodec: Codec<Payloads> = bySigner(bytes(PAYLOAD_MAX))
 export interface PeerInput {
   /** The session of its opening. */
   readonly nonce: Bytes
+  /** Its key for this run, at step 2. */
+  readonly ephemeral: Element | null
   /** What it committed to in its opening. */
   readonly commitment: Bytes
   /** Of the payload that its last message seals. */
@@ -58,6 +60,7 @@ export interface PeerInput {
 
 const peerInputCodec = struct<PeerInput>({
   nonce: fixedBytes(32),
+  ephemeral: nullable(point),
   commitment: fixedBytes(32),
   digest: fixedBytes(32),
   part: bytes(PART_MAX),
@@ -195,9 +198,12 @@ export interface OpenedSecret {
   /** Z_ij */
   readonly zeros: ReadonlyMap<Identifier, Element>
   readonly receivers: ReadonlyMap<Identifier, RvoleReceiver>
+  /** Behind the key of the opening. */
+  readonly ephemeral: Scalar
 }
 
 const receivers = bySigner(rvoleReceiverCodec)
+const runSecrets = bySigner(secretCodec(32))
 
 export const openedSecretCodec: Codec<OpenedSecret> = struct<OpenedSecret>({
   blinding: fixedBytes(32),
@@ -207,6 +213,7 @@ export const openedSecretCodec: Codec<OpenedSecret> = struct<OpenedSecret>({
   zeta: bySigner(secp256k1.scalar),
   zeros: bySigner(point),
   receivers,
+  ephemeral: secp256k1.nonZeroScalar,
 })
 
 /** This signer's shares of the products with one other, as the multiplication's sender. */
@@ -223,6 +230,8 @@ export interface ExchangedSecret {
   readonly keyShare: Scalar
   readonly receivers: ReadonlyMap<Identifier, RvoleReceiver>
   readonly products: ReadonlyMap<Identifier, SenderShares>
+  /** What parts to and from each other signer are sealed with in this run. */
+  readonly runSecrets: ReadonlyMap<Identifier, Secret>
 }
 
 export const exchangedSecretCodec: Codec<ExchangedSecret> = struct<ExchangedSecret>({
@@ -231,6 +240,7 @@ export const exchangedSecretCodec: Codec<ExchangedSecret> = struct<ExchangedSecr
   keyShare: secp256k1.scalar,
   receivers,
   products: bySigner(struct<SenderShares>({ cu: scalars, cv: scalars })),
+  runSecrets,
 })
 
 /** Secrets after step 3: what the presignatures will hold. */
@@ -238,15 +248,15 @@ export interface PublishedSecret {
   readonly phi: readonly Scalar[]
   readonly u: readonly Scalar[]
   readonly v: readonly Scalar[]
-  /** By which the parts of step 3 open. */
-  readonly pairSecrets: ReadonlyMap<Identifier, Secret>
+  /** By which the parts of step 3 open; empty afterwards. */
+  readonly runSecrets: ReadonlyMap<Identifier, Secret>
 }
 
 export const publishedSecretCodec: Codec<PublishedSecret> = struct<PublishedSecret>({
   phi: scalars,
   u: scalars,
   v: scalars,
-  pairSecrets: bySigner(secretCodec(32)),
+  runSecrets,
 })
 
 function wipeValue(value: unknown): void {

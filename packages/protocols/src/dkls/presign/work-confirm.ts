@@ -16,14 +16,14 @@ export function confirmStep(task: PresignTask): PresignResult {
   try {
     const opened = new Map<Identifier, Bytes>()
     for (const [sender, peer] of task.peers) {
-      const sealed = openSealed(task, 3, sender, kept.pairSecrets.get(sender)!, peer)
+      const sealed = openSealed(task, 3, sender, kept.runSecrets.get(sender)!, peer)
       if (!sealed || sealed.product.length > 0) return { kind: "accuse", accused: sender }
       opened.set(sender, sealed.payload)
     }
     const judged = judgeAll(task, opened)
     if ("kind" in judged) return judged
     const { phi, u, v } = kept
-    const secret = encode(publishedSecretCodec, { phi, u, v, pairSecrets: new Map() })
+    const secret = encode(publishedSecretCodec, { phi, u, v, runSecrets: new Map() })
     return { kind: "recorded", records: judged.records, secret, opened }
   } finally {
     wipeDecoded(kept)

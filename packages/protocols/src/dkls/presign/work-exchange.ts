@@ -1,10 +1,16 @@
-import { type Element, type Identifier, type Scalar, secp256k1 } from "@lockkeeper/crypto"
+import {
+  type Element,
+  type Identifier,
+  type Scalar,
+  type Secret,
+  secp256k1,
+} from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { RVOLE_SENDER_RANDOMNESS, rvoleSend } from "../ot/index.ts"
 import { stepRandomness } from "../randomness.ts"
 import { presignParamsDigest, receiverContext, senderContext, weightOf } from "./params.ts"
 import { exchangePayloadCodec, type ProductPayload, sealedPayloadCodec } from "./payloads.ts"
-import { sealPart } from "./sealing.ts"
+import { runSecret, sealPart } from "./sealing.ts"
 import {
   exchangedSecretCodec,
   type OpenedSecret,
@@ -81,13 +87,26 @@ function productPayload(
   }
 }
 
+/** What parts to and from each other signer are sealed with. */
+function runSecretsOf(
+  { sessionId, pairs, peers }: PresignTask,
+  { ephemeral }: OpenedSecret,
+): Map<Identifier, Secret> {
+  const secrets = new Map<Identifier, Secret>()
+  for (const [other, { ephemeral: theirs }] of peers) {
+    if (!theirs) throw new RangeError("step 2 takes everyone's key")
+    secrets.set(other, runSecret(pairs.get(other)!.pairSecret, sessionId, ephemeral, theirs))
+  }
+  return secrets
+}
+
 /**
  * Step 2: check each other signer's choice bits, multiply r_i and sk_i by its chi_ji, open the
  * commitment, and publish pk_i, every Gamma and psi (DKLs23 Protocol 3.6, step 2). A failed check ends
  * this signer's part in the run with an accusation.
  */
 export function exchangeStep(task: PresignTask): PresignResult {
-  const { identifier, sessionId, pairs } = task
+  const { identifier, sessionId } = task
   const opened = decode(openedSecretCodec, task.secret)
   const { blinding, r, phi, nonces, zeros, receivers } = opened
   const keyShare = additiveShare(task, opened.zeta)
@@ -107,14 +126,17 @@ export function exchangeStep(task: PresignTask): PresignResult {
       keyShare: group.multiplyBase(keyShare),
       products,
     })
+    const runSecrets = runSecretsOf(task, opened)
     const parts = new Map<Identifier, Bytes>()
     for (const [recipient, { product }] of sent) {
       const place = { sessionId, step: 2 as const, sender: identifier, recipient }
       const plaintext = encode(sealedPayloadCodec, { payload, product })
-      parts.set(recipient, sealPart(pairs.get(recipient)!.pairSecret, place, plaintext))
+      parts.set(recipient, sealPart(runSecrets.get(recipient)!, place, plaintext))
     }
     const shares = new Map([...sent].map(([other, { shares }]) => [other, shares]))
-    const secret = encode(exchangedSecretCodec, { r, phi, keyShare, receivers, products: shares })
+    const kept = { r, phi, keyShare, receivers, products: shares, runSecrets }
+    const secret = encode(exchangedSecretCodec, kept)
+    for (const spent of runSecrets.values()) spent.wipe()
     for (const { cu, cv } of shares.values()) for (const share of [...cu, ...cv]) share.fill(0)
     return { kind: "sealed", payload, parts, secret, opened: new Map() }
   } finally {

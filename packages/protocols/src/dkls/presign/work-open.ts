@@ -54,6 +54,7 @@ export function openStep(task: PresignTask): PresignResult {
     Array.from({ length: params.count }, (_, k) => random.scalar(purpose, k))
   const r = each("r")
   const phi = each("phi")
+  const ephemeral = random.scalar("ephemeral", 0)
   const nonces = r.map((scalar) => group.multiplyBase(scalar))
 
   const zeta = new Map<Identifier, Scalar>()
@@ -79,9 +80,10 @@ export function openStep(task: PresignTask): PresignResult {
   const open = {
     ...{ params: paramsDigest, key: keyDigest(task.public) },
     ...{ commitment: noncesCommitment(committed), setups },
+    ephemeral: group.multiplyBase(ephemeral),
   }
   const broadcast = encode(openPayloadCodec, open)
-  const kept = { blinding, r, phi, nonces, zeta, zeros, receivers }
+  const kept = { blinding, r, phi, nonces, zeta, zeros, receivers, ephemeral }
   const secret = encode(openedSecretCodec, kept)
   wipeDecoded(kept)
   return { kind: "opened", nonce, broadcast, parts, secret }

@@ -47,11 +47,11 @@ export function openSealed(
   { sessionId, identifier }: Pick<PresignTask, "sessionId" | "identifier">,
   step: 2 | 3,
   sender: Identifier,
-  pairSecret: Secret,
+  secret: Secret,
   { part, digest }: { readonly part: Bytes; readonly digest: Bytes },
 ): SealedPayload | null {
   const place = { sessionId, step, sender, recipient: identifier }
-  const plaintext = openPart(pairSecret, place, part)
+  const plaintext = openPart(secret, place, part)
   if (!plaintext) return null
   try {
     const sealed = decode(sealedPayloadCodec, plaintext)
@@ -233,23 +233,41 @@ function hasIdentity(published: readonly PublishPayload[]): boolean {
  * instead, and nothing is published.
  */
 export function publishStep(task: PresignTask): PresignResult {
-  const { identifier, sessionId, pairs, peers, params } = task
-  const products = new Map<Identifier, Bytes>()
-  const opened = new Map<Identifier, Bytes>()
-  for (const [sender, peer] of peers) {
-    const sealed = openSealed(task, 2, sender, pairs.get(sender)!.pairSecret, peer)
-    if (!sealed) return { kind: "accuse", accused: sender }
-    opened.set(sender, sealed.payload)
-    products.set(sender, sealed.product)
-  }
-  const exchanges = judgeAll(task, opened)
-  if ("kind" in exchanges) return exchanges
-  const nonces = combinedNonces(params.count, exchanges)
-  if (nonces.some((nonce) => group.isIdentity(nonce))) {
-    return noNonce(opened)
-  }
-
   const kept = decode(exchangedSecretCodec, task.secret)
+  try {
+    const products = new Map<Identifier, Bytes>()
+    const opened = new Map<Identifier, Bytes>()
+    for (const [sender, peer] of task.peers) {
+      const sealed = openSealed(task, 2, sender, kept.runSecrets.get(sender)!, peer)
+      if (!sealed) return { kind: "accuse", accused: sender }
+      opened.set(sender, sealed.payload)
+      products.set(sender, sealed.product)
+    }
+    const exchanges = judgeAll(task, opened)
+    if ("kind" in exchanges) return exchanges
+    const nonces = combinedNonces(task.params.count, exchanges)
+    if (nonces.some((nonce) => group.isIdentity(nonce))) return noNonce(opened)
+    return publishAll(task, kept, { opened, products, exchanges, nonces })
+  } finally {
+    wipeDecoded(kept)
+  }
+}
+
+/** What the others said at step 2, all of it right as far as everyone can see. */
+interface Heard {
+  readonly opened: Payloads
+  readonly products: ReadonlyMap<Identifier, Bytes>
+  readonly exchanges: ReadonlyMap<Identifier, ExchangePayload>
+  /** R of each presignature. */
+  readonly nonces: readonly Element[]
+}
+
+function publishAll(
+  task: PresignTask,
+  kept: ExchangedSecret,
+  { opened, products, exchanges, nonces }: Heard,
+): PresignResult {
+  const { identifier, sessionId } = task
   const random = stepRandomness(task.randomness, sessionId, kept.keyShare)
   const received = new Map<Identifier, ReceiverShares>()
   try {
@@ -264,10 +282,9 @@ export function publishStep(task: PresignTask): PresignResult {
       return publish(place, task.public.verifyingKey, kept.phi[index]!, shares[index]!, random)
     })
     if (hasIdentity(published)) return noNonce(opened)
-    return { ...sealPublished(task, published), secret: keep(task, kept, shares), opened }
+    return { ...sealPublished(task, kept, published), secret: keep(kept, shares), opened }
   } finally {
     random.wipe()
-    wipeDecoded(kept)
     for (const { du, dv } of received.values()) for (const d of [...du, ...dv]) d.fill(0)
   }
 }
@@ -277,24 +294,27 @@ function noNonce(opened: Payloads): Fault {
   return { kind: "fault", reason: "identity-nonce", field, culprits: [], pair: [], opened }
 }
 
-function sealPublished(task: PresignTask, published: readonly PublishPayload[]) {
-  const { sessionId, identifier: sender } = task
+function sealPublished(
+  { sessionId, identifier: sender }: PresignTask,
+  { runSecrets }: ExchangedSecret,
+  published: readonly PublishPayload[],
+) {
   const payload = encode(publishPayloadCodec, published)
   const plaintext = encode(sealedPayloadCodec, { payload, product: new Uint8Array(0) })
   const parts = new Map<Identifier, Bytes>()
-  for (const [recipient, { pairSecret }] of task.pairs) {
+  for (const [recipient, secret] of runSecrets) {
     const place = { sessionId, step: 3 as const, sender, recipient }
-    parts.set(recipient, sealPart(pairSecret, place, plaintext))
+    parts.set(recipient, sealPart(secret, place, plaintext))
   }
   return { kind: "sealed", payload, parts } as const
 }
 
-function keep({ pairs }: PresignTask, { phi }: ExchangedSecret, shares: readonly Shares[]): Bytes {
+function keep({ phi, runSecrets }: ExchangedSecret, shares: readonly Shares[]): Bytes {
   const secret = encode(publishedSecretCodec, {
     phi,
     u: shares.map(({ u }) => u),
     v: shares.map(({ v }) => v),
-    pairSecrets: new Map([...pairs].map(([other, { pairSecret }]) => [other, pairSecret])),
+    runSecrets,
   })
   for (const { u, v } of shares) for (const share of [u, v]) share.fill(0)
   return secret
