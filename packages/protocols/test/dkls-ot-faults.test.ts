@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { Secret } from "@lockkeeper/crypto"
+import { aes128KeyStream, Secret } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, decode, encode, equalBytes } from "@lockkeeper/encoding"
 import fc from "fast-check"
 import { extendReceive } from "../src/dkls/ot/extension.ts"
@@ -83,6 +83,15 @@ describe("a message changed on its way", () => {
     const tail = 416 * 96 * 8
     const edges = [0, tail - 1, tail, tail + 255, tail + 256, answer.length * 8 - 1]
     fc.assert(property, { ...RUNS, examples: edges.map((bit): [number] => [bit]) })
+  })
+
+  it("is refused, and nothing throws, whatever bytes take its place", () => {
+    const property = fc.property(fc.string(), fc.nat(2 * answer.length), (name, length) => {
+      const noise = (size: number) => aes128KeyStream(named(name, 16), size)
+      for (const size of [length, received.message.length]) assertRefused(send(noise(size)))
+      for (const size of [length, answer.length]) assertRefused(finish(noise(size)))
+    })
+    fc.assert(property, { numRuns: 50 })
   })
 
   it("is refused when it is shorter or longer", () => {
