@@ -62,9 +62,14 @@ export async function bulkRun(principal: Principal, order: BulkOrder): Promise<B
     if (!Array.isArray(messages)) return messages
     steps.push(messages)
     const inspected = order.inspect(steps)
-    // A pair at odds ends the run in the next step, at every server: each must hear the accusation.
-    if (!inspected.ok && inspected.abort.pair === null) return seenBy(order, inspected.abort)
+    // Where nobody is named the servers say themselves what follows from it: a pair at odds is dead,
+    // one whose ends differ is forgotten, and both ends have to hear of it.
+    if (!inspected.ok && namesServers(inspected.abort)) return seenBy(order, inspected.abort)
   }
+}
+
+function namesServers({ culprits, silent, pair }: Abort): boolean {
+  return pair === null && culprits.length + silent.length > 0
 }
 
 interface Asked {

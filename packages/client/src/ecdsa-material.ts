@@ -9,6 +9,8 @@ import { nameOfSet, type SignerSet } from "./signer-sets.ts"
 /** What one ECDSA signature takes beside the shares: a presignature on offer, a nonce of each signer. */
 export interface Material {
   readonly presignature: Bytes
+  /** Until when the presignature is offered to nobody else, milliseconds since the Unix epoch. */
+  readonly until: number
   readonly nonces: readonly Nonce[]
 }
 
@@ -47,12 +49,11 @@ export class EcdsaMaterial {
     if (this.lacking(keyId, set).length > 0) return null
     const offer = this.#fresh(kept.offers, nameOfSet(set)).shift() as Kept<Bytes>
     const nonces = set.map((id) => (this.#fresh(kept.nonces, id).shift() as Kept<Nonce>).value)
-    return { presignature: offer.value, nonces }
+    return { presignature: offer.value, until: offer.until, nonces }
   }
 
   /** Gives back what was taken and never sent. */
-  giveBack(keyId: Bytes, set: SignerSet, { presignature }: Material): void {
-    const until = this.#clock.now() + MATERIAL_LIFETIME_MS / 2
+  giveBack(keyId: Bytes, set: SignerSet, { presignature, until }: Material): void {
     this.#fresh(this.#of(keyId).offers, nameOfSet(set)).unshift({ value: presignature, until })
   }
 

@@ -14,7 +14,8 @@ export class EcdsaSets {
   readonly #supply: Supply
   readonly #order: EcdsaSigningOrder
   readonly #barred = new Set<string>()
-  /** In how many barred sets each server was: any of their members may have been the reason. */
+  readonly #deferred = new Set<string>()
+  /** In how many barred or deferred sets each server was: any of their members may have been the reason. */
   readonly #doubts = new Map<Identifier, number>()
   /** Found to have nothing in their pool that can be used. */
   readonly #empty = new Set<string>()
@@ -29,16 +30,31 @@ export class EcdsaSets {
   /** Does not try this set again. */
   bar(set: SignerSet): void {
     this.#barred.add(nameOfSet(set))
+    this.#doubt(set)
+  }
+
+  /** Tries every other set before this one. */
+  defer(set: SignerSet): void {
+    this.#deferred.add(nameOfSet(set))
+    this.#doubt(set)
+  }
+
+  #doubt(set: SignerSet): void {
     for (const id of set) this.#doubts.set(id, (this.#doubts.get(id) ?? 0) + 1)
   }
 
   /** The best set that is not at work yet: the preferred one, unless only others have a pool. */
   choose(atWork: ReadonlyMap<string, SignerSet>): SignerSet | null {
     const { key } = this.#order
-    const isFree = (set: SignerSet): boolean => !atWork.has(nameOfSet(set))
+    const isFree = (set: SignerSet): boolean =>
+      !atWork.has(nameOfSet(set)) && !this.#deferred.has(nameOfSet(set))
     const isBarred = (set: SignerSet): boolean => this.#isOut(set) || !isFree(set)
     const rules = { ...this.#rules, isBarred }
     const preferred = chooseSet(this.#candidates(), rules)
+    if (preferred === null && this.#deferred.size > 0) {
+      this.#deferred.clear()
+      return this.choose(atWork)
+    }
     if (preferred === null || !this.#empty.has(nameOfSet(preferred))) return preferred
     const filled = this.#ready.filter((set) => isFree(set) && this.#isUsable(set))
     return filled.find((set) => this.#supply.hasOffer(key.keyId, set)) ?? filled[0] ?? preferred

@@ -56,11 +56,12 @@ export const MAX_SETS_TRIED = 32
 /** Most requests of one signature, each of `MAX_ATTEMPTS` attempts. */
 export const MAX_SIGN_REQUESTS = 5
 
-/** Most times one signer set is begun with again because nonces or presignatures were gone. */
-export const MAX_STALE = 70
+/** Most presignatures or nonces of one signer set in a row that turn out to be gone, before other
+ * sets are tried. */
+export const MAX_STALE = 6
 
-/** Most batches that are made on the spot for one signature with one signer set. */
-export const MAX_SPOT_BATCHES = 3
+/** Most batches on the spot that one signature waits for with one signer set. */
+export const MAX_SPOT_BATCHES = 32
 
 /** How long an answer about pools is believed when signer sets are chosen, milliseconds. */
 export const POOL_NEWS_LIFETIME_MS = 2_000

@@ -37,6 +37,8 @@ export async function ensurePairs(principal: Principal, order: PairsOrder): Prom
     const isReady = !isMissing(states, present, order.dead)
     if (isReady) return present.length === order.participants.length
     const lost = await setUp(principal, { ...order, participants: present })
+    // Whoever says that a pair is missing when it has just been set up is not believed again.
+    if (lost === null) return present.length === order.participants.length
     participants = present.filter((id) => !lost.includes(id))
   }
   return false
@@ -71,11 +73,11 @@ function isMissing(states: States, among: readonly Identifier[], dead: DeadPairs
   )
 }
 
-/** One run among all of them. Gives who has to be left out of the next, if anyone. */
+/** One run among all of them. Null when it is complete; otherwise whom the next has to do without. */
 async function setUp(
   principal: Principal,
   { participants, dead, signal, incidents }: PairsOrder,
-): Promise<readonly Identifier[]> {
+): Promise<readonly Identifier[] | null> {
   const { trust, patience } = principal.servers
   const body = encode(setupPairsBody, { participants })
   const request = principal.request("pairs.setup", participants, body)
@@ -86,7 +88,7 @@ async function setUp(
     inspect: (steps) => dkls.setupInspect(params, trust.verifyKeys, steps),
     stepMs: patience.presigningStepMs,
   })
-  if (result.kind === "complete") return []
+  if (result.kind === "complete") return null
   const found = result.pairs.filter(([a, b]) => !dead.has(a, b))
   for (const [a, b] of result.pairs) dead.add(a, b)
   const out = [...result.culprits, ...result.lost.keys()]

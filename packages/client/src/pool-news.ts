@@ -1,4 +1,10 @@
-import { type PairState, type PoolStatus, poolStatus, showKeyBody } from "@lockkeeper/api"
+import {
+  MAX_PRESIGNATURES,
+  type PairState,
+  type PoolStatus,
+  poolStatus,
+  showKeyBody,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { readAnswer } from "./answers.ts"
@@ -34,8 +40,8 @@ export interface PoolNews {
   readonly pairs: readonly PairInfo[]
   /** Presignatures of the key at the server that has most. */
   readonly held: number
-  /** Who has said so. */
-  readonly answered: readonly Identifier[]
+  /** For how many more each server that answered has room. */
+  readonly rooms: ReadonlyMap<Identifier, number>
 }
 
 type Answers = ReadonlyMap<Identifier, PoolStatus>
@@ -63,17 +69,25 @@ export async function askPool(
   for (const [server, error] of failures) incidents.failed(server, error)
   const pairs = pairsOf(answers)
   for (const { servers, state } of pairs) if (state === "dead") dead.add(...servers)
-  const answered = [...answers.keys()].sort((a, b) => a - b)
-  return { ...summaryOf([...answers.values()]), sets: setsOf(answers), pairs, answered }
+  const rooms = new Map(
+    [...answers].map(([server, said]) => [
+      server,
+      Math.min(MAX_PRESIGNATURES, said.cap) - heldIn(said),
+    ]),
+  )
+  return { ...summaryOf([...answers.values()]), sets: setsOf(answers), pairs, rooms }
 }
 
-function summaryOf(answers: readonly PoolStatus[]): Omit<PoolNews, "sets" | "pairs" | "answered"> {
-  const held = answers.map(({ sets }) => sets.reduce((sum, { ready }) => sum + ready, 0))
+function heldIn({ sets }: PoolStatus): number {
+  return sets.reduce((sum, { ready }) => sum + ready, 0)
+}
+
+function summaryOf(answers: readonly PoolStatus[]): Omit<PoolNews, "sets" | "pairs" | "rooms"> {
   return {
     cap: Math.min(255, ...answers.map(({ cap }) => cap)),
     maxAgeMs: Math.min(Number.MAX_SAFE_INTEGER, ...answers.map(({ maxAgeMs }) => maxAgeMs)),
     busy: Math.max(0, ...answers.map(({ busy }) => busy)),
-    held: Math.max(0, ...held),
+    held: Math.max(0, ...answers.map(heldIn)),
   }
 }
 

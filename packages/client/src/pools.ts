@@ -106,7 +106,7 @@ export class SessionPools implements Pools {
     const key = await this.#ecdsaKey(keyId, signal, incidents)
     const { principal, supply } = this.#owner
     const context = { dead: supply.dead, signal, incidents }
-    const { sets, ...news } = await askPool(principal, key.keyId, key.holders, context)
+    const { sets, rooms: _, ...news } = await askPool(principal, key.keyId, key.holders, context)
     const inUse = setsInUse(orderFor(key.keyId, key.holders), this.#rules(key))
     return {
       ...{ keyId: key.keyId, ...news, incidents: incidents.all },

@@ -30,9 +30,7 @@ export interface PresignOrder {
  */
 export async function presign(principal: Principal, order: PresignOrder): Promise<BulkResult> {
   const first = await runBatch(principal, order)
-  if (first.kind === "complete" || ![...first.lost.values()].some(isAboutPairs)) {
-    return noted(order, first)
-  }
+  if (first.kind === "complete" || !isAboutPairs(first)) return noted(order, first)
   const { set: participants, dead, signal, incidents } = order
   const isReady = await ensurePairs(principal, { participants, dead, signal, incidents })
   if (dead.within(participants)) return withoutPair("dead-pair")
@@ -44,9 +42,13 @@ function withoutPair(reason: string): Stopped {
   return { kind: "stopped", reason, culprits: [], pairs: [], lost: new Map() }
 }
 
-/** Whether a server refused because a pair among the signers is not set up, or dead. */
-function isAboutPairs({ code, field }: LockKeeperError): boolean {
-  return field === "body.signers" && (code === "out-of-order" || code === "permission-denied")
+/** Whether it stopped because a pair among the signers is not set up, dead, or not the same at both. */
+function isAboutPairs({ reason, lost }: Stopped): boolean {
+  const codes = ["out-of-order", "permission-denied", "conflict"]
+  return (
+    reason === "wrong-setup" ||
+    [...lost.values()].some(({ code, field }) => field === "body.signers" && codes.includes(code))
+  )
 }
 
 function noted({ incidents }: PresignOrder, result: BulkResult): BulkResult {

@@ -88,7 +88,8 @@ export class Refill {
     const wanting = this.#targets.filter(
       ({ set, floor }) => this.#filling.has(nameOfSet(set)) && readyOf(news, set) < floor,
     )
-    if (wanting.length === 0 || wanting.some(({ set }) => isPresent(news, set))) return
+    if (wanting.length === 0 || wanting.some(({ set }) => set.every((id) => news.rooms.has(id))))
+      return
     throw new LockKeeperError("not-enough-servers", "No signer set that needs it answers.", {
       remedy: "Check with `lockkeeper health` which servers are down.",
     })
@@ -110,10 +111,9 @@ export class Refill {
 
   /** The set that lacks most in proportion, if there is room for any. */
   #next(news: PoolNews): Target | null {
-    if (news.held >= Math.min(MAX_PRESIGNATURES, news.cap)) return null
     const lacking = this.#targets
       .filter(({ set }) => this.#filling.has(nameOfSet(set)) && !this.#failed.has(nameOfSet(set)))
-      .filter(({ set }) => isPresent(news, set) && !this.#owner.supply.dead.within(set))
+      .filter(({ set }) => roomOf(news, set) > 0 && !this.#owner.supply.dead.within(set))
       .map((target) => ({ target, full: readyOf(news, target.set) / target.cap }))
       .filter(({ full }) => full < 1)
       .sort((a, b) => a.full - b.full)
@@ -125,9 +125,8 @@ export class Refill {
     const { principal, supply } = this.#owner
     const { clock } = principal.servers.deps
     const { keyId } = key
-    const room = Math.min(MAX_PRESIGNATURES, news.cap) - news.held
     const before = readyOf(news, set)
-    const count = Math.min(dkls.maxBatch(set.length), cap - before, room)
+    const count = Math.min(dkls.maxBatch(set.length), cap - before, roomOf(news, set))
     const start = clock.now()
     const { dead } = supply
     const common = { key, set, count, dead, signal, incidents }
@@ -173,9 +172,9 @@ function targetsOf({ sets, floor, cap }: PoolPlan): readonly Target[] {
   })
 }
 
-/** Whether every signer answered just now. */
-function isPresent({ answered }: PoolNews, set: SignerSet): boolean {
-  return set.every((id) => answered.includes(id))
+/** For how many more every signer has room: none where one did not answer. */
+function roomOf({ rooms }: PoolNews, set: SignerSet): number {
+  return Math.min(...set.map((id) => rooms.get(id) ?? 0))
 }
 
 /** What is ready of a set that can sign: counts that some signer did not confirm are no use. */

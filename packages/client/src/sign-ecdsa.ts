@@ -119,7 +119,8 @@ class EcdsaRun {
       if (tried === "signed" || tried === "failed") return
       if (tried === "presignature-gone" && (await this.#sets.hasBetter(set))) return
     }
-    this.#sets.bar(set)
+    // Its presignatures may be lost at some signer, or one of them lies about what it has.
+    this.#sets.defer(set)
   }
 
   /** A presignature and nonces; null when this set should not go on, which is noted. */
@@ -166,8 +167,6 @@ class EcdsaRun {
     const place = { requestDigest: digest, number, set }
     const { trust } = this.#principal.servers
     const attempt = new EcdsaAttempt(trust, this.#order, place, material)
-    const liar = attempt.whoseNonceIsWrong()
-    if (liar !== null) return this.#rejectNonce(set, material, liar)
     const tried = await firstUnless(
       "signed",
       set.map((id) => this.#ask(id, signed, attempt)),
@@ -175,13 +174,19 @@ class EcdsaRun {
     return tried === "signed" ? this.#conclude(attempt) : tried
   }
 
-  #rejectNonce(set: SignerSet, material: Material, server: Identifier): Tried {
-    const { key, incidents } = this.#order
-    this.#supply.giveBack(key.keyId, set, material)
-    this.#supply.dropNonces(key.keyId, server)
-    incidents.suspected(server, "wrong-nonces")
-    this.#exclude(server, unusable(server, "nonce"))
-    return "failed"
+  /**
+   * A nonce that is not its signer's is refused by the others, who are right to: no server is named,
+   * but the one whose nonce it is has no excuse.
+   */
+  #refusedNonce(server: Identifier, attempt: EcdsaAttempt, error: LockKeeperError): void {
+    const liar = attempt.whoseNonceIsWrong()
+    if (liar === null) {
+      this.#exclude(server, error)
+      return
+    }
+    this.#supply.dropNonces(this.#order.key.keyId, liar)
+    this.#order.incidents.suspected(liar, "wrong-nonces")
+    this.#exclude(liar, unusable(liar, "nonce"))
   }
 
   #conclude(attempt: EcdsaAttempt): Tried {
@@ -214,7 +219,8 @@ class EcdsaRun {
         if (error.field === "input.nonces") this.#supply.dropNonces(keyId, server)
         return error.field === "input.presignature" ? "presignature-gone" : "stale"
       }
-      this.#exclude(server, error)
+      if (isAboutNonces(error)) this.#refusedNonce(server, attempt, error)
+      else this.#exclude(server, error)
       return "failed"
     } finally {
       done()
@@ -281,6 +287,14 @@ function noSetLeft(): LockKeeperError {
   return new LockKeeperError("not-enough-servers", "No signer set that may sign is left.", {
     remedy: "Look at the incidents; `lockkeeper pool status` shows pairs of servers at odds.",
   })
+}
+
+function isAboutNonces(error: unknown): error is LockKeeperError {
+  return (
+    error instanceof LockKeeperError &&
+    error.code === "invalid-request" &&
+    error.field.startsWith("input.nonces")
+  )
 }
 
 function unusable(server: Identifier, what: string): LockKeeperError {

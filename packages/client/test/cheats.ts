@@ -201,10 +201,27 @@ const pairRow = union<PairRow>({
   dead: struct({ cause: text(128), since: safeInteger }),
 })
 
+function pairId(peer: Identifier): string {
+  return `${"1".padStart(10, "0")}-${String(peer).padStart(5, "0")}`
+}
+
+/** This server no longer knows of a pair. Gives the row that it had. */
+export async function forgetPair({ store }: TestServer, peer: Identifier): Promise<Bytes> {
+  const row = await store.read("pairs", pairId(peer))
+  await store.commit([{ kind: "take", table: "pairs", id: pairId(peer), version: row!.version }])
+  return row!.value
+}
+
+/** This server has an earlier setup of a pair again. */
+export async function putPairBack({ store }: TestServer, peer: Identifier, value: Bytes) {
+  const id = pairId(peer)
+  const row = await store.read("pairs", id)
+  await store.commit([{ kind: "put", table: "pairs", id, ifVersion: row!.version, value }])
+}
+
 /** From now on this server multiplies with its peer by other transfers than they had set up. */
 export function breakPair(server: TestServer, peer: Identifier): Promise<void> {
-  const id = `${"1".padStart(10, "0")}-${String(peer).padStart(5, "0")}`
-  return rewrite<PairRow>(server, "pairs", id, pairRow, (row) => {
+  return rewrite<PairRow>(server, "pairs", pairId(peer), pairRow, (row) => {
     if (row.kind === "dead") throw new Error("the pair is dead already")
     const other = (seeds: Secret) => new Secret(seeds.expose().map((byte) => byte ^ 1) as Bytes)
     const { zeroSeeds, oneSeeds } = row.setup

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { beforeEach, describe, it } from "node:test"
 import { type Incident, verifyEvidenceFile } from "@lockkeeper/client"
+import { SUITE } from "@lockkeeper/protocols"
 import { breakPair, signWrongly, spoilPresignatures } from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
 import { type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
@@ -64,6 +65,30 @@ describe("a server that cheats in ECDSA", () => {
     assertProven(signed.incidents, "invalid-partial-signature")
   })
 
+  it("by a nonce it did not sign is suspected, and those who refuse it are not", async () => {
+    const spoiling = { on: false }
+    cluster = await TestCluster.start({
+      spoils: (id, message) => spoiling.on && id === 2 && isNonce(message),
+    })
+    owner = await ecdsaOwner(cluster)
+    spoiling.on = true
+    const signed = []
+    for (const set of [
+      [1, 2],
+      [2, 3],
+    ]) {
+      const plan = { keyId: owner.key.keyId, floor: 1, cap: 1, sets: [set] }
+      await owner.session.pools.fill(plan)
+      signed.push(await signText(owner, `with ${set}`))
+    }
+    const incidents = signed.flatMap((one) => one.incidents)
+    assert.ok(
+      incidents.some(({ kind, reason }) => kind === "suspected" && reason === "wrong-nonces"),
+    )
+    for (const { server } of incidents) assert.equal(server, 2)
+    for (const { signers } of signed) assert.deepEqual(signers, [1, 3])
+  })
+
   it("by breaking a transfer is disputed as one of a pair, which no set holds any more", async () => {
     await breakPair(cluster.server(cheat), honest)
     const signed = await signText(owner, "without the pair")
@@ -92,3 +117,29 @@ describe("a server that cheats in ECDSA", () => {
     assert.deepEqual((await signText(owner, "again")).incidents, [])
   })
 })
+
+describe("one server that hangs, one that cheats and one that is at odds with a third, of five", () => {
+  it("cost sets, and three honest servers sign", async () => {
+    const cluster = await TestCluster.start({ servers: 5, minSigners: 2 })
+    const owner = await ecdsaOwner(cluster)
+    const { keyId } = owner.key
+    const { sets } = await owner.session.pools.status(keyId)
+    const [first, second] = sets[0]!.signers as [number, number]
+    const [third, fourth, fifth] = [1, 2, 3, 4, 5].filter((id) => id !== first && id !== second)
+    cluster.wire(first).hangs = true
+    await signWrongly(cluster.server(second), keyId)
+    await breakPair(cluster.server(third as number), fourth as number)
+    const signed = await signText(owner, "by whoever is left")
+    assert.ok(signed.signers.includes(fifth as number))
+    const seen = signed.incidents.map(({ kind, server }) => `${kind} ${server}`)
+    assert.ok(seen.includes(`unresponsive ${first}`))
+    for (const incident of seen)
+      assert.doesNotMatch(incident, new RegExp(`(proven|suspected) ${fifth}`))
+  })
+})
+
+/** Whether these are the bytes that a server signs for a nonce: protocol dkls, step 6. */
+function isNonce(message: Uint8Array): boolean {
+  const at = Buffer.from(message).indexOf(SUITE)
+  return at >= 0 && message[at + SUITE.length] === 6 && message[at + SUITE.length + 1] === 6
+}

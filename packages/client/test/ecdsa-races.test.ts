@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
-import { beforeEach, describe, it } from "node:test"
+import { before, beforeEach, describe, it } from "node:test"
 import { toHex } from "@lockkeeper/encoding"
+import { forgetPair, putPairBack } from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
 import { anotherLogin, digestOf, type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
 import { refused } from "./refusals.ts"
@@ -9,8 +10,12 @@ describe("signing with ECDSA while presignatures come and go", () => {
   let cluster: TestCluster
   let owner: EcdsaOwner
 
-  beforeEach(async () => {
+  before(async () => {
     cluster = await TestCluster.start()
+  })
+
+  beforeEach(async () => {
+    for (const wire of cluster.wires.values()) Object.assign(wire, { down: false, hangs: false })
     owner = await ecdsaOwner(cluster)
   })
 
@@ -37,6 +42,35 @@ describe("signing with ECDSA while presignatures come and go", () => {
     await pair.restart(2)
     await signText(alone, "after all that was lost")
     assert.equal((await alone.session.pools.status(alone.key.keyId)).sets[0]?.ready, 0)
+  })
+
+  it("leaves a set of which one signer has lost everything, where another set can sign", async () => {
+    const [set] = (await owner.session.pools.status(owner.key.keyId)).sets
+    const signers = set?.signers as number[]
+    const plan = { keyId: owner.key.keyId, floor: 16, cap: 16, sets: [signers] }
+    await owner.session.pools.fill(plan)
+    await cluster.restart(signers[1] as number)
+    const signed = await signText(owner, "with another set")
+    assert.notDeepEqual(signed.signers, signers)
+    assert.deepEqual(signed.incidents, [])
+  })
+
+  it("makes 64 signatures at once without a pool", async () => {
+    const texts = Array.from({ length: 64 }, (_, i) => `text ${i}`)
+    const signed = await Promise.all(texts.map((text) => signText(owner, text)))
+    assert.equal(new Set(signed.map(({ r }) => toHex(r))).size, 64)
+  })
+
+  it("sets a pair up again that one server has forgotten, or has another setup of", async () => {
+    const pair = await TestCluster.start({ servers: 2 })
+    const alone = await ecdsaOwner(pair)
+    const old = await forgetPair(pair.server(1), 2)
+    const first = await signText(alone, "after one forgot")
+    await putPairBack(pair.server(1), 2, old)
+    const second = await signText(alone, "after the two differ")
+    assert.deepEqual([...first.incidents, ...second.incidents], [])
+    const { pairs } = await alone.session.pools.status(alone.key.keyId)
+    assert.deepEqual(pairs, [{ servers: [1, 2], state: "live" }])
   })
 
   it("drains a pool and goes on, each presignature used once", async () => {

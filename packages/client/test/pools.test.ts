@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { beforeEach, describe, it } from "node:test"
+import { before, beforeEach, describe, it } from "node:test"
 import type { PoolEvent } from "@lockkeeper/client"
 import { breakPair } from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
@@ -13,8 +13,12 @@ describe("the pools of a key", () => {
   const onEvent = (event: PoolEvent) => events.push(event)
   const kinds = () => events.map(({ kind }) => kind)
 
-  beforeEach(async () => {
+  before(async () => {
     cluster = await TestCluster.start()
+  })
+
+  beforeEach(async () => {
+    for (const wire of cluster.wires.values()) Object.assign(wire, { down: false, hangs: false })
     owner = await ecdsaOwner(cluster)
     events = []
   })
@@ -79,7 +83,9 @@ describe("the pools of a key", () => {
   })
 
   it("are filled without a pair that is at odds", async () => {
-    await breakPair(cluster.server(1), 2)
+    const broken = await TestCluster.start()
+    owner = await ecdsaOwner(broken)
+    await breakPair(broken.server(1), 2)
     const { incidents } = await fill(2, 2)
     assert.deepEqual(
       incidents.map(({ kind, pair }) => [kind, pair?.toSorted()]),
