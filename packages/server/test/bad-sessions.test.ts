@@ -6,6 +6,7 @@ import {
   LockKeeperError,
   loginStatement,
   MAX_CLOCK_SKEW_MS,
+  MAX_FRAME,
   type OpenPayload,
   resumptionInput,
   type SignedStatement,
@@ -182,7 +183,7 @@ test("frames that are altered, replayed, oversized or of no session are refused"
   for (const counter of [0, -1, 2 ** 32 + 1, 1.5, Number.NaN]) {
     await thrown(call({ ...frame, counter }), "invalid-request", "counter")
   }
-  const long = new Uint8Array(262_145)
+  const long = new Uint8Array(MAX_FRAME + 1)
   await thrown(call({ ...frame, sealed: long }), "too-large", "sealed")
   await thrown(call({ ...frame, sessionId: new Uint8Array(16) }), "session-ended", "sessionId")
   await thrown(call({ ...frame, sessionId: EMPTY }), "session-ended", "sessionId")

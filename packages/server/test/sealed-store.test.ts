@@ -136,21 +136,17 @@ test("a row given back at an older version is found by a process that saw the ne
   }
 })
 
-test("a taken nonce that the database gives back is found", async () => {
-  const { rows, store } = open()
-  const nonce: Change = {
-    kind: "put",
-    table: "nonces",
-    id: "n",
-    ifVersion: "absent",
-    value: utf8("state"),
-  }
-  await store.commit([nonce])
-  const copy = await raw(rows, "nonces", "n")
-  await store.commit([{ kind: "take", table: "nonces", id: "n", version: 1 }])
-  await overwrite(rows, "nonces", "n", copy)
-  await assert.rejects(store.read("nonces", "n"), broken("rolled-back", "nonces"))
-})
+for (const table of ["nonces", "ot-checks", "presignatures"] as const) {
+  test(`a row of ${table} that was taken and the database gives back is found`, async () => {
+    const { rows, store } = open()
+    const value = utf8("state")
+    await store.commit([{ kind: "put", table, id: "n", ifVersion: "absent", value }])
+    const copy = await raw(rows, table, "n")
+    await store.commit([{ kind: "take", table, id: "n", version: 1 }])
+    await overwrite(rows, table, "n", copy)
+    await assert.rejects(store.read(table, "n"), broken("rolled-back", table))
+  })
+}
 
 test("a refused batch teaches the store nothing", async () => {
   const { store } = open()

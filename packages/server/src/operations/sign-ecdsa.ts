@@ -126,21 +126,20 @@ async function take(
   const { presigning, self, deps } = step
   const { keyId } = order
   const nonce = dkls.nonceIn(order, self.identifier)
-  const usable = () => nonce !== null && presigning.nonces.has(keyId, nonce, deps.clock.now())
-  if (nonce === null || !usable()) throw staleNonce()
   const presignature = await readPresignature(deps.store, pooled.id)
   if (presignature === null) {
     // Another process over the same store took it, or the database hides it.
     presigning.spend(pooled)
     throw gone()
   }
-  const free = usable()
-  if (free && presigning.spend(pooled)) {
-    presigning.nonces.spend(keyId, nonce, deps.clock.now())
+  const now = deps.clock.now()
+  const fresh = nonce !== null && presigning.nonces.has(keyId, nonce, now)
+  if (fresh && presigning.spend(pooled)) {
+    presigning.nonces.spend(keyId, nonce, now)
     return presignature
   }
   wipePresignature(presignature)
-  throw free ? gone() : staleNonce()
+  throw fresh ? gone() : staleNonce()
 }
 
 function gone(): LockKeeperError {
