@@ -28,7 +28,8 @@ function secretAfter(step: 1 | 2 | 3 | 4, signer: Identifier): Bytes {
   return decode(presignStateCodec, state).secret
 }
 
-const contains = (bytes: Uint8Array, part: Uint8Array) => Buffer.from(bytes).includes(Buffer.from(part))
+const contains = (bytes: Uint8Array, part: Uint8Array) =>
+  Buffer.from(bytes).includes(Buffer.from(part))
 
 test("what was sealed in a run opens with its own keys and with nothing that outlives it", () => {
   const opens = new Map(honest.said[0]!.map((message) => [senderOf(message), message]))
