@@ -29,7 +29,7 @@ import {
 } from "./ecdsa-flows.ts"
 import { restart } from "./memory-cluster.ts"
 
-const RACES = Number(process.env["LOCKKEEPER_RACES"] ?? 64)
+const RACES = Number(process.env["LOCKKEEPER_RACES"] ?? 32)
 
 const CONFLICT = "conflict input.presignature"
 

@@ -145,6 +145,23 @@ test("presignatures of another roster are burnt, offered to nobody and not signe
   assert.equal(await refusal(signEcdsa(step)), "conflict input.presignature")
 })
 
+test("pairs of an earlier roster are destroyed, and those of this one stay", async () => {
+  const world = await startEcdsa()
+  const { deps, self, server } = at(world.sessions, 1).to
+  const pairs = async () => (await deps.store.scan("pairs", "", "", 9)).map(({ id }) => id)
+  const before = await pairs()
+  assert.equal(before.length, 2)
+  const startIn = async (rosterEpoch: number) => {
+    const next = { ...self, roster: { ...self.roster, rosterEpoch } }
+    await new PresigningRoom(next, deps, server.counters, 1000).start("unclean", null)
+  }
+  await startIn(1)
+  await startIn(0)
+  assert.deepEqual(await pairs(), before)
+  await startIn(2)
+  assert.deepEqual(await pairs(), [])
+})
+
 test("servers say while they are at work on a signature or a batch", async () => {
   const world = await startEcdsa()
   const request = presignRequest(world, [1, 2])

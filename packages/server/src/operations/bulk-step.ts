@@ -63,7 +63,10 @@ export async function computeStep<T>(
   try {
     const made = task(randomness)
     if (!made.ok) return made
-    await before?.()
+    await before?.().catch((error: unknown) => {
+      made.value.fill(0)
+      throw error
+    })
     const result = await deps.compute.work(made.value, urgency)
     try {
       return answer(result)

@@ -113,6 +113,24 @@ export class Pairs {
     }
   }
 
+  /** Destroys what belongs to rosters before this one: they do not come back. */
+  async dropOlder(): Promise<void> {
+    const own = pairId(this.#rosterEpoch, 0)
+    for (const table of ["pairs", "ot-checks"] as const) {
+      for (let dropping = true; dropping; ) {
+        const rows = await this.#store.scan(table, "", "", 256)
+        for (const { value } of rows) value.fill(0)
+        const older = rows.filter(({ id }) => id < own)
+        if (older.length > 0) {
+          await this.#store.commit(
+            older.map(({ id, version }) => ({ kind: "take", table, id, version })),
+          )
+        }
+        dropping = older.length === 256
+      }
+    }
+  }
+
   /** Forgets what lives; what is dead stays. After the store was put back to an earlier state. */
   async forgetLive(peers: readonly Identifier[]): Promise<number> {
     let forgotten = 0

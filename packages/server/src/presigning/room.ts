@@ -62,6 +62,7 @@ export class PresigningRoom {
    * @param left - digest of the pool as an orderly stop left it; null when nobody vouches for one.
    */
   async start(store: StoreCondition, left: Bytes | null): Promise<void> {
+    await this.pairs.dropOlder()
     if (store === "restored") {
       // The seeds are safe to use again; what failed since the copy was made is not known any more.
       const forgotten = await this.pairs.forgetLive(this.peers)
