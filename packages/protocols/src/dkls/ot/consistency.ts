@@ -23,20 +23,31 @@ const NIBBLE = 15 * ROW_WORDS
 
 /**
  * The 128 combinations of the rows, four words each. The matrix is public, so it may be an index.
+ * Signed words, since an engine may take unsigned ones above 2^31 for doubles.
  */
-export function combineRows(matrix: Uint32Array, rows: Uint32Array): Uint32Array<ArrayBuffer> {
+export function combineRows(
+  matrix: Uint32Array<ArrayBuffer>,
+  rows: Uint32Array<ArrayBuffer>,
+): Uint32Array<ArrayBuffer> {
   const masks = rows.length - CHECK_ROWS * ROW_WORDS
   const combined = new Uint32Array(rows.subarray(masks))
-  const sums = new Uint32Array(FOURS * TABLE_WORDS)
-  for (let from = 0, at = 0; from < masks; from += 32 * ROW_WORDS, at += CHECK_ROWS) {
-    for (let four = 0; four < FOURS; four++) sumsOfFour(rows, from, four, sums)
-    for (let a = 0; a < CHECK_ROWS; a++) addChosen(sums, matrix[at + a]!, combined, a * ROW_WORDS)
+  const sums = new Int32Array(FOURS * TABLE_WORDS)
+  const [which, from, to] = [matrix, rows, combined].map(signed) as [Words, Words, Words]
+  for (let start = 0, at = 0; start < masks; start += 32 * ROW_WORDS) {
+    for (let four = 0; four < FOURS; four++) sumsOfFour(from, start, four, sums)
+    for (let a = 0; a < CHECK_ROWS; a++, at++) addChosen(sums, which[at]!, to, a * ROW_WORDS)
   }
   sums.fill(0)
   return combined
 }
 
-function sumsOfFour(rows: Uint32Array, from: number, four: number, sums: Uint32Array): void {
+type Words = Int32Array<ArrayBuffer>
+
+function signed(words: Uint32Array<ArrayBuffer>): Words {
+  return new Int32Array(words.buffer, words.byteOffset, words.length)
+}
+
+function sumsOfFour(rows: Words, from: number, four: number, sums: Words): void {
   const start = four * TABLE_WORDS
   for (let k = 0; k < 4; k++) {
     const size = ROW_WORDS << k
@@ -48,20 +59,22 @@ function sumsOfFour(rows: Uint32Array, from: number, four: number, sums: Uint32A
 }
 
 /** Adds the rows that the bits of `which` choose, four at a time, to the four words at `to`. */
-function addChosen(sums: Uint32Array, which: number, combined: Uint32Array, to: number): void {
-  const t0 = (which << 2) & NIBBLE
-  const t1 = ((which >>> 2) & NIBBLE) + TABLE_WORDS
-  const t2 = ((which >>> 6) & NIBBLE) + 2 * TABLE_WORDS
-  const t3 = ((which >>> 10) & NIBBLE) + 3 * TABLE_WORDS
-  const t4 = ((which >>> 14) & NIBBLE) + 4 * TABLE_WORDS
-  const t5 = ((which >>> 18) & NIBBLE) + 5 * TABLE_WORDS
-  const t6 = ((which >>> 22) & NIBBLE) + 6 * TABLE_WORDS
-  const t7 = ((which >>> 26) & NIBBLE) + 7 * TABLE_WORDS
-  for (let w = 0; w < ROW_WORDS; w++) {
-    const low = sums[t0 + w]! ^ sums[t1 + w]! ^ sums[t2 + w]! ^ sums[t3 + w]!
-    const high = sums[t4 + w]! ^ sums[t5 + w]! ^ sums[t6 + w]! ^ sums[t7 + w]!
-    combined[to + w]! ^= low ^ high
-  }
+function addChosen(s: Words, which: number, combined: Words, to: number): void {
+  const a = (which << 2) & NIBBLE
+  const b = ((which >>> 2) & NIBBLE) + TABLE_WORDS
+  const c = ((which >>> 6) & NIBBLE) + 2 * TABLE_WORDS
+  const d = ((which >>> 10) & NIBBLE) + 3 * TABLE_WORDS
+  const e = ((which >>> 14) & NIBBLE) + 4 * TABLE_WORDS
+  const f = ((which >>> 18) & NIBBLE) + 5 * TABLE_WORDS
+  const g = ((which >>> 22) & NIBBLE) + 6 * TABLE_WORDS
+  const h = ((which >>> 26) & NIBBLE) + 7 * TABLE_WORDS
+  combined[to]! ^= s[a]! ^ s[b]! ^ s[c]! ^ s[d]! ^ s[e]! ^ s[f]! ^ s[g]! ^ s[h]!
+  combined[to + 1]! ^=
+    s[a + 1]! ^ s[b + 1]! ^ s[c + 1]! ^ s[d + 1]! ^ s[e + 1]! ^ s[f + 1]! ^ s[g + 1]! ^ s[h + 1]!
+  combined[to + 2]! ^=
+    s[a + 2]! ^ s[b + 2]! ^ s[c + 2]! ^ s[d + 2]! ^ s[e + 2]! ^ s[f + 2]! ^ s[g + 2]! ^ s[h + 2]!
+  combined[to + 3]! ^=
+    s[a + 3]! ^ s[b + 3]! ^ s[c + 3]! ^ s[d + 3]! ^ s[e + 3]! ^ s[f + 3]! ^ s[g + 3]! ^ s[h + 3]!
 }
 
 /** The same 128 combinations of one column of bits, as 16 bytes. */
