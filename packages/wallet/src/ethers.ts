@@ -99,7 +99,7 @@ export class LockKeeperSigner extends AbstractSigner {
     const text = typedDataText({
       types,
       primaryType,
-      domain: withoutNulls(resolved.domain),
+      domain: resolved.domain as Record<string, unknown>,
       message: resolved.value,
     })
     const digest = TypedDataEncoder.hash(resolved.domain, types, resolved.value)
@@ -110,9 +110,4 @@ export class LockKeeperSigner extends AbstractSigner {
   override async authorize(_: AuthorizationRequest): Promise<Authorization> {
     return refuseAuthorization()
   }
-}
-
-/** ethers takes null for a field that the domain does not have. */
-function withoutNulls(domain: TypedDataDomain): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(domain).filter(([, value]) => value != null))
 }

@@ -29,8 +29,11 @@ const DOMAIN_FIELDS: readonly TypedDataField[] = [
  * that servers can refuse them.
  */
 export function typedDataText({ types, primaryType, domain, message }: TypedDataParts): string {
-  const present = DOMAIN_FIELDS.filter(({ name }) => domain[name] !== undefined)
-  const used: Record<string, readonly TypedDataField[]> = { EIP712Domain: present }
+  // What the caller says of the domain counts; libraries go by the fields that it has.
+  const present = DOMAIN_FIELDS.filter(({ name }) => domain[name] != null)
+  const used: Record<string, readonly TypedDataField[]> = {
+    EIP712Domain: types["EIP712Domain"] ?? present,
+  }
   const visit = (name: string): void => {
     const fields = Object.hasOwn(types, name) ? types[name] : undefined
     if (fields === undefined || Object.hasOwn(used, name)) return

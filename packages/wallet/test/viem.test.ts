@@ -14,6 +14,7 @@ import {
   verifyTypedData,
 } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
+import { EvmSignatory } from "../src/evm-signatory.ts"
 import { transactions } from "./evm-arbitraries.ts"
 import { hexOf, LocalSession } from "./local-session.ts"
 
@@ -189,8 +190,16 @@ test("keys of other types and paths to no child make no account", () => {
     const other = session.createKey(keyType)
     assert.throws(() => toLockKeeperAccount(session, other), { ...code, field: "key" })
   }
-  for (const path of [[0x8000_0000], [-1], [1.5], [2 ** 32], Array<number>(11).fill(0)]) {
-    assert.throws(() => toLockKeeperAccount(session, key, { path }), { ...code, field: "path" })
+  for (const [path, message] of [
+    [[0x8000_0000], /no hardened children/],
+    [[0, 0xffff_ffff], /no hardened children/],
+    [[-1], /no child's number/],
+    [[1.5], /no child's number/],
+    [[2 ** 32], /no child's number/],
+    [Array<number>(11).fill(0), /too long/],
+  ] as const) {
+    const refused = { ...code, field: "path", message }
+    assert.throws(() => toLockKeeperAccount(session, key, { path }), refused)
   }
 })
 
@@ -210,6 +219,31 @@ test("a signature by another key, or of a recovery id that chains do not have, d
   await assert.rejects(give({ publicKey: other.publicKey }), { code: "internal", field: "path" })
   await assert.rejects(give({ recovery: 2 }), { code: "aborted" })
   assert.equal(await give({}), await theirs.signMessage({ message: "x" }))
+})
+
+test("what the library hashed and what the servers would sign must be one digest", async () => {
+  const signatory = new EvmSignatory(session, key, {})
+  const before = session.signed.length
+  const message = Uint8Array.of(1)
+  const error = { name: "LockKeeperError", code: "internal", field: "message" }
+  await assert.rejects(signatory.message(message, new Uint8Array(32)), error)
+  assert.equal(session.signed.length, before)
+})
+
+test("a domain of its own making is signed where it is EIP-712's, and refused elsewhere", async () => {
+  const [name, version] = [
+    { name: "name", type: "string" },
+    { name: "version", type: "string" },
+  ]
+  const withDomain = (EIP712Domain: readonly object[], domain: object) =>
+    ({ ...typedData, types: { ...typedData.types, EIP712Domain }, domain }) as never
+  const domain = { name: "d", version: "1", chainId: null }
+  for (const fields of [[name], [name, version]]) {
+    const data = withDomain(fields as object[], domain)
+    assert.equal(await account.signTypedData(data), await theirs.signTypedData(data))
+  }
+  const swapped = withDomain([version, name] as object[], domain)
+  await refused(() => account.signTypedData(swapped), "typedData.types.EIP712Domain")
 })
 
 test("an abort signal reaches the session", async () => {
