@@ -9,6 +9,7 @@ import {
   type EcdsaOrder,
   ecdsaNonce,
   ecdsaOrderCodec,
+  ecdsaSign,
   nonceIn,
   type PartialSignature,
   type Presignature,
@@ -17,6 +18,7 @@ import {
   recordDigest,
   verifyPresignatureCertificate,
 } from "../src/dkls/index.ts"
+import { orderDigest } from "../src/dkls/online/order.ts"
 import {
   type AbortReason,
   encodeEvidence,
@@ -283,12 +285,25 @@ test("a presignature of another id, epoch, roster, key or set is refused and sta
     [{ rosterEpoch: 8 }, "rosterEpoch"],
     [{ verifyingKey: record.nonce }, "verifyingKey"],
     [{ signers: others }, "signers"],
+    [{ signers: new Map([...record.signers, [3, record.signers.get(2)!]]) }, "signers"],
+    [{ signers: new Map([...others, [3, record.signers.get(2)!]]) }, "signers"],
   ] as const) {
     const [own] = taken(5) as [Presignature]
     const changed = { ...own, certificate: { ...certificate, record: { ...record, ...change } } }
     const found = abortOf(shareOf(cluster, changed, order))
     assert.deepEqual([found.reason, found.field], ["wrong-presignature", field])
   }
+  const theirs = { ...taken(5)[1]!, identifier: 1 }
+  const { identity: signer } = participant(cluster, 2)
+  const asTwo = { public: key, identifier: 2, identity: { signer, verifyKeys } }
+  assert.equal(abortOf(ecdsaSign(theirs, order, asTwo)).reason, "not-a-signer")
+  const schnorr = { ...key, keyType: "bip340" } as const
+  const asked = abortOf(checkOrder(order, { public: schnorr, verifyKeys }))
+  assert.equal(asked.reason, "wrong-key-type")
+  const { keyId, keyEpoch } = key
+  const place = { identifier: 1, keyId, keyEpoch, rosterEpoch: ROSTER_EPOCH }
+  const short = { ...place, randomness: seeded("short", 31) }
+  assert.throws(() => ecdsaNonce(short, { signer }), /not 32 bytes/)
 })
 
 test("a certificate that not every signer has confirmed measures nobody", () => {
@@ -314,6 +329,7 @@ test("a certificate that not every signer has confirmed measures nobody", () => 
       "wrong-confirmation",
     ],
     [{ batch: [...digests].reverse() }, "wrong-presignature"],
+    [{ batch: [] }, "wrong-presignature"],
     [{ batch: digests.map((d, i) => (i === 0 ? flip(d, 0) : d)) }, "wrong-confirmation"],
   ]
   for (const [change, reason] of bad) {
@@ -321,6 +337,9 @@ test("a certificate that not every signer has confirmed measures nobody", () => 
     const abort = abortOf(combine(cluster, changed, order, wrong))
     assert.deepEqual([abort.reason, abort.culprits, abort.evidence], [reason, [], []])
   }
+  const strangers = new Map([...verifyKeys].slice(1))
+  const unknown = abortOf(verifyPresignatureCertificate(certificate, strangers))
+  assert.equal(unknown.reason, "unknown-sender")
 })
 
 test("evidence of a wrong share proves nothing with any byte altered, and nothing of a right one", () => {
@@ -341,6 +360,19 @@ test("evidence of a wrong share proves nothing with any byte altered, and nothin
     const right = { kind: "dkls-share", keyCertificate, certificate, order, share } as const
     const verdict = verifyEvidence(encodeEvidence(right), verifyKeys)
     assert.deepEqual(verdict, { valid: false, why: "the share is good" })
+  }
+  // 2 signs a share of one presignature for an order of another.
+  const [mine] = taken(6) as [Presignature]
+  const elsewhere = { ...order, presignatureId: mine.id }
+  const lied = resign(cluster, 2, wrong.get(2)!, { header: { sessionId: orderDigest(elsewhere) } })
+  const garbled = { ...wrong.get(2)!, header: { ...lied.header, bytes: seeded("no header") } }
+  for (const [asked, share, why] of [
+    [elsewhere, lied, "order: wrong-presignature"],
+    [order, garbled, "share: malformed-header"],
+  ] as const) {
+    const found = { kind: "dkls-share", keyCertificate, certificate, order: asked, share } as const
+    const verdict = verifyEvidence(encodeEvidence(found), verifyKeys)
+    assert.deepEqual(verdict, { valid: false, why })
   }
   const stranger = { ...order, requestDigest: seeded("another request") }
   const share = shares.get(2)!

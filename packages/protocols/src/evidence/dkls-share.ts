@@ -45,7 +45,6 @@ export function verifyDklsShare(
   const fit = unfitFor(opened.value, recordDigest(record), record, certified.value)
   if (!fit.ok) return worthless(`order: ${fit.abort.reason}`)
   const randomised = randomise(opened.value, record.nonce)
-  if (!randomised) return worthless("the order makes no signature")
   const sender = senderOf(share)
   if (sender === null) return worthless("share: malformed-header")
   const judging = { ...evidence, verifyKeys, opened: opened.value, randomised }

@@ -59,7 +59,6 @@ export function ecdsaCombine(input: CombineInput): Outcome<EcdsaSignature> {
   const silent = order.signers.filter((signer) => !shares.has(signer))
   if (silent.length > 0) return abort("missing-messages", { silent })
   const randomised = randomise(opened.value, record.nonce)
-  if (!randomised) return abort("identity-nonce", { field: "presignatureId" })
   const judging = {
     order,
     certificate,
@@ -94,7 +93,7 @@ function assemble(
     u = group.addScalars(u, share.u)
     w = group.addScalars(w, share.w)
   }
-  if (group.isZeroScalar(u) || group.isZeroScalar(w)) return null
+  if (group.isZeroScalar(u)) return null
   const { r, nonce } = randomised
   const s = group.multiplyScalars(w, group.invertScalar(u))
   const signature = withLowS({ r, s, recovery: recoveryOf(nonce) })

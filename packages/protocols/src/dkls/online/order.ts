@@ -121,8 +121,8 @@ export function openOrder(order: EcdsaOrder, context: OrderContext): Outcome<Ope
   if (!signers.ok) return signers
   const nonces = openNonces(order, context)
   if (!nonces.ok) return nonces
-  const child = childOf(key, order)
-  if (!child) return abort("wrong-child", { field: "path" })
+  if (childPathProblem(order.path) !== null) return abort("wrong-child", { field: "path" })
+  const child = deriveChild(key, order.path)
   const digests = nonces.value
   const previousDigest = echoDigest(new Map(order.signers.map((id, i) => [id, digests[i]!])))
   return done({
@@ -135,17 +135,6 @@ export function openOrder(order: EcdsaOrder, context: OrderContext): Outcome<Ope
 export function checkOrder(order: EcdsaOrder, context: OrderContext): Outcome<null> {
   const opened = openOrder(order, context)
   return opened.ok ? done(null) : opened
-}
-
-function childOf(key: PublicKeyPackage, { path }: EcdsaOrder) {
-  if (childPathProblem(path) !== null) return null
-  try {
-    return deriveChild(key, path)
-  } catch (error) {
-    // A path to no child, which nobody will ever find.
-    if (!(error instanceof RangeError)) throw error
-    return null
-  }
 }
 
 /** The digest of each signer's nonce message, in the order of the signers. */
@@ -234,19 +223,18 @@ export interface Randomised {
 
 /**
  * delta, R' and r' of an order. Everything that the signature depends on goes into delta, and fresh
- * nonces of all signers, so that nobody knows R' before the order is complete. Null for the few values
- * that make no signature.
+ * nonces of all signers, so that nobody knows R' before the order is complete.
  */
 export function randomise(
   { order, childKey, nonceDigests }: OpenedOrder,
   nonce: Element,
-): Randomised | null {
+): Randomised {
   const { presignatureId, digest, requestDigest, attempt, signers } = order
   const delta = hashValueToScalar(group, LABELS.delta, deltaCodec, {
     ...{ presignatureId, nonce, childKey, digest, requestDigest, attempt, signers, nonceDigests },
   })
   const randomised = group.add(nonce, group.multiplyBase(delta))
-  if (group.isIdentity(randomised)) return null
-  const r = rOf(randomised)
-  return group.isZeroScalar(r) ? null : { delta, nonce: randomised, r }
+  // No choice of inputs leads here: delta is a hash of all of them, and of R.
+  if (group.isIdentity(randomised)) throw new Error("randomised nonce is the identity")
+  return { delta, nonce: randomised, r: rOf(randomised) }
 }

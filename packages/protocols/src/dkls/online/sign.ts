@@ -62,7 +62,6 @@ function signOnce(
   const fit = unfitFor(opened.value, id, record, signer.public)
   if (!fit.ok) return fit
   const randomised = randomise(opened.value, record.nonce)
-  if (!randomised) return abort("identity-nonce", { field: "presignatureId" })
   const shares = onlineShares(opened.value, randomised, secrets)
   const broadcast = encode(partialSignatureCodec, { nonce: record.nonce, ...shares })
   const slot = { ...shareSlot(order), sender: identifier }

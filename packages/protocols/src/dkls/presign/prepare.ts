@@ -33,7 +33,8 @@ const EMPTY = new Uint8Array(0)
 /**
  * What a step is to compute, from the other signers' messages of the step before: for `work`.
  *
- * @param state - of the step before; null at step 1.
+ * @param state - of the step before; null at step 1. Only one task is ever made of it: r_i and phi_i
+ *   in two sessions would tie two presignatures to each other.
  * @param secrets - needed at steps 1 to 3.
  * @param randomness - `STEP_RANDOMNESS` fresh uniform bytes; never reused.
  * @throws RangeError when state, secrets or randomness are not those of the step.
