@@ -59,11 +59,11 @@ export function unpack(words: Words, at: number, limbs: Float64Array): void {
 
 /**
  * Writes the value of the limbs modulo q to the words at `at`, canonically. A limb may be anything
- * from -2^29 to 2^29, the last one from -2^20 to 2^20, their value not below -q.
+ * above -2^22 and below 2^29, the last one from 0 to 2^20.
  */
 export function reduce(limbs: Int32Array, words: Words, at: number): void {
-  // v = low + high * 2^256 is low + high * (2^256 - q) modulo q. High is chosen so that the sum is
-  // in (0, 2q) even when lower limbs are negative.
+  // v = low + high * 2^256 is low + high * (2^256 - q) modulo q. High leaves at least one in the
+  // last limb, which outweighs all others when they are negative: the sum is in (0, 2q).
   const high = (limbs[11]! - 1) >> TOP_BITS
   const top = limbs[11]! - (high << TOP_BITS)
   // With 2^256 - q once more the sum reaches 2^256 exactly when it was not below q.
