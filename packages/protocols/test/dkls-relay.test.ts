@@ -395,3 +395,27 @@ test("edges with as many others as a key takes to sign prove a server bad, and f
     why: "the culprit is not a server of the key",
   })
 })
+
+test("a caller that mixes up states, secrets or randomness of steps is told so", () => {
+  const context = contextOf(cluster, honest.params, 1)
+  const { signingShare } = participant(cluster, 1).key
+  const secrets = { signingShare, pairs: pairs.get(1)! }
+  const random = seeded("random", 64)
+  const messages = honest.said[0]!.slice(1)
+  const state = (step: 2 | 3) => honest.before(step).states.get(1)!
+  const mistakes: readonly (readonly [() => unknown, RegExp])[] = [
+    [() => presignTask(context, 1, state(2), [], secrets, random), /state of another step/],
+    [() => presignTask(context, 2, null, messages, secrets, random), /state of another step/],
+    [() => presignTask(context, 2, state(3), messages, secrets, random), /state of another step/],
+    [() => presignTask(context, 2, state(2), messages, null, random), /take the pairs/],
+    [() => presignTask(context, 1, null, [], secrets, random.slice(1)), /randomness is not 64/],
+  ]
+  for (const [mistake, words] of mistakes) assert.throws(mistake, words)
+  const known = new Map([...cluster.verifyKeys].slice(0, 2))
+  const identity = { ...context.identity, verifyKeys: known }
+  const stranger = presignTask({ ...context, identity }, 1, null, [], secrets, random)
+  assert.deepEqual(
+    [abortOf(stranger).reason, abortOf(stranger).field],
+    ["unknown-sender", "signers.3"],
+  )
+})

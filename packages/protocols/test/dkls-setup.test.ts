@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { Identifier } from "@lockkeeper/crypto"
 import { decode, encode } from "@lockkeeper/encoding"
-import { type PairStatus, setupInspect } from "../src/dkls/index.ts"
+import { type PairStatus, type SetupParams, setupInspect, setupTask } from "../src/dkls/index.ts"
 import { setupOpenCodec } from "../src/dkls/setup/checks.ts"
 import {
   type Abort,
@@ -279,4 +279,34 @@ test("the coordinator finds the same faults as the participants", () => {
     assert.ok(!found.ok)
     assert.deepEqual(found.abort.culprits, [2])
   }
+})
+
+test("runs that nobody can have, and callers that mix up steps, are refused", () => {
+  const ask = (change: Partial<SetupParams>, identifier = 1, keys = verifyKeys): AbortReason => {
+    const runner = new SetupRunner({ ...params, ...change })
+    const context = runner.contextOf(identifier)
+    const identity = { ...context.identity, verifyKeys: keys }
+    const task = setupTask({ ...context, identity }, 1, null, [], seeded("random", 64))
+    assert.ok(!task.ok)
+    return task.abort.reason
+  }
+  assert.equal(ask({ setupId: seeded("short", 31) }), "wrong-params")
+  assert.equal(ask({ participants: [1] }), "wrong-participants")
+  assert.equal(ask({ participants: [2, 1] }), "wrong-participants")
+  assert.equal(ask({ participants: [1, 1] }), "wrong-participants")
+  const many = Array.from({ length: 25 }, (_, i) => i + 1)
+  assert.equal(ask({ participants: many }, 1, rosterOf(many)), "wrong-participants")
+  assert.equal(ask({ participants: [1, 2, 9] }), "unknown-sender")
+  assert.equal(ask({ participants: [2, 3] }), "not-a-participant")
+  const context = honest.contextOf(1)
+  const state = (step: 2 | 3) => honest.before(step).states.get(1)!
+  const random = seeded("random", 64)
+  for (const mistake of [
+    () => setupTask(context, 1, state(2), [], random),
+    () => setupTask(context, 2, null, [], random),
+    () => setupTask(context, 2, state(3), [], random),
+  ]) {
+    assert.throws(mistake, /state of another step/)
+  }
+  assert.throws(() => setupTask(context, 1, null, [], random.slice(1)), /randomness is not 64/)
 })
