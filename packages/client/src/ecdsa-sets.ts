@@ -1,7 +1,14 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import type { EcdsaSigningOrder } from "./ecdsa-attempt.ts"
 import type { Principal } from "./principal.ts"
-import { chooseSet, nameOfSet, orderFor, type SetRules, type SignerSet } from "./signer-sets.ts"
+import {
+  chooseSet,
+  isAscending,
+  nameOfSet,
+  orderFor,
+  type SetRules,
+  type SignerSet,
+} from "./signer-sets.ts"
 import type { Supply } from "./supply.ts"
 
 /** Which signer sets one signature may still be made with, and which of them to try next. */
@@ -94,7 +101,8 @@ export class EcdsaSets {
   /** Whether a set that a server named is one that may sign. */
   #isUsable(set: SignerSet): boolean {
     const among = this.#candidates()
-    if (set.length !== this.#order.key.minSigners || this.#isOut(set)) return false
+    const isSet = isAscending(set) && set.length === this.#order.key.minSigners
+    if (!isSet || this.#isOut(set)) return false
     return set.every((id) => among.includes(id)) && chooseSet(set, this.#rules) !== null
   }
 }

@@ -8,7 +8,14 @@ import { throwIfCancelled } from "./patience.ts"
 import { askPool, type PairInfo, type PoolSet } from "./pool-news.ts"
 import type { Principal } from "./principal.ts"
 import { type Filled, type PoolPlan, Refill } from "./refill.ts"
-import { chooseSet, orderFor, type SetRules, type SignerSet, setsInUse } from "./signer-sets.ts"
+import {
+  chooseSet,
+  isAscending,
+  orderFor,
+  type SetRules,
+  type SignerSet,
+  setsInUse,
+} from "./signer-sets.ts"
 import type { Supply } from "./supply.ts"
 
 /** A key's presignatures as its servers have them. */
@@ -247,9 +254,8 @@ function checkBounds({ floor, cap }: { readonly floor: number; readonly cap: num
 }
 
 function checkSet(set: SignerSet, { holders, minSigners }: KeyInfo, rules: SetRules): void {
-  const isAscending = set.every((id, i) => i === 0 || id > (set[i - 1] as number))
   const isOfKey = set.length === minSigners && set.every((id) => holders.includes(id))
-  if (isAscending && isOfKey && chooseSet(set, rules) !== null) return
+  if (isAscending(set) && isOfKey && chooseSet(set, rules) !== null) return
   throw new LockKeeperError("invalid-request", `Servers ${set.join(", ")} cannot sign together.`, {
     field: "sets",
     remedy: `Name ${minSigners} holders in ascending order, as the placement rules allow.`,

@@ -11,6 +11,11 @@ export function nameOfSet(set: SignerSet): string {
   return set.join("-")
 }
 
+/** Whether a set is written as sets are: distinct, ascending. */
+export function isAscending(set: SignerSet): boolean {
+  return set.every((id, i) => i === 0 || id > (set[i - 1] as number))
+}
+
 function ascending(set: readonly Identifier[]): SignerSet {
   return [...set].sort((a, b) => a - b)
 }
