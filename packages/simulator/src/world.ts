@@ -51,6 +51,9 @@ interface SimulatedServer {
   readonly keyEncryptionKey: Bytes
   /** What survives the process: the database. */
   readonly rows: RowStore
+  process: KeyServer | null
+  /** Digest of the pool that an orderly stop left, until the next start. */
+  left: Bytes | null
 }
 
 /**
@@ -79,6 +82,8 @@ export class World {
         secrets: deriveSecrets(generateSeeds(randomness)),
         keyEncryptionKey: randomness.bytes(32),
         rows: new MemoryRowStore(),
+        process: null,
+        left: null,
       })
     }
     this.roster = this.#makeRoster(minSigners)
@@ -117,7 +122,10 @@ export class World {
       store: new SealedStore(server.rows, key, randomness),
       events: { event: () => undefined },
     })
-    await keyServer.start("unclean")
+    const { left } = server
+    server.left = null
+    await keyServer.start(left === null ? "unclean" : "orderly", left)
+    server.process = keyServer
     this.network.attach(
       identifier,
       endpointOf(keyServer, new Gate(LIMITS), () => "ready"),
@@ -127,6 +135,16 @@ export class World {
   /** Ends the server's process without ceremony. */
   kill(identifier: Identifier): void {
     this.network.cut(identifier)
+  }
+
+  /** Ends the server's process in order: what it leaves is vouched for at its next start. */
+  stop(identifier: Identifier): void {
+    this.network.cut(identifier)
+    const server = this.#servers.get(identifier)
+    if (server?.process == null) throw new RangeError(`server ${identifier} does not run`)
+    server.process.stop()
+    server.left = server.process.poolDigest()
+    server.process = null
   }
 
   /** What an SDK on some machine of this world takes. */

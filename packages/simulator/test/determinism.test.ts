@@ -51,6 +51,57 @@ test("another seed gives another trace", async () => {
   assert.notEqual(one.hash, other.hash)
 })
 
+/** Make an ECDSA key, fill its pool, sign from it; then stop one server in order and kill another. */
+async function ecdsaPath(seed: string): Promise<Run & { readonly pools: readonly number[] }> {
+  const world = await World.create({ seed })
+  const start = world.clock.now()
+  const pools: number[] = []
+  await world.clock.run(async () => {
+    const dependencies = world.dependenciesFor("alice's laptop")
+    const keeper = await LockKeeper.connect({ ...world.trust, dependencies })
+    const password = "correct horse battery staple"
+    await keeper.register({ name: "alice", password })
+    const session = await keeper.login({ name: "alice", password })
+    const { key } = await session.keys.create({ type: "ecdsa-secp256k1" })
+    const { keyId } = key
+    const sign = async (n: number): Promise<void> => {
+      const digest = new Uint8Array(32).fill(n)
+      const content = { kind: "message", message: digest } as const
+      const { publicKey } = await session.signDigestOf({ keyId, content })
+      assert.deepEqual(publicKey, key.publicKey)
+    }
+    const count = async (): Promise<void> => {
+      const { sets } = await session.pools.status(keyId)
+      pools.push(sets.reduce((sum, { ready }) => sum + ready, 0))
+    }
+    await session.pools.fill({ keyId, floor: 2, cap: 2 })
+    await count()
+    await sign(1)
+    await count()
+    for (const server of [1, 2, 3]) world.stop(server)
+    for (const server of [1, 2, 3]) await world.start(server)
+    await count()
+    await sign(2)
+    for (const server of [1, 2, 3]) world.kill(server)
+    for (const server of [1, 2, 3]) await world.start(server)
+    await count()
+    await sign(3)
+    await session.logout()
+  })
+  const milliseconds = world.clock.now() - start
+  return { hash: world.trace.hash, messages: world.trace.length, milliseconds, pools }
+}
+
+test("the same seed gives the same trace of presigning and ECDSA, through stops and kills", async () => {
+  const runs = [await ecdsaPath("seed 1"), await ecdsaPath("seed 1")]
+  assert.deepEqual(runs[1], runs[0])
+  const [full, used, stopped, killed] = runs[0]?.pools ?? []
+  assert.ok(full !== undefined && full > 0)
+  assert.equal(used, full - 1)
+  assert.equal(stopped, used, "an orderly stop keeps the pool")
+  assert.equal(killed, 0, "a kill burns it")
+})
+
 test("a server that restarts in mid-session is resumed without the password", async () => {
   const world = await World.create({ seed: "restart" })
   await world.clock.run(async () => {
