@@ -3,6 +3,7 @@ import { before, test } from "node:test"
 import {
   deriveBody,
   FIRST_HARDENED,
+  LockKeeperError,
   type Operation,
   prepareEcdsaBody,
   presignBody,
@@ -94,6 +95,15 @@ test("paths that lead to no child of a shared key are refused", async () => {
   const derive = (path: readonly number[]) => encode(deriveBody, { keyId: keyId(), path })
   await refused("keys.derive", derive([FIRST_HARDENED]), "invalid-request body.path")
   await refused("keys.derive", derive([0, 2 ** 32 - 1]), "invalid-request body.path")
+  const { owner } = world
+  const hardenedChild = derive([FIRST_HARDENED + 44])
+  const request = owner.sign(owner.request("keys.derive", hardenedChild))
+  await assert.rejects(actAt(session, request), (error) => {
+    assert.ok(error instanceof LockKeeperError)
+    assert.match(error.message, /hardened/)
+    assert.match(error.remedy, /below 2\^31/)
+    return true
+  })
   const content = { kind: "message", message: DIGEST } as const
   const sign = (path: readonly number[]) => encode(signEcdsaBody, { keyId: keyId(), path, content })
   const input = signInput(prepared)

@@ -196,7 +196,9 @@ for (const condition of ["unclean", "restored", "orderly"] as const) {
     let world = await startEcdsa()
     await presignAt(world, [1, 2], 3)
     const prepared = await prepareSet(world, [1, 2])
-    world = await restartAt(world, 1, { condition })
+    const pool = at(world.sessions, 1).to.server.poolDigest()
+    const left = condition === "orderly" ? { condition } : { condition, pool }
+    world = await restartAt(world, 1, left)
     assert.deepEqual(await storedAt(world, 1), [])
     const order = { ...(await nextNonces(world)), presignature: prepared.presignature }
     assert.equal(await refusal(shareAt(world, 1, signRequestOf(world), order)), CONFLICT)
