@@ -9,6 +9,8 @@ export interface WorkspacePackage {
   readonly exports: readonly string[]
   readonly bins: readonly (readonly [name: string, path: string])[]
   readonly dependencies: Readonly<Record<string, string>>
+  /** What an application may bring for entry points of their own. */
+  readonly peers: readonly string[]
 }
 
 /** Every workspace package, each after the ones it depends on. */
@@ -22,6 +24,7 @@ export function workspacePackages(root: string): WorkspacePackage[] {
       exports: Object.keys(manifest.exports ?? {}),
       bins: Object.entries<string>(manifest.bin ?? {}),
       dependencies: { ...manifest.dependencies, ...manifest.optionalDependencies },
+      peers: Object.keys(manifest.peerDependencies ?? {}),
     }
   })
   const ordered: WorkspacePackage[] = []

@@ -19,7 +19,12 @@ export const packed: Check = {
       if (problems.length > 0) return { problems }
       const app = await linkConsumer(scratch, built)
       const imported = built.flatMap(specifiersOf)
-      problems.push(...(await importAll(app, imported)))
+      // Main entry points do without any peer; the others are for applications that bring theirs.
+      const main = new Set(built.map((entry) => entry.name))
+      problems.push(...(await importAll(app, [...main])))
+      for (const entry of built) await linkAll(root, scratch, entry, entry.peers)
+      const others = imported.filter((name) => !main.has(name))
+      problems.push(...(await importAll(app, others)))
       problems.push(...(await typeCheck(root, app, imported)))
       problems.push(...(await runBins(scratch, built)))
       problems.push(...(await runThread(app)))
@@ -51,14 +56,7 @@ async function unpack(root: string, scratch: string, entry: WorkspacePackage): P
     { cwd: root },
   )
   if (tar.code !== 0) return [`${filename}: ${tar.stderr}`]
-  for (const name of Object.keys(entry.dependencies)) {
-    const target = name.startsWith("@lockkeeper/")
-      ? placeOf(scratch, name)
-      : installed(root, entry, name)
-    const link = join(place, "node_modules", ...name.split("/"))
-    await mkdir(dirname(link), { recursive: true })
-    await symlink(target, link)
-  }
+  await linkAll(root, scratch, entry, Object.keys(entry.dependencies))
   const absent = ["README.md", "LICENSE"].filter((path) => !files.includes(path))
   const stray = files
     .filter(
@@ -66,6 +64,23 @@ async function unpack(root: string, scratch: string, entry: WorkspacePackage): P
     )
     .map((path) => `${entry.name} would publish ${path}`)
   return [...stray, ...absent.map((path) => `${entry.name} would be published without ${path}`)]
+}
+
+/** Puts packages beside an unpacked one. */
+async function linkAll(
+  root: string,
+  scratch: string,
+  entry: WorkspacePackage,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names) {
+    const target = name.startsWith("@lockkeeper/")
+      ? placeOf(scratch, name)
+      : installed(root, entry, name)
+    const link = join(placeOf(scratch, entry.name), "node_modules", ...name.split("/"))
+    await mkdir(dirname(link), { recursive: true })
+    await symlink(target, link)
+  }
 }
 
 /** npm 10 and 11 print a list, npm 12 an object by package name. */
