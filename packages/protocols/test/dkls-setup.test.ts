@@ -7,6 +7,7 @@ import { setupOpenCodec } from "../src/dkls/setup/checks.ts"
 import {
   type Abort,
   type AbortReason,
+  deliver,
   type Evidence,
   encodeEvidence,
   LIMITS,
@@ -102,20 +103,32 @@ function assertNames(
 
 type Change = (message: Message) => Rewrite
 
-/** The honest run, but for what 2 signs at one step; up to what the others make of it. */
-function runWith(step: 1 | 2 | 3, change: Change): SetupRunner {
-  const meddling: SetupMeddling = {
-    message(at, identifier, message) {
-      if (at !== step || identifier !== 2) return message
-      return rewrite(message, identity(2), change(message))
-    },
-  }
-  const runner = honest.before(step).run(meddling, (step + 1) as 2 | 3 | 4)
-  runner.aborts.delete(2)
-  return runner
+/** All messages of a step of the honest run, but for 2's. */
+function saidWith(step: 1 | 2 | 3, change: Change): Message[] {
+  return honest.said[step - 1]!.map((message) =>
+    senderOf(message) === 2 ? rewrite(message, identity(2), change(message)) : message,
+  )
 }
 
-const abortsWith = (step: 1 | 2 | 3, change: Change) => runWith(step, change).aborts
+/** What the others make of it at the next step. */
+function abortsWith(
+  step: 1 | 2 | 3,
+  change: Change,
+  by: readonly Identifier[] = [1, 3],
+): ReadonlyMap<Identifier, Abort> {
+  const said = saidWith(step, change)
+  const next = (step + 1) as 2 | 3 | 4
+  const aborts = new Map<Identifier, Abort>()
+  for (const identifier of by) {
+    const messages = said
+      .filter((message) => senderOf(message) !== identifier)
+      .map((message) => deliver(message, identifier))
+    const outcome = honest.before(next).step(next, identifier, messages)
+    if (!outcome.ok) aborts.set(identifier, outcome.abort)
+  }
+  return aborts
+}
+
 const others = { by: [1, 3], culprit: 2 }
 
 test("an opening of no form, for too many or too few, or with parts names its sender", () => {
@@ -157,14 +170,14 @@ test("base transfers that are no points name their sender, with the part as evid
     return { sealed: new Map([...message.sealed, [1, part]]) }
   }
   const only1 = { by: [1], culprit: 2 }
-  const firstOnes = (change: Change) => new Map([...abortsWith(2, change)].slice(0, 1))
+  const byOne = (change: Change) => abortsWith(2, change, [1])
   for (const at of [33, 128 * 66, 128 * 99 - 33]) {
-    assertNames(firstOnes(broken(at)), only1, "malformed-payload")
+    assertNames(byOne(broken(at)), only1, "malformed-payload")
   }
   const short = (message: Message) => ({
     sealed: new Map([...message.sealed, [1, message.sealed.get(1)!.slice(1)]]),
   })
-  assertNames(firstOnes(short), only1, "malformed-payload")
+  assertNames(byOne(short), only1, "malformed-payload")
 })
 
 test("a part that no evidence has room for names nobody, and stops no honest participant's process", () => {
@@ -238,16 +251,12 @@ test("whatever the coordinator drops, repeats, mixes or replays names nobody", (
   ]
   for (const [at, relay] of relays.entries()) {
     for (const step of [2, 3, 4] as const) {
-      const runner = honest.before(step)
-      runner.round(step, {
-        deliver: (now, recipient, messages) => {
-          const applies = recipient === 1 && canFlip(at, messages)
-          return applies ? relay(now, recipient, messages) : messages
-        },
-      })
-      for (const abort of runner.aborts.values()) {
-        assert.deepEqual([abort.culprits, abort.pair, abort.evidence], [[], null, []])
-      }
+      const messages = honest.said[step - 2]!.slice(1).map((message) => deliver(message, 1))
+      if (!canFlip(at, messages)) continue
+      const outcome = honest.before(step).step(step, 1, relay(step, 1, messages))
+      if (outcome.ok) continue
+      const { culprits, pair, evidence } = outcome.abort
+      assert.deepEqual([culprits, pair, evidence], [[], null, []])
     }
   }
 })
@@ -274,8 +283,8 @@ test("the coordinator finds the same faults as the participants", () => {
     [2, () => ({ broadcast: Uint8Array.of(1) })],
     [3, ({ broadcast }: Message) => ({ broadcast: flip(broadcast, 0) })],
   ] as const) {
-    const runner = runWith(step, change)
-    const found = setupInspect(params, verifyKeys, runner.said.slice(0, step))
+    const said = [...honest.said.slice(0, step - 1), saidWith(step, change)]
+    const found = setupInspect(params, verifyKeys, said)
     assert.ok(!found.ok)
     assert.deepEqual(found.abort.culprits, [2])
   }
