@@ -54,6 +54,8 @@ class EcdsaRun {
   #signed: EcdsaSigned | null = null
   #fatal: { readonly error: unknown } | null = null
   #over = false
+  /** Ends the calls that nobody waits for any more. */
+  readonly #calls = new AbortController()
   #wake = Promise.withResolvers<void>()
 
   constructor(principal: Principal, supply: Supply, order: EcdsaSigningOrder) {
@@ -78,6 +80,7 @@ class EcdsaRun {
       }
     } finally {
       this.#over = true
+      this.#calls.abort()
       signal.removeEventListener("abort", onCancel)
     }
   }
@@ -202,8 +205,8 @@ class EcdsaRun {
 
   async #ask(server: Identifier, request: SignedRequest, attempt: EcdsaAttempt): Promise<Tried> {
     const { servers } = this.#principal
-    const { key, signal } = this.#order
-    const { keyId } = key
+    const { keyId } = this.#order.key
+    const { signal } = this.#calls
     const done = watchCall(servers, server, servers.patience.hedgeMs, this.#onSlow)
     try {
       const input = attempt.input(this.#supply.wanted(keyId, server))
@@ -258,8 +261,7 @@ class EcdsaRun {
   #exclude(server: Identifier, error: unknown): void {
     if (this.#over) return
     if (!(error instanceof LockKeeperError)) throw error
-    const { signal, incidents } = this.#order
-    if (error.code === "cancelled" && signal.aborted) return
+    const { incidents } = this.#order
     this.#failures.set(server, error)
     incidents.failed(server, error)
     this.#principal.servers.report(server, error)

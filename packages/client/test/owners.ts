@@ -17,7 +17,7 @@ const registered = new WeakSet<TestCluster>()
 /** An owner with a new ECDSA key, newly logged in: nothing is left of what a test before did to it. */
 export async function ecdsaOwner(cluster: TestCluster): Promise<EcdsaOwner> {
   // Servers of this process share one thread: one that computes is not to count as slow.
-  const keeper = await cluster.connect({ hedgeMs: 1_000, callMs: 30_000, presigningStepMs: 30_000 })
+  const keeper = await cluster.connect({ hedgeMs: 1_000, callMs: 8_000, presigningStepMs: 8_000 })
   if (!registered.has(cluster)) await keeper.register(OWNER)
   registered.add(cluster)
   const session = await keeper.login(OWNER)
