@@ -184,6 +184,30 @@ test("an accusation about a message of no form is judged like any other", () => 
   }
 })
 
+test("a liar's accusation hides nobody else's: everyone can show each edge", () => {
+  for (const step of [2, 3] as const) {
+    const runner = honest.before(step)
+    runner.round(step)
+    const against = (accuser: Identifier, accused: Identifier): Message => {
+      const { header, broadcast } = accusation(runner, step, accuser, accused)
+      return { header, broadcast, sealed: new Map() }
+    }
+    for (const messages of [
+      [against(1, LIAR), against(LIAR, 1)],
+      [against(LIAR, 1), against(1, LIAR), against(LIAR, 3)],
+    ]) {
+      const outcome = runner.step((step + 1) as PresignStep, 3, messages)
+      assert.ok(!outcome.ok)
+      const pairs = outcome.abort.evidence.map((evidence) => {
+        const verdict = judged(evidence)
+        return verdict.valid && "pair" in verdict ? verdict.pair : null
+      })
+      assert.deepEqual(outcome.abort.pair, pairs[0])
+      assert.deepEqual(pairs.map((pair) => pair?.join()).sort(), ["1,2", "2,1"])
+    }
+  }
+})
+
 test("t-1 liars never make the edges that prove a server, in however many runs they accuse it", () => {
   const edges = (named: Identifier, list: readonly DklsEdge[], by = cluster) =>
     judged({

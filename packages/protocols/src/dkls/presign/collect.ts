@@ -113,8 +113,8 @@ export function collectSaid(
   const previousDigest = echoDigest(digestsOf(previous))
   const slot = presignSlot(params, step, presignSession(run))
   const round: Round = { ...slot, senders, verifyKeys, previousDigest, reader }
-  const accusation = firstAccusation(params, step, round, messages)
-  if (accusation) return pairwiseFault(accusation, step, run, previous)
+  const accusations = accusationsIn(params, step, round, messages)
+  if (accusations.length > 0) return pairwiseFault(accusations, step, run, previous)
   const collected = collectAvailable(round, messages)
   if (!collected.ok) return collected
   const { received, silent } = collected.value
@@ -138,12 +138,12 @@ interface Accusation {
  * a message of its own that stops the run for no reason. One of the reader comes first, if there is
  * one: it is the reader's pair that is dead then.
  */
-function firstAccusation(
+function accusationsIn(
   params: PresignParams,
   step: 2 | 3 | 4,
   round: Round,
   messages: readonly Message[],
-): Accusation | null {
+): Accusation[] {
   const accusations: Accusation[] = []
   for (const message of messages) {
     const form = judgeForm(saidPayloadCodec, message.broadcast)
@@ -154,22 +154,25 @@ function firstAccusation(
     if (!judged.ok || judged.payload.kind !== "accuse") continue
     const { accused } = judged.payload
     const accuser = opened.value.header.sender
+    if (accusations.some((made) => made.accuser === accuser)) continue
     accusations.push({ accuser, accused, statement: statementOf(opened.value) })
   }
-  return accusations.find(({ accused }) => accused === round.reader) ?? accusations[0] ?? null
+  const distance = ({ accused }: Accusation) => (accused === round.reader ? 0 : 1)
+  return accusations.sort((a, b) => distance(a) - distance(b))
 }
 
+/** The first names the pair; all are evidence, so that no liar hides behind another's accusation. */
 function pairwiseFault(
-  { accuser, accused, statement }: Accusation,
+  accusations: readonly Accusation[],
   step: 2 | 3 | 4,
   run: PresignRun,
   previous: Statements,
 ): Outcome<never> {
-  const against = previous.get(accused)!
-  const edge: DklsEdge = { kind: "accusation", run, step, accusation: statement, against }
-  return abort("pairwise-fault", {
-    pair: [accuser, accused],
-    evidence: [{ kind: "dkls-edge", edge }],
-    field: "accused",
+  const [{ accuser, accused }] = accusations as readonly [Accusation]
+  const evidence = accusations.map(({ accused, statement }): Evidence => {
+    const against = previous.get(accused)!
+    const edge: DklsEdge = { kind: "accusation", run, step, accusation: statement, against }
+    return { kind: "dkls-edge", edge }
   })
+  return abort("pairwise-fault", { pair: [accuser, accused], evidence, field: "accused" })
 }
