@@ -2,9 +2,8 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { request as httpRequest } from "node:http"
 import { after, test } from "node:test"
-import { ERROR_CODES, LockKeeperError } from "@lockkeeper/api"
+import { ERROR_CODES, KEY_TYPES, LockKeeperError } from "@lockkeeper/api"
 import { toHex } from "@lockkeeper/encoding"
-import { KEY_TYPES } from "@lockkeeper/protocols"
 import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
 import { Counters } from "../src/counters.ts"
 import { endpointOf } from "../src/endpoint.ts"
@@ -13,8 +12,9 @@ import { exposition } from "../src/metrics/exposition.ts"
 import { metricFamilies } from "../src/metrics/families.ts"
 import type { Urgency } from "../src/ports/dependencies.ts"
 import { VERSION } from "../src/version.ts"
+import { prepareSet, presignAt, signEcdsaWith, startEcdsa } from "./ecdsa-flows.ts"
 import { createKey, signWith } from "./flows.ts"
-import { startCluster, type TestServer } from "./memory-cluster.ts"
+import { restart, startCluster, type TestServer } from "./memory-cluster.ts"
 import { TestOwner, type TestSession } from "./owner.ts"
 import { closeAll, enrol, makeServer, rosterOf, start, testConfig } from "./server-directories.ts"
 
@@ -127,6 +127,44 @@ test("a scrape shows what a server did, names nobody and costs no read of the st
     assert.ok(!text.includes(toHex(id)))
   }
   assert.ok(!text.includes("alice"))
+})
+
+/** The lines of one server's scrape that say something of presigning. */
+function presigningLines(server: TestServer): readonly string[] {
+  const text = exposition(metricFamilies(sourceOf(server)))
+  return text
+    .split("\n")
+    .filter((line) => /^lockkeeper_(pool|presign|pairs|signature_shares)/.test(line))
+    .filter((line) => !line.includes('key_type="ed25519"') && !line.includes('key_type="bip340"'))
+    .map((line) => line.replace("lockkeeper_", ""))
+}
+
+test("pools, presignatures and pairs are counted where they are made, used and burnt", async () => {
+  const world = await startEcdsa()
+  await presignAt(world, [1, 2])
+  await presignAt(world, [1, 3])
+  await signEcdsaWith(world, await prepareSet(world, [1, 2]))
+  const { cluster } = world.owner
+  assert.deepEqual(presigningLines(cluster.servers.get(1) as TestServer), [
+    'signature_shares_total{key_type="ecdsa-secp256k1"} 1',
+    "presignatures_made_total 4",
+    "presignatures_used_total 1",
+    "presignatures_burnt_total 0",
+    "presign_aborts_total 0",
+    "pairs_set_up_total 2",
+    "pairs_dead_total 0",
+    'pool_presignatures{signers="1-2"} 1',
+    'pool_presignatures{signers="1-3"} 2',
+  ])
+  assert.deepEqual(presigningLines(await restart(cluster, 1)), [
+    'signature_shares_total{key_type="ecdsa-secp256k1"} 0',
+    "presignatures_made_total 0",
+    "presignatures_used_total 0",
+    "presignatures_burnt_total 3",
+    "presign_aborts_total 0",
+    "pairs_set_up_total 0",
+    "pairs_dead_total 0",
+  ])
 })
 
 test("the operator's guide has every metric", async () => {

@@ -1,5 +1,4 @@
-import { ERROR_CODES } from "@lockkeeper/api"
-import { KEY_TYPES } from "@lockkeeper/protocols"
+import { ERROR_CODES, KEY_TYPES } from "@lockkeeper/api"
 import { COUNTED, type Counted } from "../counters.ts"
 import type { KeyServer } from "../key-server.ts"
 import type { Gate } from "../limits/gate.ts"
