@@ -340,8 +340,17 @@ test("any public value of a presignature without its proof names its sender", ()
     const change = (payload: PublishPayload) => other(payload, name)
     assertNamed((runner) => publishes(runner, LIAR, change), "wrong-proof")
   }
-  const malformed = (payload: Bytes) => payload.slice(0, -1)
-  assertNamed((runner) => seals(runner, 3, LIAR, malformed), "malformed-payload")
+  const listed =
+    (change: (all: readonly PublishPayload[]) => readonly PublishPayload[]) => (payload: Bytes) =>
+      encode(publishPayloadCodec, change(decode(publishPayloadCodec, payload)))
+  for (const malformed of [
+    (payload: Bytes) => payload.slice(0, -1),
+    listed((all) => all.slice(1)),
+    listed((all) => [...all, ...all]),
+    listed(() => []),
+  ]) {
+    assertNamed((runner) => seals(runner, 3, LIAR, malformed), "malformed-payload")
+  }
 })
 
 test("shares with valid proofs that the multiplications do not make name their sender", () => {
