@@ -1,6 +1,12 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type BulkStepOutput, bulkStepOutput, eventCodec, identityKeys } from "@lockkeeper/api"
+import {
+  type BulkStepOutput,
+  bulkStepOutput,
+  eventCodec,
+  identityKeys,
+  LockKeeperError,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { verifyEvidence } from "@lockkeeper/protocols"
@@ -287,6 +293,29 @@ test("a check that ended counts for nothing", async () => {
     const { store } = at(world.sessions, server).to
     assert.deepEqual(await store.scan("ot-checks", "", "", 256), [])
   }
+})
+
+test("a check that no thread was free for counts for nothing", async () => {
+  const world = await startEcdsa()
+  const { deps } = at(world.sessions, 1).to
+  const { compute } = deps
+  for (const [code, counted] of [
+    ["rate-limited", 0],
+    ["unavailable", 1],
+  ] as const) {
+    const busy = async () => {
+      throw new LockKeeperError(code, "no thread")
+    }
+    const again = presignRequest(world, [1, 2])
+    const opened = await runBulk(world.sessions, [1, 2], again, { last: 1 })
+    Object.assign(deps, { compute: { work: busy } })
+    const checking = actAt(at(world.sessions, 1), again, 2, inputFor(1, opened.outputs))
+    assert.equal(await refusal(checking), `${code} `)
+    Object.assign(deps, { compute })
+    // Of a thread that died nobody can say what it had computed.
+    assert.equal((await deps.store.scan("ot-checks", "", "", 9)).length, counted)
+  }
+  await presignAt(world, [1, 2])
 })
 
 /** Rows that lose every batch that would end a pair. */
