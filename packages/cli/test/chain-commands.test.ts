@@ -133,7 +133,16 @@ describe("keys derive", () => {
     const own = await succeeds([...check, ...keyAndSignature, String(derived["publicKey"])])
     assert.equal(own["valid"], true)
     const master = (await succeeds(["keys", "show", "spending"]))["key"] as { publicKey: string }
-    assert.equal(await run([...check, ...keyAndSignature, master.publicKey], host()), 10)
+    const isRefused = async (line: string[], code: number) =>
+      assert.equal(await run([...check, ...line], host()), code, line.join(" "))
+    await isRefused([...keyAndSignature, master.publicKey], EXIT.verification)
+    const ofChild = ["--public-key", String(derived["publicKey"]), "--signature"]
+    const { r, s } = secp256k1.Signature.fromBytes(signature, "compact")
+    const high = new secp256k1.Signature(r, secp256k1.Point.Fn.ORDER - s).toHex("compact")
+    await isRefused([...ofChild, high], EXIT.verification)
+    await isRefused([...ofChild, "00".repeat(64)], EXIT.verification)
+    const digestOf31 = ["verify", "--type", "ecdsa-secp256k1", "--hex", "11".repeat(31), ...ofChild]
+    assert.equal(await run([...digestOf31, String(signed["signature"])], host()), EXIT.usage)
   })
 
   test("refuses what leads to no child of a shared key", async (t) => {

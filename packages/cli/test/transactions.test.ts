@@ -92,6 +92,8 @@ describe("a signed EVM transaction", () => {
       const sign = () => signedEvmTransaction(fromHex(digits), { signature, recovery: 0 })
       assert.throws(sign, DecodeError, digits)
     }
+    const noList = () => signedEvmTransaction(fromHex("0205"), { signature, recovery: 0 })
+    assert.throws(noList, /no RLP list/)
   })
 })
 
@@ -171,7 +173,18 @@ describe("an unsigned transaction's file", () => {
       read(utf8("00".repeat(MAX_TRANSACTION + 20))),
       refusal("too-large", "file", /longer than/),
     )
-    const missing = join(temporaryDirectory(t), "none")
+    const directory = temporaryDirectory(t)
+    const padded = join(directory, "padded")
+    writeFileSync(padded, `${EIP_155.unsigned}${" ".repeat(2 * MAX_TRANSACTION)}`)
+    const fromFile = readUnsigned(padded, Readable.from([]))
+    await assert.rejects(fromFile, refusal("too-large", "file", /longer than/))
+    async function* endless() {
+      for (let i = 0; i < 100; i++) yield Buffer.alloc(65_536)
+      throw new Error("read on and on")
+    }
+    const fromStream = readUnsigned("-", Readable.from(endless()))
+    await assert.rejects(fromStream, refusal("too-large", "file", /longer than/))
+    const missing = join(directory, "none")
     await assert.rejects(readUnsigned(missing, Readable.from([])), { code: "ENOENT" })
   })
 

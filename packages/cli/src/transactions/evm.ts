@@ -1,4 +1,4 @@
-import { type Bytes, concat, DecodeError, Reader } from "@lockkeeper/encoding"
+import { type Bytes, concat, Reader } from "@lockkeeper/encoding"
 
 /** An ECDSA signature as an EVM transaction carries it. */
 export interface EvmSignature {
@@ -60,11 +60,9 @@ function itemsOf(encoded: Bytes): readonly Bytes[] {
 /** What is behind the header of a string or list. */
 function readPayload(reader: Reader, kind: typeof STRING | typeof LIST): Bytes {
   const first = reader.u8() - kind
-  if (first < 0 || first > SHORT + 8) return reader.fail("no RLP of this kind")
+  if (first < 0) return reader.fail("no RLP list", 0)
   if (first <= SHORT) return reader.bytes(first)
-  const length = reader.bytes(first - SHORT).reduce((sum, byte) => sum * 256 + byte, 0)
-  if (length > reader.remaining) throw new DecodeError("RLP is cut off", reader.offset)
-  return reader.bytes(length)
+  return reader.bytes(reader.bytes(first - SHORT).reduce((sum, byte) => sum * 256 + byte, 0))
 }
 
 function numberOf(item: Bytes): bigint {
