@@ -3,7 +3,7 @@ import { before, beforeEach, describe, it } from "node:test"
 import { toHex } from "@lockkeeper/encoding"
 import { forgetPair, putPairBack } from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
-import { anotherLogin, digestOf, type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
+import { anotherLogin, calls, digestOf, type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
 import { refused } from "./refusals.ts"
 
 describe("signing with ECDSA while presignatures come and go", () => {
@@ -44,7 +44,20 @@ describe("signing with ECDSA while presignatures come and go", () => {
     assert.equal((await alone.session.pools.status(alone.key.keyId)).sets[0]?.ready, 0)
   })
 
-  it("leaves a set of which one signer has lost everything, where another set can sign", async () => {
+  it("leaves a set of which one signer has lost everything for one that has a pool", async () => {
+    await fill(8)
+    const [set] = (await owner.session.pools.status(owner.key.keyId)).sets
+    const signers = set?.signers as number[]
+    await cluster.restart(signers[1] as number)
+    const start = calls(cluster)
+    const signed = await signText(owner, "with another set")
+    assert.equal(signed.signers.includes(signers[1] as number), false)
+    assert.deepEqual(signed.incidents, [])
+    // Not one presignature after the other: two tries, and a look at the pool between them.
+    assert.ok(calls(cluster) - start < 18)
+  })
+
+  it("leaves a set of which one signer has lost everything also when no other has a pool", async () => {
     const [set] = (await owner.session.pools.status(owner.key.keyId)).sets
     const signers = set?.signers as number[]
     const plan = { keyId: owner.key.keyId, floor: 16, cap: 16, sets: [signers] }
