@@ -44,6 +44,14 @@ test("one signer more than the most is refused", () => {
   assert.equal(outcome.abort.reason, "wrong-participants")
 })
 
+test("a server whose share is the whole key does not sign alone", () => {
+  const cluster = makeCluster({ ...KEY, minSigners: 1, maxSigners: 2 })
+  const runner = new PresignRunner(cluster, [1], { pairs: new Map([[1, new Map()]]) })
+  const outcome = runner.step(1, 1, [])
+  assert.ok(!outcome.ok)
+  assert.equal(outcome.abort.reason, "too-few-signers")
+})
+
 // Servers 1 and 2 with an additive participant, of whom any one lies somewhere, anyhow.
 const cluster = makeCluster({ ...KEY, additive: [9] })
 const signers = [1, 2, 9]

@@ -37,7 +37,7 @@ export function checkPresignParams(
   if (params.keyEpoch !== key.keyEpoch) return abort("wrong-key-epoch", { field: "keyEpoch" })
   const signerSet = checkSignerSet(signers, key)
   if (!signerSet.ok) return signerSet
-  if (!Number.isInteger(count) || count < 1 || count > maxBatch(signers.length)) {
+  if (count < 1 || count > maxBatch(signers.length)) {
     return abort("wrong-params", { field: "count" })
   }
   return done(params)
@@ -85,7 +85,7 @@ export function weightOf(
   return lagrangeCoefficient(secp256k1, signer, serversOf(signers, key))
 }
 
-/** lambda_j*X_j, or X_j of an additive participant. */
+/** lambda_j*X_j, or X_j of an additive participant. `checkSignerSet` has passed the signers. */
 export function weightedShare(
   signer: Identifier,
   signers: readonly Identifier[],
@@ -93,8 +93,7 @@ export function weightedShare(
 ): Element {
   const group = groupByName(key.group)
   const share = key.verifyingShares.get(signer) ?? key.additive.get(signer)
-  if (!share) throw new RangeError("not a holder of this key")
-  return group.multiplyPublic(share, weightOf(signer, signers, key))
+  return group.multiplyPublic(share!, weightOf(signer, signers, key))
 }
 
 export function othersThan(
