@@ -68,7 +68,7 @@ async function runBatch(principal: Principal, order: PresignOrder): Promise<Bulk
   const params = { batchId, keyId, keyEpoch, rosterEpoch, signers, count }
   const result = await bulkRun(principal, {
     ...{ request, participants: signers, steps: PRESIGN_STEPS, signal, incidents },
-    inspect: (steps) => dkls.presignInspect(params, trust.verifyKeys, steps),
+    inspect: (steps) => dkls.presignInspect(params, certificate.public, trust.verifyKeys, steps),
     stepMs: patience.presigningStepMs,
     ...(watch === undefined ? {} : { watch }),
   })

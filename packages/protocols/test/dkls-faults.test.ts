@@ -99,7 +99,7 @@ const first = <T>(values: readonly T[], change: (value: T) => T): T[] =>
 test("an honest run ends with presignatures at all, and the coordinator sees nothing wrong", () => {
   assert.deepEqual([...honest.presignatures.keys()], signers)
   const { params, said } = honest
-  assert.ok(presignInspect(params, cluster.verifyKeys, said.slice(0, 4)).ok)
+  assert.ok(presignInspect(params, cluster.public, cluster.verifyKeys, said.slice(0, 4)).ok)
 })
 
 test("an opening of no form names its sender", () => {
@@ -397,7 +397,7 @@ test("a false accusation names the two and never the honest one alone", () => {
     assert.equal(accusations.size, 0)
     assert.deepEqual([...aborts.keys()], [1, 3])
     for (const abort of aborts.values()) assertEdge(abort, [LIAR, 1])
-    const found = presignInspect(params, cluster.verifyKeys, said.slice(0, step))
+    const found = presignInspect(params, cluster.public, cluster.verifyKeys, said.slice(0, step))
     assert.ok(!found.ok)
     assertEdge(found.abort, [LIAR, 1])
   }

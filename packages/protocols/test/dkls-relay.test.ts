@@ -125,7 +125,12 @@ test("ends with different setups find out before they multiply, and neither is a
     assert.deepEqual([abort.reason, abort.field], ["wrong-setup", "setups.1.2"])
   }
   assertBlamesNobody(runner.aborts.values())
-  const found = presignInspect(runner.params, cluster.verifyKeys, runner.said.slice(0, 1))
+  const found = presignInspect(
+    runner.params,
+    cluster.public,
+    cluster.verifyKeys,
+    runner.said.slice(0, 1),
+  )
   assert.equal(abortOf(found).reason, "wrong-setup")
 })
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { type Identifier, secp256k1 } from "@lockkeeper/crypto"
 import { decode, encode } from "@lockkeeper/encoding"
-import type { PresignStep } from "../src/dkls/index.ts"
+import { type PresignStep, presignInspect } from "../src/dkls/index.ts"
 import { type PresignRun, presignSession, presignSlot } from "../src/dkls/presign/params.ts"
 import { type SaidPayload, saidPayloadCodec } from "../src/dkls/presign/payloads.ts"
 import {
@@ -110,10 +110,27 @@ test("signers who hold different keys of one id stop before they publish, and bl
   const mine = fresh()
   for (const runner of [others, mine]) runner.round(1)
   const messages = [saidBy(others, 1, 2), saidBy(mine, 1, 3)].map((m) => deliver(m, 1))
-  const outcome = mine.step(2, 1, messages)
+  const said = [saidBy(mine, 1, 1), saidBy(others, 1, 2), saidBy(mine, 1, 3)]
+  const { params, cluster: own } = mine
+  for (const outcome of [
+    mine.step(2, 1, messages),
+    presignInspect(params, own.public, own.verifyKeys, [said]),
+  ]) {
+    assert.ok(!outcome.ok)
+    const { reason, culprits, silent, pair, evidence } = outcome.abort
+    assert.deepEqual([reason, culprits, silent], ["wrong-key", [], [2]])
+    assert.deepEqual([pair, evidence], [null, []])
+  }
+})
+
+test("who opens for another run than was asked for has not answered, and nothing else", () => {
+  const elsewhere = fresh("elsewhere")
+  elsewhere.round(1)
+  const said = [saidBy(honest, 1, 1), saidBy(elsewhere, 1, 2), saidBy(honest, 1, 3)]
+  const outcome = presignInspect(honest.params, cluster.public, cluster.verifyKeys, [said])
   assert.ok(!outcome.ok)
-  const { reason, culprits, pair, evidence } = outcome.abort
-  assert.deepEqual([reason, culprits, pair, evidence], ["wrong-key", [], null, []])
+  const { reason, culprits, silent, evidence } = outcome.abort
+  assert.deepEqual([reason, culprits, silent, evidence], ["wrong-session", [], [2], []])
 })
 
 test("a key, a batch or a pair that changed in the middle of a run makes nobody look dishonest", () => {

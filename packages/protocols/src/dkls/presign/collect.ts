@@ -2,6 +2,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import { equalBytes } from "@lockkeeper/encoding"
 import type { DklsEdge } from "../../evidence/dkls-edge.ts"
 import type { Evidence } from "../../evidence/evidence.ts"
+import type { PublicKeyPackage } from "../../keys.ts"
 import { digestsOf, echoDigest } from "../../messages/echo.ts"
 import type { Message, Reader, Received } from "../../messages/message.ts"
 import { collectAvailable, openInRound, type Round } from "../../messages/round.ts"
@@ -11,7 +12,7 @@ import { collectFirst } from "../first-step.ts"
 import { type Judged, judgeForm } from "../judged.ts"
 import type { PresignParams } from "../types.ts"
 import { isForParams, judgeOpen, judgeSaid } from "./checks.ts"
-import { type PresignRun, presignSession, presignSlot } from "./params.ts"
+import { keyDigest, type PresignRun, presignSession, presignSlot } from "./params.ts"
 import { type OpenPayload, type SaidPayload, saidPayloadCodec } from "./payloads.ts"
 import type { Statements } from "./state.ts"
 
@@ -19,6 +20,8 @@ import type { Statements } from "./state.ts"
 export interface Collector {
   readonly params: PresignParams
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
+  /** The key as the collector knows it. */
+  readonly key: PublicKeyPackage
   /** Whose messages are missing here: everyone but the collector itself. */
   readonly senders: readonly Identifier[]
   readonly reader: Reader
@@ -54,33 +57,43 @@ function judgeEach<T>(
   return abort(first.reason, { culprits, evidence, field: first.field })
 }
 
-/** Step 1. */
+/**
+ * Step 1. Whoever opened for another run or key has not answered here, and no more than that: a
+ * coordinator may have asked for two runs, and two generations of a key with one id may both have been
+ * confirmed. Going on would make honest signers look dishonest to each other.
+ */
 export function collectOpens(
-  { params, verifyKeys, senders, reader }: Collector,
+  { params, key, verifyKeys, senders, reader }: Collector,
   messages: readonly Message[],
 ): Outcome<HeardBy<OpenPayload>> {
   const { rosterEpoch } = params
   const collected = collectFirst({ step: 1, rosterEpoch, senders, verifyKeys, reader }, messages)
   if (!collected.ok) return collected
-  for (const { broadcast } of collected.value.values()) {
-    if (!isForParams(params, broadcast)) return abort("wrong-session", { field: "params" })
+  const elsewhere = [...collected.value.values()].filter(
+    ({ broadcast }) => !isForParams(params, broadcast),
+  )
+  if (elsewhere.length > 0) {
+    const silent = elsewhere.map(({ header }) => header.sender)
+    return abort("wrong-session", { field: "params", silent })
   }
-  return judgeEach(
+  const heard = judgeEach(
     collected.value,
     (message) => judgeOpen(params, message),
     (open) => ({ kind: "dkls-open", params, open }),
   )
+  if (!heard.ok) return heard
+  const expected = keyDigest(key)
+  const strangers = [...heard.value].filter(([, { payload }]) => !equalBytes(payload.key, expected))
+  if (strangers.length === 0) return heard
+  return abort("wrong-key", { field: "key", silent: strangers.map(([sender]) => sender) })
 }
 
 /**
- * Whether everyone opened for one public package and the two ends of each pair for one setup. A
- * difference blames nobody. Two generations of a key with one id may both have been confirmed, and a
- * setup's last step may have reached one end only; going on would make an honest end look dishonest.
+ * Whether the two ends of each pair name one setup. A difference blames nobody: a setup's last step
+ * may have reached one end only. Multiplying over it would make an honest end look dishonest.
  */
-export function agreeOnOpenings(opened: ReadonlyMap<Identifier, OpenPayload>): Outcome<null> {
-  const [first] = opened.values()
-  for (const [j, { key, setups }] of opened) {
-    if (first && !equalBytes(key, first.key)) return abort("wrong-key", { field: "key" })
+export function agreeOnSetups(opened: ReadonlyMap<Identifier, OpenPayload>): Outcome<null> {
+  for (const [j, { setups }] of opened) {
     for (const [k, digest] of setups) {
       const opposite = opened.get(k)?.setups.get(j)
       if (opposite && !equalBytes(digest, opposite)) {

@@ -1,9 +1,10 @@
 import type { Identifier } from "@lockkeeper/crypto"
+import type { PublicKeyPackage } from "../../keys.ts"
 import { digestsOf } from "../../messages/echo.ts"
 import type { Message } from "../../messages/message.ts"
 import { done, type Outcome } from "../../outcome.ts"
 import type { PresignParams } from "../types.ts"
-import { agreeOnOpenings, type Collector, collectOpens, collectSaid } from "./collect.ts"
+import { agreeOnSetups, type Collector, collectOpens, collectSaid } from "./collect.ts"
 import { statementsIn } from "./state.ts"
 
 /**
@@ -13,11 +14,12 @@ import { statementsIn } from "./state.ts"
  */
 export function presignInspect(
   params: PresignParams,
+  key: PublicKeyPackage,
   verifyKeys: ReadonlyMap<Identifier, Uint8Array>,
   steps: readonly (readonly Message[])[],
 ): Outcome<null> {
   const collector: Collector = {
-    ...{ params, verifyKeys, senders: params.signers, reader: "all-parts" },
+    ...{ params, key, verifyKeys, senders: params.signers, reader: "all-parts" },
   }
   const [first, ...later] = steps
   if (!first) return done(null)
@@ -34,7 +36,5 @@ export function presignInspect(
 function inspectOpens(collector: Collector, messages: readonly Message[]): Outcome<null> {
   const opened = collectOpens(collector, messages)
   if (!opened.ok) return opened
-  return agreeOnOpenings(
-    new Map([...opened.value].map(([sender, { payload }]) => [sender, payload])),
-  )
+  return agreeOnSetups(new Map([...opened.value].map(([sender, { payload }]) => [sender, payload])))
 }

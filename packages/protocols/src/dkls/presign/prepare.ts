@@ -7,13 +7,7 @@ import { framedCodec } from "../frame.ts"
 import { STEP_RANDOMNESS } from "../limits.ts"
 import type { PresignContext, PresignSecrets, PresignStep } from "../types.ts"
 import { confirmAbort, shown } from "./blame.ts"
-import {
-  agreeOnOpenings,
-  type Collector,
-  collectOpens,
-  collectSaid,
-  type Heard,
-} from "./collect.ts"
+import { agreeOnSetups, type Collector, collectOpens, collectSaid, type Heard } from "./collect.ts"
 import {
   checkPresignParams,
   keyDigest,
@@ -111,6 +105,7 @@ function continued(
   if (!kept.ok) return kept
   const collector: Collector = {
     params,
+    key: context.public,
     verifyKeys: identity.verifyKeys,
     senders: othersThan(params.signers, identifier),
     reader: identifier,
@@ -184,7 +179,7 @@ function exchangeTask(
   if (!heard.ok) return heard
   const opened = new Map([[identifier, ownOpening(trail, identifier)]])
   for (const [sender, { payload }] of heard.value) opened.set(sender, payload)
-  const agreed = agreeOnOpenings(opened)
+  const agreed = agreeOnSetups(opened)
   if (!agreed.ok) return agreed
   const statements = new Map(
     [...heard.value].map(([sender, { received }]) => [
