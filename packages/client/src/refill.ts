@@ -113,7 +113,7 @@ export class Refill {
   #next(news: PoolNews): Target | null {
     const lacking = this.#targets
       .filter(({ set }) => this.#filling.has(nameOfSet(set)) && !this.#failed.has(nameOfSet(set)))
-      .filter(({ set }) => roomOf(news, set) > 0 && !this.#owner.supply.dead.within(set))
+      .filter(({ set }) => roomOf(news, set) > 0)
       .map((target) => ({ target, full: readyOf(news, target.set) / target.cap }))
       .filter(({ full }) => full < 1)
       .sort((a, b) => a.full - b.full)
@@ -140,20 +140,20 @@ export class Refill {
   }
 
   /**
-   * Waits while signatures are being made, unless the set has nothing left: then whoever signs next
-   * has to wait for a presignature anyway.
+   * Waits while signatures are being made, the shorter the less the set has left: with nothing left,
+   * whoever signs next has to wait for a presignature anyway.
    */
-  async #giveWay(news: PoolNews, { set }: Target): Promise<void> {
+  async #giveWay(news: PoolNews, { set, cap }: Target): Promise<void> {
     const { key, signal, onEvent } = this.#plan
     const { clock } = this.#owner.principal.servers.deps
+    const patience = MAX_YIELD_MS * Math.min(1, readyOf(news, set) / cap)
     let { busy } = news
     let told = false
     const isBusy = (): boolean => busy > 0 || this.#owner.signing() > 0
-    for (let waited = 0; waited < MAX_YIELD_MS && isBusy(); waited += YIELD_STEP_MS) {
-      if (readyOf(news, set) === 0) return
+    for (let waited = 0; waited < patience && isBusy(); waited += YIELD_STEP_MS) {
       if (!told) onEvent({ kind: "yielding", keyId: key.keyId, busy })
       told = true
-      await clock.wait(YIELD_STEP_MS, signal)
+      await clock.wait(Math.min(YIELD_STEP_MS, patience), signal)
       throwIfCancelled(signal)
       if (this.#owner.signing() === 0) busy = (await this.#look()).busy
     }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { before, beforeEach, describe, it } from "node:test"
+import { forgetPair } from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
 import { calls, digestOf, type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
 import { refused } from "./refusals.ts"
@@ -65,6 +66,27 @@ describe("signing with ECDSA while not everything goes well", () => {
     for (const wire of cluster.wires.values()) wire.loseAnswers = 1
     const { incidents } = await signText(owner, "lost and found")
     assert.deepEqual(incidents, [])
+  })
+
+  it("makes keys without a server that is away, and sets its pairs up when it is back", async () => {
+    const fresh = await TestCluster.start()
+    const all = await ecdsaOwner(fresh)
+    await Promise.all([1, 2].map((id) => forgetPair(fresh.server(id), 3)))
+    for (const hidden of [{ down: true }, { hangs: true }]) {
+      Object.assign(fresh.wire(3), hidden)
+      const { key, incidents } = await all.session.keys.create({ type: "ecdsa-secp256k1" })
+      assert.deepEqual(key.holders, [1, 2])
+      assert.ok(incidents.every(({ server }) => server === 3))
+      Object.assign(fresh.wire(3), { down: false, hangs: false })
+      await signText({ session: all.session, key }, "by the two")
+    }
+    const { key } = await all.session.keys.create({ type: "ecdsa-secp256k1" })
+    assert.deepEqual(key.holders, [1, 2, 3])
+    const { pairs } = await all.session.pools.status(key.keyId)
+    assert.deepEqual(
+      pairs.map(({ state }) => state),
+      ["live", "live", "live"],
+    )
   })
 
   it("fails, naming who was away, when fewer than t are left, and signs when they are back", async () => {
