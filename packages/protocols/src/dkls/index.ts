@@ -14,6 +14,7 @@ export {
   ecdsaNonce,
   type NonceInput,
   nonceIn,
+  type OpenedOrder,
   type OrderContext,
 } from "./online/order.ts"
 export { type EcdsaSigner, ecdsaSign } from "./online/sign.ts"

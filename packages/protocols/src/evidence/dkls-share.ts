@@ -2,7 +2,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import { type Codec, DecodeError, decode, struct } from "@lockkeeper/encoding"
 import { ecdsaOrderCodec, presignatureCertificateCodec } from "../dkls/codec.ts"
 import { judgeShare } from "../dkls/online/combine.ts"
-import { openOrder, randomise, unfitFor } from "../dkls/online/order.ts"
+import { checkOrder, randomise, unfitFor } from "../dkls/online/order.ts"
 import { recordDigest, verifyPresignatureCertificate } from "../dkls/presign/record.ts"
 import type { EcdsaOrder, PresignatureCertificate } from "../dkls/types.ts"
 import { type KeyCertificate, keyCertificateCodec, verifyKeyCertificate } from "../keys.ts"
@@ -39,7 +39,7 @@ export function verifyDklsShare(
   if (!certified.ok) return worthless(`key: ${certified.abort.reason}`)
   const confirmed = verifyPresignatureCertificate(certificate, verifyKeys)
   if (!confirmed.ok) return worthless(`presignature: ${confirmed.abort.reason}`)
-  const opened = openOrder(order, { public: certified.value, verifyKeys })
+  const opened = checkOrder(order, { public: certified.value, verifyKeys })
   if (!opened.ok) return worthless(`order: ${opened.abort.reason}`)
   const record = confirmed.value
   const fit = unfitFor(opened.value, recordDigest(record), record, certified.value)

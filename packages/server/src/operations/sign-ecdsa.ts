@@ -51,11 +51,11 @@ export const signEcdsa: OperationStep = async (step) => {
   const key = row.keyPackage.public
   const digest = ecdsaDigest(body.content, deriveChild(key, body.path).verifyingKey)
   const pooled = findPresignature(step, key, input.presignature)
-  const order = orderOf(step, body, input, key, pooled, digest)
-  const presignature = await take(step, order, pooled)
+  const opened = orderOf(step, body, input, key, pooled, digest)
+  const presignature = await take(step, opened.order, pooled)
   const signer = { public: key, identifier: self.identifier, identity: dklsIdentity(step) }
   const { certificate } = presignature
-  const outcome = dkls.ecdsaSign(presignature, order, signer)
+  const outcome = dkls.ecdsaSign(presignature, opened, signer)
   wipePresignature(presignature)
   const taken = takePresignature(pooled.id)
   const event = { keyId: body.keyId }
@@ -94,7 +94,7 @@ function orderOf(
   key: PublicKeyPackage,
   { signers }: Pooled,
   digest: Bytes,
-): dkls.EcdsaOrder {
+): dkls.OpenedOrder {
   const nonces = input.nonces.map((nonce, i) =>
     decodeField(`input.nonces.${i}`, () => decode(messageCodec, nonce)),
   )
@@ -106,7 +106,7 @@ function orderOf(
   }
   const verifyKeys = identityKeys(step.self.roster)
   const checked = dkls.checkOrder(order, { public: key, verifyKeys })
-  if (checked.ok) return order
+  if (checked.ok) return checked.value
   const { reason } = checked.abort
   throw new LockKeeperError("invalid-request", `The nonces are not the signers': ${reason}.`, {
     field: "input.nonces",

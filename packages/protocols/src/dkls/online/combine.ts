@@ -16,8 +16,8 @@ import type {
   SignerRecord,
 } from "../types.ts"
 import {
+  checkOrder,
   type OpenedOrder,
-  openOrder,
   type Randomised,
   randomise,
   shareSlot,
@@ -51,7 +51,7 @@ interface Judging extends Omit<CombineInput, "shares"> {
 export function ecdsaCombine(input: CombineInput): Outcome<EcdsaSignature> {
   const { order, certificate, keyCertificate, verifyKeys, shares } = input
   const key = keyCertificate.public
-  const opened = openOrder(order, { public: key, verifyKeys })
+  const opened = checkOrder(order, { public: key, verifyKeys })
   if (!opened.ok) return opened
   const { record } = certificate
   const fit = unfitFor(opened.value, recordDigest(record), record, key)

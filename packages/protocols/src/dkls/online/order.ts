@@ -110,7 +110,7 @@ export interface OpenedOrder {
  * Everything about an order that can be refused before a presignature is taken for it. Blames nobody:
  * the coordinator puts orders together. That a nonce is one's own and fresh is for its signer to know.
  */
-export function openOrder(order: EcdsaOrder, context: OrderContext): Outcome<OpenedOrder> {
+export function checkOrder(order: EcdsaOrder, context: OrderContext): Outcome<OpenedOrder> {
   const { public: key } = context
   if (key.keyType !== "ecdsa-secp256k1") return abort("wrong-key-type", { field: "keyId" })
   if (!equalBytes(order.keyId, key.keyId)) return abort("wrong-key", { field: "keyId" })
@@ -129,12 +129,6 @@ export function openOrder(order: EcdsaOrder, context: OrderContext): Outcome<Ope
     ...{ order, digest: digest.value, nonceDigests: digests, previousDigest },
     ...{ tweak: child.tweak, childKey: child.verifyingKey },
   })
-}
-
-/** `openOrder`, for whoever only wants to know whether to go on. */
-export function checkOrder(order: EcdsaOrder, context: OrderContext): Outcome<null> {
-  const opened = openOrder(order, context)
-  return opened.ok ? done(null) : opened
 }
 
 /** The digest of each signer's nonce message, in the order of the signers. */

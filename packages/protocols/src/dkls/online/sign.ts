@@ -6,8 +6,8 @@ import { abort, done, type Outcome } from "../../outcome.ts"
 import { partialSignatureCodec } from "../codec.ts"
 import type { DklsIdentity, EcdsaOrder, Presignature } from "../types.ts"
 import {
+  checkOrder,
   type OpenedOrder,
-  openOrder,
   type Randomised,
   randomise,
   shareSlot,
@@ -26,11 +26,13 @@ export interface EcdsaSigner {
  * Issues this signer's online share. The caller must already have taken the presignature from
  * storage; it is wiped in any case. Aborts blame nobody: the coordinator puts orders together.
  *
+ * @param order - as it came, or as `checkOrder` opened it for this signer's key, so that who looked at
+ *   it before taking the presignature does not verify its nonces twice.
  * @throws Error when the presignature was used before.
  */
 export function ecdsaSign(
   presignature: Presignature,
-  order: EcdsaOrder,
+  order: EcdsaOrder | OpenedOrder,
   signer: EcdsaSigner,
 ): Outcome<Message> {
   const { phi, u, v } = presignature
@@ -50,13 +52,14 @@ interface SecretShares {
 
 function signOnce(
   { id, identifier, certificate }: Presignature,
-  order: EcdsaOrder,
+  asked: EcdsaOrder | OpenedOrder,
   signer: EcdsaSigner,
   secrets: SecretShares,
 ): Outcome<Message> {
   const { record } = certificate
   const { verifyKeys } = signer.identity
-  const opened = openOrder(order, { public: signer.public, verifyKeys })
+  const opened =
+    "order" in asked ? done(asked) : checkOrder(asked, { public: signer.public, verifyKeys })
   if (!opened.ok) return opened
   if (identifier !== signer.identifier) return abort("not-a-signer", { field: "presignatureId" })
   const fit = unfitFor(opened.value, id, record, signer.public)
@@ -64,7 +67,7 @@ function signOnce(
   const randomised = randomise(opened.value, record.nonce)
   const shares = onlineShares(opened.value, randomised, secrets)
   const broadcast = encode(partialSignatureCodec, { nonce: record.nonce, ...shares })
-  const slot = { ...shareSlot(order), sender: identifier }
+  const slot = { ...shareSlot(opened.value.order), sender: identifier }
   const { previousDigest } = opened.value
   return done(signMessage(signer.identity.signer, slot, { previousDigest, broadcast }))
 }
