@@ -142,6 +142,12 @@ async function inProcess(code: string): Promise<readonly [number | null, string]
   return [status, output.trim()]
 }
 
+test("a pool whose thread dies while it closes is closed", async () => {
+  const compute = pool(1)
+  const dying = assert.rejects(compute.work(utf8("m"), "now"), refusedAs("unavailable"))
+  await Promise.all([compute.close(), dying])
+})
+
 test("threads compute what is computed without them, bit by bit", async () => {
   const compute = new WorkerCompute({ threads: 2, queue: 8 })
   pools.push(compute)

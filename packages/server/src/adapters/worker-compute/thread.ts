@@ -1,4 +1,3 @@
-import { once } from "node:events"
 import { Worker } from "node:worker_threads"
 import { LockKeeperError } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
@@ -90,7 +89,8 @@ export class Thread {
     if (this.#ended) return
     this.#isEnding = true
     this.#worker.ref()
-    const ended = once(this.#worker, "exit")
+    // `events.once` would throw what the thread died of, which its task has been told.
+    const ended = new Promise((resolve) => this.#worker.once("exit", resolve))
     const stop = setTimeout(() => void this.#worker.terminate(), LONGEST_END_MS)
     this.#worker.postMessage(null)
     await ended
