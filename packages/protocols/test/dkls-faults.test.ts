@@ -297,6 +297,21 @@ test("a part that does not open, or holds another payload than was announced, is
   }
 })
 
+test("a part of step 3 with more than the payload is a pair's fault", () => {
+  assertPair((runner) => multipliesInstead(runner, LIAR, 1, () => Uint8Array.of(1), 3))
+})
+
+test("public shares that do not make the key blame nobody, and nothing is published by them", () => {
+  const other = { ...cluster.public, verifyingKey: point }
+  const odd = { ...cluster, public: other }
+  const runner = new PresignRunner(odd, signers, { pairs }).run()
+  assert.equal(runner.aborts.size, 3)
+  for (const { reason, culprits, pair, evidence } of runner.aborts.values()) {
+    assert.deepEqual([reason, culprits, pair, evidence], ["inconsistent-key", [], null, []])
+  }
+  assert.deepEqual(runner.said[2], [])
+})
+
 test("a zero share that its other end does not share is a fault of the two", () => {
   const lie = () =>
     computesInstead(1, LIAR, (result) => {

@@ -89,6 +89,20 @@ test("a step leaves no copy of share, pairs or state once its caller wipes task,
   }
 })
 
+test("the signing share goes to the worker at step 2 and at no other", () => {
+  const share = participant(cluster, 1).key.signingShare
+  const secrets = { signingShare: share, pairs: pairs.get(1)! }
+  const context = contextOf(cluster, honest.params, 1)
+  for (const step of [1, 2, 3, 4, 5] as const) {
+    const state = honest.before(step).states.get(1) ?? null
+    const messages = (honest.said[step - 2] ?? []).slice(1)
+    const random = seeded("worker", 64)
+    const task = value(presignTask(context, step, state, messages, secrets, random))
+    const isInside = Buffer.from(task).includes(Buffer.from(share.expose()))
+    assert.equal(isInside, step === 2, `step ${step}`)
+  }
+})
+
 test("secrets of presignatures and pairs do not print", () => {
   const [presignature] = honest.presignatures.get(2) as readonly [Presignature]
   const printed = JSON.stringify([presignature, pairs.get(1)!.get(2)!])

@@ -143,11 +143,12 @@ export function multipliesInstead(
   sender: Identifier,
   recipient: Identifier,
   change: (product: Bytes) => Bytes,
+  step: 2 | 3 = 2,
 ): Meddling {
-  return computesInstead(2, sender, (result) => {
+  return computesInstead(step, sender, (result) => {
     assert.ok(result.kind === "sealed")
-    const place = { sessionId: sessionAt(runner), step: 2 as const, sender, recipient }
-    const secret = runSecretOf(2, result.secret, recipient)
+    const place = { sessionId: sessionAt(runner), step, sender, recipient }
+    const secret = runSecretOf(step, result.secret, recipient)
     const sealed = decode(
       sealedPayloadCodec,
       openPart(secret, place, result.parts.get(recipient)!)!,

@@ -26,9 +26,8 @@ const group = secp256k1
 /** sk_i = lambda_i*x_i + sum of zeta_ik */
 function additiveShare(task: PresignTask, zeta: ReadonlyMap<Identifier, Scalar>): Scalar {
   const { params, identifier, public: key, signingShare } = task
-  if (!signingShare) throw new RangeError("step 2 takes the signing share")
   const weight = weightOf(identifier, params.signers, key)
-  let share = group.multiplyScalars(weight, signingShare.expose() as Scalar)
+  let share = group.multiplyScalars(weight, signingShare!.expose() as Scalar)
   for (const summand of zeta.values()) {
     const sum = group.addScalars(share, summand)
     share.fill(0)
@@ -94,8 +93,7 @@ function runSecretsOf(
 ): Map<Identifier, Secret> {
   const secrets = new Map<Identifier, Secret>()
   for (const [other, { ephemeral: theirs }] of peers) {
-    if (!theirs) throw new RangeError("step 2 takes everyone's key")
-    secrets.set(other, runSecret(pairs.get(other)!.pairSecret, sessionId, ephemeral, theirs))
+    secrets.set(other, runSecret(pairs.get(other)!.pairSecret, sessionId, ephemeral, theirs!))
   }
   return secrets
 }
