@@ -84,15 +84,16 @@ function factsOf(child: ChildView, format: Format, signed: SignedTransaction) {
     address: addressOf(child, addressFormat(keyType, own), undefined),
     digests: signed.digests.map(toHex),
     signers: [...signed.signers].sort((a, b) => a - b),
-    complete: signed.complete,
+    complete: signed.missing === "",
+    missing: signed.missing,
   }
 }
 
 function factsText(facts: ReturnType<typeof factsOf>): string {
-  const { keyId, path, address, format, digests, signers, complete } = facts
+  const { keyId, path, address, format, digests, signers, missing } = facts
   // Which of its addresses a PSBT spends from is the PSBT's to say.
   const signer = format === "psbt" ? `public key ${facts.publicKey}` : address
-  const state = complete ? "complete: it can be broadcast" : "signatures of others are missing"
+  const state = missing === "" ? "complete: it can be broadcast" : `still needs ${missing}`
   return table([
     ["key", `${keyId.slice(0, 12)} ${path}`],
     ["signs as", signer],

@@ -13,11 +13,14 @@ import type { Unsigned } from "./unsigned.ts"
 export interface SignedTransaction extends Work {
   /** As nodes and tools take it: hexadecimal, for Solana and unfinished PSBTs base64. */
   readonly text: string
-  /** Whether nothing is missing any more, so that it can be broadcast. */
-  readonly complete: boolean
+  /** What it still needs before it can be broadcast; nothing when it is complete. */
+  readonly missing: "" | "signatures of others" | "the blobs, which travel beside it"
   /** What was signed; nothing where the whole message was. */
   readonly digests: readonly Bytes[]
 }
+
+/** EIP-4844: what is signed holds the hashes of blobs; nodes take it with the blobs beside it. */
+const BLOB_TRANSACTION = 3
 
 interface Order {
   readonly session: OwnerSession
@@ -57,7 +60,9 @@ async function signEvm(transaction: Bytes, order: Order): Promise<SignedTransact
   if (recovery !== 0 && recovery !== 1) throw new Error("no recovery id that EVM chains take")
   const whole = signedEvmTransaction(transaction, { signature, recovery })
   return {
-    ...{ text: `0x${toHex(whole)}`, complete: true, digests: digest === null ? [] : [digest] },
+    text: `0x${toHex(whole)}`,
+    missing: transaction[0] === BLOB_TRANSACTION ? "the blobs, which travel beside it" : "",
+    digests: digest === null ? [] : [digest],
     ...{ signers: new Set(signers), incidents: [...incidents] },
   }
 }
@@ -84,16 +89,16 @@ function explain(thrown: unknown): never {
 }
 
 /** The raw transaction, or the PSBT where signatures of others are missing. */
-function finished(psbt: Bytes): { text: string; complete: boolean } {
+function finished(psbt: Bytes): Pick<SignedTransaction, "text" | "missing"> {
   const options = { allowUnknownOutputs: true, allowUnknownInputs: true } as const
   const transaction = Transaction.fromPSBT(psbt, options)
   try {
     transaction.finalize()
   } catch {
     // Finalising says in no other way that an input is not signed yet.
-    return { text: Buffer.from(psbt).toString("base64"), complete: false }
+    return { text: Buffer.from(psbt).toString("base64"), missing: "signatures of others" }
   }
-  return { text: toHex(transaction.extract()), complete: true }
+  return { text: toHex(transaction.extract()), missing: "" }
 }
 
 async function signSolana(encoded: Bytes, order: Order): Promise<SignedTransaction> {
@@ -112,7 +117,7 @@ async function signSolana(encoded: Bytes, order: Order): Promise<SignedTransacti
   const whole = withSolanaSignature(read, publicKey, signed.signature)
   return {
     text: Buffer.from(whole).toString("base64"),
-    complete: missingSignatures(readSolanaTransaction(whole)) === 0,
+    missing: missingSignatures(readSolanaTransaction(whole)) > 0 ? "signatures of others" : "",
     digests: [],
     ...{ signers: new Set(signed.signers), incidents: [...signed.incidents] },
   }
