@@ -319,3 +319,29 @@ test("runs that nobody can have, and callers that mix up steps, are refused", ()
   }
   assert.throws(() => setupTask(context, 1, null, [], random.slice(1)), /randomness is not 64/)
 })
+
+test("openings of another place, another run or a stranger name nobody", () => {
+  const elsewhere: readonly (readonly [Change, AbortReason])[] = [
+    [() => ({ header: { protocol: "dkg" } }), "wrong-protocol"],
+    [() => ({ header: { step: 1 } }), "wrong-step"],
+    [() => ({ header: { attempt: 2 } }), "wrong-attempt"],
+    [() => ({ header: { rosterEpoch: 8 } }), "wrong-roster-epoch"],
+    [
+      ({ broadcast }) => {
+        const open = decode(setupOpenCodec, broadcast)
+        return { broadcast: encode(setupOpenCodec, { ...open, params: seeded("another run") }) }
+      },
+      "wrong-session",
+    ],
+  ]
+  for (const [change, reason] of elsewhere) {
+    for (const abort of abortsWith(1, change).values()) {
+      assert.deepEqual([abort.reason, abort.culprits, abort.evidence], [reason, [], []])
+    }
+  }
+  const keys = rosterOf([1, 2, 3, 4])
+  const stranger = rewrite(honest.said[0]![0]!, identity(4), { header: { sender: 4 } })
+  const found = setupInspect(params, keys, [[...honest.said[0]!, stranger]])
+  assert.ok(!found.ok)
+  assert.deepEqual([found.abort.reason, found.abort.culprits], ["unknown-sender", []])
+})
