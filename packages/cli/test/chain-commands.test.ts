@@ -108,6 +108,7 @@ describe("pool status", () => {
     assert.equal(await run(["pool", "status", "spending"], used), EXIT.ok)
     assert.match(used.out.text, /1, 2 +3 +2023-11-14 22:13:20 UTC +can sign/)
     assert.match(used.out.text, /Servers 1 and 3 work together no more/)
+    assert.match(used.out.text, /3 of at most 64 are kept at a server, each for 24 h; 1 step is/)
     await fails(["pool", "status", "savings"], EXIT.usage, "key", /have no pool/)
   })
 })
