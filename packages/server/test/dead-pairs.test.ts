@@ -128,7 +128,17 @@ async function accusation(world: EcdsaWorld): Promise<BulkStepOutput> {
 test("the log of both ends names the pair in the step that ended it", async () => {
   const world = await startEcdsa()
   await corrupt(world, 2, 1)
+  const told: unknown[] = []
+  for (const server of [1, 2]) {
+    const event = (name: string, fields: object) => told.push({ server, name, ...fields })
+    Object.assign(at(world.sessions, server).to.deps, { events: { event } })
+  }
   await accusation(world)
+  const dead = { name: "pair-dead", reason: "pairwise-fault" }
+  assert.deepEqual(told, [
+    { server: 1, ...dead, peer: 2 },
+    { server: 2, ...dead, peer: 1 },
+  ])
   const named: Identifier[] = []
   for (const server of [1, 2]) {
     for (const { operation, outcome, reason, pair } of await lastEvents(world, server, 5)) {

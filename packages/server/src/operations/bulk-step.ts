@@ -143,13 +143,15 @@ export async function stopped(
 
 /** Ends this server's pair with the other end of an accusation, when it is one of the two. */
 export async function buryOwn(
-  { self, presigning, counters }: Step,
+  { self, deps, presigning, counters }: Step,
   pair: readonly [Identifier, Identifier] | null,
   cause: string,
 ): Promise<readonly Change[]> {
   if (pair === null || !pair.includes(self.identifier)) return []
   const peer = pair[0] === self.identifier ? pair[1] : pair[0]
   const changes = await presigning.pairs.bury(peer, cause)
-  if (changes.length > 0) counters.add("pairs-dead")
+  if (changes.length === 0) return changes
+  counters.add("pairs-dead")
+  deps.events.event("pair-dead", { peer, reason: cause })
   return changes
 }
