@@ -146,6 +146,11 @@ test("an opening of no form, for too many or too few, or with parts names its se
       return { broadcast: encode(setupOpenCodec, { ...open, statuses }) }
     },
     ({ broadcast }) => {
+      const open = decode(setupOpenCodec, broadcast)
+      const statuses = new Map([...open.statuses].slice(0, 1)).set(4, { kind: "none" })
+      return { broadcast: encode(setupOpenCodec, { ...open, statuses }) }
+    },
+    ({ broadcast }) => {
       const broken = new Uint8Array(broadcast)
       broken.fill(0xff, broken.length - 33)
       return { broadcast: broken }
@@ -192,6 +197,11 @@ test("a part that no evidence has room for names nobody, and stops no honest par
 test("an exchange with parts for others than the openings say names its sender", () => {
   const without = (message: Message) => ({ sealed: new Map([...message.sealed].slice(0, 1)) })
   assertNames(abortsWith(2, without), others, "wrong-recipients")
+  const misled = (message: Message) => ({
+    sealed: new Map([...without(message).sealed, [4, seeded("part")]]),
+  })
+  const addressed = abortsWith(2, misled, [1])
+  assertNames(addressed, { by: [1], culprit: 2 }, "wrong-recipients")
   const speaking = () => ({ broadcast: Uint8Array.of(1) })
   assertNames(abortsWith(2, speaking), others, "malformed-payload")
 })
@@ -199,6 +209,12 @@ test("an exchange with parts for others than the openings say names its sender",
 test("a confirmation of another outcome names its sender", () => {
   const confirms = (message: Message) => ({ broadcast: flip(message.broadcast, 0) })
   assertNames(abortsWith(3, confirms), others, "wrong-confirmation")
+  const sealed = new Map([[1, seeded("part")]])
+  assertNames(
+    abortsWith(3, () => ({ sealed })),
+    others,
+    "wrong-recipients",
+  )
   const malformed = () => ({ broadcast: Uint8Array.of(1) })
   assertNames(abortsWith(3, malformed), others, "malformed-payload")
 })
