@@ -8,7 +8,7 @@ import {
   frost,
 } from "@lockkeeper/protocols"
 import { askAll, notEnough } from "./gather.ts"
-import type { IncidentLog } from "./incidents.ts"
+import { type Incident, IncidentLog } from "./incidents.ts"
 import type { KeyInfo } from "./key-info.ts"
 import type { Logged, Principal } from "./principal.ts"
 
@@ -88,7 +88,13 @@ function existing<T>(derive: () => T): T {
 /** Registers a child at every holder, so that it can sign. Takes t of them. */
 export async function registerChild(
   principal: Principal,
-  { key, path }: { readonly key: KeyInfo; readonly path: ChildPath },
+  {
+    key,
+    path,
+  }: {
+    readonly key: Pick<KeyInfo, "keyId" | "holders" | "minSigners">
+    readonly path: ChildPath
+  },
   { signal, incidents }: { readonly signal: AbortSignal; readonly incidents: IncidentLog },
 ): Promise<readonly Logged[]> {
   const { servers } = principal
@@ -103,4 +109,25 @@ export async function registerChild(
   for (const [server, error] of failures) incidents.failed(server, error)
   if (answers.size < minSigners) throw notEnough(minSigners, answers.size, failures)
   return [...answers].map(([server, log]) => ({ server, log }))
+}
+
+/**
+ * Registers a child, with which others have signed, also at the holders that were away when it was
+ * registered. Nobody waits for it; what does not succeed is tried again when they next refuse.
+ */
+export function registerWhereMissing(
+  principal: Principal,
+  { key, path }: { readonly key: KeyInfo; readonly path: ChildPath },
+  incidents: readonly Incident[],
+): void {
+  const holders = incidents
+    .filter(({ kind, reason }) => kind === "refused" && reason === "not-found")
+    .map(({ server }) => server)
+  if (path.length === 0 || holders.length === 0) return
+  const where = { keyId: key.keyId, holders, minSigners: 0 }
+  const { signal } = new AbortController()
+  const context = { signal, incidents: new IncidentLog(principal.servers) }
+  registerChild(principal, { key: where, path }, context).catch((error) => {
+    if (!(error instanceof LockKeeperError)) throw error
+  })
 }

@@ -2,7 +2,7 @@ import { LockKeeperError, MAX_PRESIGNATURES } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 import { type Incident, IncidentLog } from "./incidents.ts"
 import { bytesOf, type KeyInfo } from "./key-info.ts"
-import { FIRST_BACKOFF_MS, MAX_BACKOFF_MS } from "./limits.ts"
+import { maintain } from "./maintain.ts"
 import type { Cancellable, WithIncidents } from "./options.ts"
 import { throwIfCancelled } from "./patience.ts"
 import { askPool, type PairInfo, type PoolSet } from "./pool-news.ts"
@@ -67,7 +67,7 @@ export type PoolEvent =
   | { readonly kind: "yielding"; readonly keyId: Bytes; readonly busy: number }
   /** No set of the key needs more, or the key's room is used up. */
   | { readonly kind: "full"; readonly keyId: Bytes; readonly ready: number }
-  /** A batch or a round failed; the next try is `retryMs` away. */
+  /** A key's refill failed, or the listing of keys; the next try is `retryMs` away. */
   | {
       readonly kind: "failed"
       readonly keyId: Bytes | null
@@ -133,49 +133,11 @@ export class SessionPools implements Pools {
 
   async maintain(options: MaintainOptions): Promise<void> {
     checkBounds(options)
-    const { signal, intervalMs, onEvent = () => undefined } = options
     const { clock } = this.#owner.principal.servers.deps
-    let backoff = FIRST_BACKOFF_MS
-    while (!signal.aborted) {
-      const failure = await this.#round({ ...options, onEvent })
-      const retryMs = Math.max(backoff, intervalMs)
-      if (signal.aborted) return
-      if (failure === null) backoff = FIRST_BACKOFF_MS
-      else {
-        onEvent({ kind: "failed", ...failure, retryMs })
-        if (failure.error.code === "session-ended") throw failure.error
-        backoff = Math.min(2 * backoff, MAX_BACKOFF_MS)
-      }
-      await clock.wait(failure === null ? intervalMs : retryMs, signal)
-    }
-  }
-
-  /** One look at every key. Gives the first failure; the other keys are looked after all the same. */
-  async #round(
-    options: MaintainOptions & { readonly onEvent: (event: PoolEvent) => void },
-  ): Promise<{ readonly keyId: Bytes | null; readonly error: LockKeeperError } | null> {
-    const { keys, signal, onEvent } = options
-    let failure: { readonly keyId: Bytes | null; readonly error: LockKeeperError } | null = null
-    const attempt = async (keyId: Bytes | null, act: () => Promise<void>): Promise<void> => {
-      try {
-        await act()
-      } catch (error) {
-        if (!(error instanceof LockKeeperError)) throw error
-        failure ??= { keyId, error }
-      }
-    }
-    let ids: readonly Uint8Array[] = keys ?? []
-    await attempt(null, async () => {
-      ids = keys ?? (await this.#activeKeys(signal))
+    await maintain(clock, options, {
+      keys: async () => options.keys ?? (await this.#activeKeys(options.signal)),
+      fill: (keyId) => this.fill({ ...options, keyId }),
     })
-    for (const keyId of ids) {
-      if (signal.aborted) break
-      await attempt(new Uint8Array(keyId), async () => {
-        const { incidents } = await this.fill({ ...options, keyId })
-        for (const incident of incidents) onEvent({ kind: "incident", incident })
-      })
-    }
-    return failure
   }
 
   async #activeKeys(signal: AbortSignal): Promise<readonly Bytes[]> {

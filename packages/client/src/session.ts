@@ -8,7 +8,7 @@ import {
 import { type Bytes, encode, equalBytes, toHex, utf8 } from "@lockkeeper/encoding"
 import type { KeyCertificate } from "@lockkeeper/protocols"
 import { bringUpToDate, changePassword } from "./change-password.ts"
-import { childKey, pathOf, registerChild } from "./child-keys.ts"
+import { childKey, pathOf, registerChild, registerWhereMissing } from "./child-keys.ts"
 import { CommitmentPool } from "./commitments.ts"
 import { ecdsaSignable, frostSignable } from "./content.ts"
 import { createKey } from "./create-key.ts"
@@ -122,6 +122,7 @@ export class Session {
     const merkleRoot = merkleRootOf(key, options.taproot)
     const order = { key, path, ...signable, merkleRoot, signal, incidents }
     const signed = await sign(this.#principal, this.#commitments, order)
+    registerWhereMissing(this.#principal, { key, path }, incidents.all)
     return { ...signed, incidents: incidents.all }
   }
 
@@ -140,6 +141,7 @@ export class Session {
       const { content, message: digest } = signable
       const order = { key, path, content, digest, signal, incidents }
       const signed = await signEcdsa(this.#principal, this.#supply, order)
+      registerWhereMissing(this.#principal, { key, path }, incidents.all)
       return { ...signed, incidents: incidents.all }
     } finally {
       this.#signing--

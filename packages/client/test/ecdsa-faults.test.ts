@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { before, beforeEach, describe, it } from "node:test"
+import type { Incident } from "@lockkeeper/client"
 import { forgetPair } from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
-import { calls, digestOf, type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
+import { anotherLogin, calls, digestOf, type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
 import { refused } from "./refusals.ts"
 
 describe("signing with ECDSA while not everything goes well", () => {
@@ -86,6 +87,31 @@ describe("signing with ECDSA while not everything goes well", () => {
     assert.deepEqual(
       pairs.map(({ state }) => state),
       ["live", "live", "live"],
+    )
+  })
+
+  it("registers a child where it is missing once others have signed with it", async () => {
+    const { session, key } = owner
+    const frost = (await session.keys.create({ type: "ed25519" })).key
+    const [away] = await preferred()
+    cluster.wire(away as number).down = true
+    await session.keys.derive(key.keyId, [1])
+    await session.keys.derive(frost.keyId, [1])
+    cluster.wire(away as number).down = false
+    const again = await anotherLogin(cluster)
+    const refusals = async (act: () => Promise<{ incidents: readonly Incident[] }>) => {
+      const counts = []
+      for (let i = 0; i < 3; i++) counts.push((await act()).incidents.length)
+      return counts
+    }
+    const ecdsa = () => signText({ session: again, key }, "by a child", [1])
+    assert.deepEqual(await refusals(ecdsa), [1, 0, 0])
+    const message = new Uint8Array(8)
+    const schnorr = () => again.sign({ keyId: frost.keyId, path: [1], message })
+    const counts = await refusals(schnorr)
+    assert.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      1,
     )
   })
 
