@@ -1,4 +1,4 @@
-import { type Bytes, type Codec, encode, utf8 } from "@lockkeeper/encoding"
+import { type Bytes, type Codec, encode, utf8, Writer } from "@lockkeeper/encoding"
 import type { Group, Scalar } from "./groups/group.ts"
 import { sha256, sha512 } from "./hash.ts"
 
@@ -16,7 +16,12 @@ function prefix(label: string): Bytes {
  * protocol code hashes structures: the codec makes it injective, the label separates uses.
  */
 export function hashValue<T>(label: string, codec: Codec<T>, value: T): Bytes {
-  return sha256(prefix(label), encode(codec, value))
+  const writer = new Writer()
+  writer.bytes(prefix(label))
+  codec.write(writer, value)
+  const digest = sha256(...writer.parts())
+  writer.wipe()
+  return digest
 }
 
 /** Like `hashValue`, with SHA-512 reduced to a scalar of `group` (bias below 2^-250). */

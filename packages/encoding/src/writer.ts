@@ -1,12 +1,24 @@
-import type { Bytes } from "./bytes.ts"
+import { type Bytes, concat } from "./bytes.ts"
 
-/** An append-only buffer that doubles as it grows and wipes what it outgrew. */
+/** From this length on a value is kept as it is until the end, instead of being copied at once. */
+const BORROWED_FROM = 4096
+
+/**
+ * An append-only buffer that doubles as it grows and wipes what it outgrew. Long values are not
+ * copied before `finish`: whoever writes one leaves it alone until then.
+ */
 export class Writer {
+  readonly #capacity: number
   #buffer: Bytes
   #view: DataView
   #length = 0
+  /** What came before the working buffer, in order. */
+  readonly #before: Uint8Array[] = []
+  /** Those of them that are this writer's own. */
+  readonly #own: Bytes[] = []
 
   constructor(capacity = 256) {
+    this.#capacity = capacity
     this.#buffer = new Uint8Array(capacity)
     this.#view = new DataView(this.#buffer.buffer)
   }
@@ -47,14 +59,38 @@ export class Writer {
   }
 
   bytes(value: Uint8Array): void {
+    if (value.length >= BORROWED_FROM) {
+      this.#borrow(value)
+      return
+    }
     const at = this.#reserve(value.length)
     this.#buffer.set(value, at)
   }
 
-  /** What was written; the working buffer is wiped. */
-  finish(): Bytes {
-    const written = this.#buffer.slice(0, this.#length)
+  #borrow(value: Uint8Array): void {
+    this.#before.push(this.#buffer.subarray(0, this.#length), value)
+    this.#own.push(this.#buffer)
+    this.#buffer = new Uint8Array(this.#capacity)
+    this.#view = new DataView(this.#buffer.buffer)
+    this.#length = 0
+  }
+
+  /** What was written, piece by piece, for a hash to read; then `wipe`. */
+  parts(): readonly Uint8Array[] {
+    return [...this.#before, this.#buffer.subarray(0, this.#length)]
+  }
+
+  /** Overwrites the working buffers. */
+  wipe(): void {
+    for (const buffer of this.#own) buffer.fill(0)
     this.#buffer.fill(0)
+  }
+
+  /** What was written; the working buffers are wiped. */
+  finish(): Bytes {
+    const written =
+      this.#before.length === 0 ? this.#buffer.slice(0, this.#length) : concat(...this.parts())
+    this.wipe()
     return written
   }
 }
