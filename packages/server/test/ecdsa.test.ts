@@ -125,3 +125,14 @@ test("setting pairs up again keeps those that both ends have", async () => {
   assert.deepEqual(await store.scan("pairs", "", "", 256), beforehand)
   assert.ok(server.counters.counts().get("pairs-set-up") === 2)
 })
+
+test("three of five servers presign a batch among all of them and sign", async () => {
+  const other = await startEcdsa({ servers: 5, minSigners: 3 })
+  const signers = [1, 3, 5]
+  await presignAt(other, signers, 8)
+  const prepared = await prepareSet(other, signers)
+  const signature = await signEcdsaWith(other, prepared)
+  assert.ok(ecdsa.verifyEcdsa(other.certificate.public.verifyingKey, DIGEST, signature))
+  for (const server of signers) assert.equal(await readyAt(other, server, signers), 7)
+  assert.equal(await readyAt(other, 2, signers), 0)
+})
