@@ -10,7 +10,7 @@ export function pad(content: Uint8Array): Bytes {
   return padded
 }
 
-/** The content of `pad`'s output, and of nothing else. @throws DecodeError */
+/** The content of `pad`'s output, and of nothing else, where it lies. @throws DecodeError */
 export function unpad(padded: Uint8Array): Bytes {
   if (padded.length < BUCKET || padded.length % BUCKET !== 0) {
     throw new DecodeError("padded length is not a multiple of 256", padded.length)
@@ -22,5 +22,5 @@ export function unpad(padded: Uint8Array): Bytes {
   for (let i = 4 + length; i < padded.length; i++) {
     if (padded[i] !== 0) throw new DecodeError("padding is not zero", i)
   }
-  return padded.slice(4, 4 + length)
+  return padded.subarray(4, 4 + length) as Bytes
 }

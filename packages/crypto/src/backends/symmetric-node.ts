@@ -27,7 +27,9 @@ const parsedKeys = new Map<string, KeyObject>()
  * Buffers leave as plain arrays of their own: a pooled Buffer could be wiped under another. What they
  * held is wiped, since nonces and keys are made of it.
  */
-function plain(buffer: Uint8Array): Bytes {
+function plain(buffer: Uint8Array<ArrayBuffer>): Bytes {
+  // Long results have memory of their own already.
+  if (buffer.buffer.byteLength === buffer.length) return new Uint8Array(buffer.buffer)
   const bytes = new Uint8Array(buffer)
   buffer.fill(0)
   return bytes
