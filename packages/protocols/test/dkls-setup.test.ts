@@ -361,3 +361,49 @@ test("openings of another place, another run or a stranger name nobody", () => {
   assert.ok(!found.ok)
   assert.deepEqual([found.abort.reason, found.abort.culprits], ["unknown-sender", []])
 })
+
+test("pieces of honest setups, put together otherwise, are evidence of nothing", () => {
+  const statement = ({ header, broadcast }: Message) => ({ header, broadcast })
+  const said = (step: 1 | 2 | 3, of = honest) =>
+    new Map(of.said[step - 1]!.map((message) => [senderOf(message), statement(message)]))
+  const opens = said(1)
+  const other = new SetupRunner(params, new Map(), "other")
+  other.round(1)
+  const two = { ...params, participants: [1, 2] }
+  const faulty = statement(saidWith(1, () => ({ sealed: new Map([[1, seeded("part")]]) }))[1]!)
+  const spoilt = saidWith(2, () => ({ broadcast: Uint8Array.of(1) }))[1]!
+  const message = { ...spoilt, sealed: new Map() }
+  const [, exchange] = honest.said[1]!
+  const confirm = statement(saidWith(3, ({ broadcast }) => ({ broadcast: flip(broadcast, 0) }))[1]!)
+  const kind = "dkls-setup-exchange"
+  const pieces: readonly (readonly [Evidence, string])[] = [
+    [{ kind: "dkls-setup-open", params: two, open: opens.get(2)! }, "open: of another run"],
+    [{ kind: "dkls-setup-open", params: two, open: opens.get(3)! }, "open: not-a-participant"],
+    [{ kind: "dkls-setup-open", params, open: said(2).get(2)! }, "open: wrong-step"],
+    [{ kind, params, opens: new Map([...opens].slice(1)), message }, "opens: not one of each"],
+    [{ kind, params, opens: new Map([...opens, [2, opens.get(1)!]]), message }, "opens: under"],
+    [{ kind, params, opens: new Map([...opens, [2, faulty]]), message }, "opens: one is faulty"],
+    [{ kind, params, opens: said(1, other), message }, "exchange: wrong-session"],
+    [{ kind, params, opens: new Map([...opens, [2, said(2).get(2)!]]), message }, "opens: wrong"],
+    [{ kind, params, opens, message: { ...confirm, sealed: new Map() } }, "exchange: wrong-step"],
+    [
+      { kind: "dkls-setup-confirm", params, opens, confirm: statement(exchange!) },
+      "confirm: wrong",
+    ],
+    [
+      { kind: "dkls-setup-confirm", params, opens: said(1, other), confirm },
+      "confirm: wrong-session",
+    ],
+  ]
+  for (const [evidence, why] of pieces) {
+    const verdict = verifyEvidence(encodeEvidence(evidence), verifyKeys)
+    assert.ok(!verdict.valid)
+    assert.ok(`exchange: ${verdict.why}`.includes(why), `${verdict.why}, not ${why}`)
+  }
+  const stranger = rewrite(message, identity(4), { header: { sender: 4 } })
+  const strange = encodeEvidence({ kind, params, opens, message: stranger })
+  const found = verifyEvidence(strange, rosterOf([1, 2, 3, 4]))
+  assert.deepEqual(found, { valid: false, why: "exchange: not-a-participant" })
+  const whole = { kind, params, opens, message } as const
+  assert.ok(verifyEvidence(encodeEvidence(whole), verifyKeys).valid)
+})
