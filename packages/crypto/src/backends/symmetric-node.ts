@@ -25,7 +25,7 @@ const parsedKeys = new Map<string, KeyObject>()
 
 /**
  * Buffers leave as plain arrays of their own: a pooled Buffer could be wiped under another. What they
- * held is wiped, since nonces and keys are made of it.
+ * held is wiped, since nonces and keys are made of it; so the argument is not to be used again.
  */
 function plain(buffer: Uint8Array<ArrayBuffer>): Bytes {
   // Long results have memory of their own already.
@@ -82,7 +82,7 @@ function open(
 
 /** What the cipher wrote, without a copy where the array is its own, as large outputs are. */
 function owned(output: Buffer<ArrayBuffer>): Bytes {
-  return output.length === output.buffer.byteLength ? new Uint8Array(output.buffer) : plain(output)
+  return plain(output)
 }
 
 function publicKeyObject(publicKey: Uint8Array): KeyObject {
@@ -141,10 +141,7 @@ const mlKemInOpenssl: MlKem768 = {
     return plain(spki.subarray(-ML_KEM_PUBLIC_LENGTH))
   },
   decapsulate(seed, ciphertext) {
-    const shared = nodeCrypto.decapsulate(mlKemKey(seed), ciphertext)
-    const sharedSecret = plain(shared)
-    shared.fill(0)
-    return sharedSecret
+    return plain(nodeCrypto.decapsulate(mlKemKey(seed), ciphertext))
   },
 }
 
