@@ -3,7 +3,6 @@ import { dkls } from "@lockkeeper/protocols"
 import type { IncidentLog } from "./incidents.ts"
 import type { KeyInfo } from "./key-info.ts"
 import { MAX_YIELD_MS, YIELD_STEP_MS } from "./limits.ts"
-import { ensurePairs } from "./pairs.ts"
 import { throwIfCancelled } from "./patience.ts"
 import { askPool, type PoolNews } from "./pool-news.ts"
 import type { PoolEvent, PoolOwner } from "./pools.ts"
@@ -62,7 +61,6 @@ export class Refill {
     for (const { set, floor } of this.#targets) {
       if (readyOf(news, set) < floor) this.#filling.add(nameOfSet(set))
     }
-    if (this.#filling.size > 0) await this.#ensurePairs()
     for (;;) {
       throwIfCancelled(this.#plan.signal)
       const target = this.#next(news)
@@ -95,18 +93,13 @@ export class Refill {
     })
   }
 
+  /** A server that hangs does not hold up the sets without it. */
   #look(): Promise<PoolNews> {
     const { key, signal, incidents } = this.#plan
     const { principal, supply } = this.#owner
-    const context = { dead: supply.dead, signal, incidents }
+    const callMs = 2 * principal.servers.patience.hedgeMs
+    const context = { dead: supply.dead, signal, incidents, callMs }
     return askPool(principal, key.keyId, key.holders, context)
-  }
-
-  async #ensurePairs(): Promise<void> {
-    const { key, signal, incidents } = this.#plan
-    const { principal, supply } = this.#owner
-    const order = { participants: key.holders, dead: supply.dead, signal, incidents }
-    await ensurePairs(principal, order)
   }
 
   /** The set that lacks most in proportion, if there is room for any. */
