@@ -28,20 +28,34 @@ export async function readSetups(
       continue
     }
     for (const other of setups.values()) wipeSetup(other)
-    const both = `servers ${Math.min(self.identifier, peer)} and ${Math.max(self.identifier, peer)}`
-    if (setup === "none") {
-      throw new LockKeeperError("out-of-order", `There is no pair of ${both} yet.`, {
-        field: "body.signers",
-        remedy: "Set the pairs up first.",
-      })
-    }
-    throw new LockKeeperError("permission-denied", `The pair of ${both} is dead.`, {
-      field: "body.signers",
-      remedy: "Use a signer set without both; one of the two broke a protocol.",
-    })
+    if (setup === "dead") throw deadPair(self.identifier, peer)
+    throw new LockKeeperError(
+      "out-of-order",
+      `There is no pair of ${both(self.identifier, peer)} yet.`,
+      { field: "body.signers", remedy: "Set the pairs up first." },
+    )
   }
   return setups
 }
+
+/**
+ * Refuses when a pair has died since the step began: what was checked at the same time says nothing
+ * any more, whether it passed or not, or checks made at once would tell as many bits as they are many.
+ */
+export function checkAlive({ self, presigning }: Step, setups: Setups): void {
+  for (const peer of setups.keys()) {
+    if (presigning.pairs.hasFailed(peer)) throw deadPair(self.identifier, peer)
+  }
+}
+
+function deadPair(own: Identifier, peer: Identifier): LockKeeperError {
+  return new LockKeeperError("permission-denied", `The pair of ${both(own, peer)} is dead.`, {
+    field: "body.signers",
+    remedy: "Use a signer set without both; one of the two broke a protocol.",
+  })
+}
+
+const both = (a: Identifier, b: Identifier) => `servers ${Math.min(a, b)} and ${Math.max(a, b)}`
 
 /** A pair that was set up again meanwhile would make the other end look dishonest. */
 export function checkUnchanged({ pairs }: Run, setups: Setups): void {

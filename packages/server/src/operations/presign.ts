@@ -28,13 +28,25 @@ import {
   readBulkMessages,
   stopped,
 } from "./bulk-step.ts"
-import { checkUnchanged, forgetMismatch, readSetups, type Setups } from "./presign-setups.ts"
+import {
+  checkAlive,
+  checkUnchanged,
+  forgetMismatch,
+  readSetups,
+  type Setups,
+} from "./presign-setups.ts"
 import { noSuchStep } from "./steps.ts"
 
 const STEPS: readonly number[] = [1, 2, 3, 4, 5] satisfies dkls.PresignStep[]
 
 /** The step that checks whether the others kept to the oblivious transfers. */
 const CHECKING_STEP = 2
+
+/** Why the pair with an accused server is dead. */
+const FAULT = "pairwise-fault"
+
+/** Refusals of a step whose checks told nobody anything: no thread was free, or a pair has died. */
+const UNTOLD: readonly string[] = ["rate-limited", "permission-denied"]
 
 /** What each step of presigning works on. */
 interface Task {
@@ -166,11 +178,18 @@ async function advance(
       if (step.step !== CHECKING_STEP) return
       checks = await beginChecks(deps, self.roster.rosterEpoch, setups)
     },
-    answer: (result) => dkls.presignAnswer(context, number, result, messages),
+    answer: (result) => {
+      checkAlive(step, setups)
+      const outcome = dkls.presignAnswer(context, number, result, messages)
+      const accused = outcome.ok ? outcome.value.accused : null
+      // At once: what else was checked meanwhile has to know.
+      if (accused !== null) presigning.pairs.fail(accused, FAULT)
+      return outcome
+    },
   }).catch(async (error) => {
-    // Nothing was checked, so nothing was learned from it.
-    const unmade = error instanceof LockKeeperError && error.code === "rate-limited"
-    if (unmade && checks.length > 0) await deps.store.commit(checks)
+    // Nothing was checked, or nobody is told what came of it.
+    const untold = error instanceof LockKeeperError && UNTOLD.includes(error.code)
+    if (untold && checks.length > 0) await deps.store.commit(checks)
     throw error
   })
   const guard = { kind: "expect", table: "keys", id: toHex(keyId), version: keyVersion } as const
@@ -214,7 +233,7 @@ async function accuse(
   accused: Identifier,
   { changes, event }: Effects,
 ): Promise<StepOutcome> {
-  const reason = "pairwise-fault"
+  const reason = FAULT
   const pair = [step.self.identifier, accused] as const
   return answered(step, run, answer, {
     changes: [...changes, ...(await buryOwn(step, pair, reason))],

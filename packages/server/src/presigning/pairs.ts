@@ -87,9 +87,19 @@ export class Pairs {
     return same ? this.#put(peer, { kind: "live", setup }, row) : null
   }
 
+  /** Whether a check with this peer has failed in this process. */
+  hasFailed(peer: Identifier): boolean {
+    return this.#failed.has(peer)
+  }
+
+  /** Ends the pair in this process at once; the store is told by `bury`. */
+  fail(peer: Identifier, cause: string): void {
+    if (!this.#failed.has(peer)) this.#failed.set(peer, cause)
+  }
+
   /** Ends the pair in this process at once, and in the store with the change it returns. */
   async bury(peer: Identifier, cause: string): Promise<readonly Change[]> {
-    if (!this.#failed.has(peer)) this.#failed.set(peer, cause)
+    this.fail(peer, cause)
     const row = await this.read(peer)
     if (row?.value.kind === "dead") return []
     if (row !== null) wipeSetup(row.value.setup)
