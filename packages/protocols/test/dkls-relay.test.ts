@@ -424,3 +424,45 @@ test("a caller that mixes up states, secrets or randomness of steps is told so",
     ["unknown-sender", "signers.3"],
   )
 })
+
+test("pieces of runs, put together otherwise, are evidence of nothing", () => {
+  const statement = ({ header, broadcast }: Message) => ({ header, broadcast })
+  const said = (step: 1 | 2 | 3 | 4, id: Identifier, of = honest) =>
+    statement(of.said[step - 1]![id - 1]!)
+  const lying = cases["dkls-exchange"]!()
+  assert.ok(lying.kind === "dkls-exchange")
+  const { run, certificate } = lying
+  const { params } = run
+  const unsigned = {
+    ...certificate,
+    confirmations: new Map([...certificate.confirmations].slice(1)),
+  }
+  const accusing = cases["dkls-edge"]!()
+  assert.ok(accusing.kind === "dkls-edge" && accusing.edge.kind === "accusation")
+  const { edge } = accusing
+  const pieces: readonly (readonly [Evidence, string])[] = [
+    [
+      { kind: "dkls-open", params: { ...params, signers: [1, 3] }, open: said(1, 2) },
+      "open: not-a-signer",
+    ],
+    [{ kind: "dkls-open", params, open: said(2, 2) }, "open: wrong-step"],
+    [{ kind: "dkls-open", params: other.params, open: said(1, 2) }, "open: of another run"],
+    [{ kind: "dkls-said", run, step: 3, said: said(2, 2) }, "said: wrong-step"],
+    [{ kind: "dkls-said", run, step: 5 as never, said: said(2, 2) }, "no such step"],
+    [{ ...lying, certificate: unsigned }, "certificate: missing-confirmation"],
+    [{ ...lying, open: said(1, 1) }, "two different senders"],
+    [{ ...lying, open: said(1, 2, other) }, "the opening is not of this session"],
+    [{ ...lying, open: said(2, 2) }, "open: wrong-step"],
+    [
+      { kind: "dkls-edge", edge: { ...edge, step: 5 as never } },
+      "no step has accusations but 2 to 4",
+    ],
+    [{ kind: "dkls-edge", edge: { ...edge, against: said(1, 1) } }, "against: not of this run"],
+    [{ kind: "dkls-edges", culprit: 1, certificate: unsigned, edges: [edge] }, "certificate: "],
+  ]
+  for (const [evidence, why] of pieces) {
+    const verdict = verifyEvidence(encodeEvidence(evidence), cluster.verifyKeys)
+    assert.ok(!verdict.valid)
+    assert.ok(verdict.why.startsWith(why), `${verdict.why}, not ${why}`)
+  }
+})
