@@ -171,18 +171,22 @@ describe("on a local cluster, an ECDSA key", () => {
     assert.ok(schnorr.verify(signature, hash, output.script.subarray(2)))
   })
 
-  test("has a pool that maintain fills, once or until it is told to end", async () => {
+  test("has a pool that maintain fills, once or until it is told to end", async (t) => {
     const args = [...nodeArguments("./main"), "maintain", "--json"]
     const more = ["--floor", "2", "--cap", "4", "--interval", "1"]
     const daemon = spawn(process.execPath, [...args, ...more], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { PATH: process.env["PATH"], ...environment },
     })
+    t.after(() => daemon.kill("SIGKILL"))
     const events: Line[] = []
     const output = createInterface({ input: daemon.stdout })
     output.on("line", (line) => events.push(JSON.parse(line)))
     const exit = once(daemon, "exit")
-    while (!events.some(({ event }) => event === "pool")) await once(output, "line")
+    while (!events.some(({ event }) => event === "pool")) {
+      await Promise.race([once(output, "line"), exit])
+      assert.equal(daemon.exitCode, null, JSON.stringify(events))
+    }
     daemon.kill("SIGTERM")
     assert.deepEqual(await exit, [0, null])
     assert.equal(events[0]?.["event"], "started")

@@ -24,6 +24,15 @@ async function goesAway(url: string): Promise<void> {
   }
 }
 
+/** Lets a test that fails leave nothing behind. */
+function endGroup(group: number): void {
+  try {
+    process.kill(-group, "SIGKILL")
+  } catch {
+    // As it should be: it has ended by itself.
+  }
+}
+
 describe("the chain's process", () => {
   test("answers on a port of the loopback interface until it is stopped", async () => {
     const anvil = await startAnvil()
@@ -34,11 +43,13 @@ describe("the chain's process", () => {
     await anvil.stop()
   })
 
-  test("ends with the process that started it, even when that is killed", async () => {
+  test("ends with the process that started it, even when that is killed", async (t) => {
     for (const signal of ["SIGKILL", "SIGTERM", "SIGINT"] as const) {
       const args = ["-C", "lockkeeper-source", CHAIN_HOLDER]
       const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
-      const [url] = (await once(createInterface({ input: child.stdout }), "line")) as [string]
+      const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string]
+      const [url = "", group] = line.split(" ")
+      t.after(() => endGroup(Number(group)))
       assert.ok(await answers(url))
       child.kill(signal)
       await once(child, "exit")
@@ -47,7 +58,8 @@ describe("the chain's process", () => {
   })
 
   test("is not started once the work was interrupted", async () => {
-    await assert.rejects(startAnvil(AbortSignal.abort()), { name: "AbortError" })
+    const started = startAnvil(AbortSignal.abort()).then((anvil) => anvil.stop())
+    await assert.rejects(started, { name: "AbortError" })
   })
 
   test("is said to be missing on a platform that has none, by name", () => {

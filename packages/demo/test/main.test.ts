@@ -57,7 +57,11 @@ describe("the main job", () => {
     const lines: string[] = []
     const reader = createInterface({ input: child.stdout })
     reader.on("line", (line) => lines.push(line))
-    while (!lines.some((line) => line.includes("The chain:"))) await once(reader, "line")
+    const exit = once(child, "exit")
+    while (!lines.some((line) => line.includes("The chain:"))) {
+      await Promise.race([once(reader, "line"), exit])
+      assert.equal(child.exitCode, null, lines.join("\n"))
+    }
     const text = lines.join("\n")
     const profile = /LK_HOME=(\S+)/.exec(text)?.[1] ?? ""
     assert.ok(existsSync(join(profile, "roster.lk")))
@@ -67,7 +71,7 @@ describe("the main job", () => {
     assert.match(text, /lockkeeper login --name ada/)
     assert.match(text, /lockkeeper keys list/)
     child.kill("SIGTERM")
-    assert.deepEqual(await once(child, "exit"), [0, null])
+    assert.deepEqual(await exit, [0, null])
     assert.ok(!existsSync(profile))
     await assert.rejects(fetch(chain))
   })
