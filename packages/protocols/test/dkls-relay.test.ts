@@ -5,7 +5,7 @@ import { decode, toHex } from "@lockkeeper/encoding"
 import { maxBatch, type PresignParams, presignInspect, presignTask } from "../src/dkls/index.ts"
 import { saidPayloadCodec } from "../src/dkls/presign/payloads.ts"
 import { presignStateCodec } from "../src/dkls/presign/state.ts"
-import { openedSecretCodec } from "../src/dkls/presign/task.ts"
+import { openedSecretCodec, presignResultCodec } from "../src/dkls/presign/task.ts"
 import {
   type Abort,
   type AbortReason,
@@ -465,4 +465,40 @@ test("pieces of runs, put together otherwise, are evidence of nothing", () => {
     assert.ok(!verdict.valid)
     assert.ok(verdict.why.startsWith(why), `${verdict.why}, not ${why}`)
   }
+})
+
+test("a signer that signs a second exchange later frames nobody who published by the first", () => {
+  const made = cases["dkls-confirm"]!()
+  assert.ok(made.kind === "dkls-confirm")
+  const { run, exchanges: shown, publishes: published } = made
+  let payload = shown.get(1)!.payload
+  const twice = honest.before(2)
+  const second = exchanges(honest, 1, ({ products, ...rest }) => {
+    const towards2 = products.get(2)!
+    return {
+      ...rest,
+      products: new Map([...products, [2, { ...towards2, psi: products.get(3)!.psi }]]),
+    }
+  })
+  twice.round(2, {
+    ...second,
+    result: (step, identifier, result) => {
+      const changed = second.result!(step, identifier, result)
+      if (identifier === 1) {
+        const { result: sealed } = decode(presignResultCodec, changed)
+        if (sealed.kind === "sealed") payload = sealed.payload
+      }
+      return changed
+    },
+  })
+  const { header, broadcast } = twice.said[1]![0]!
+  const reframed = new Map([...shown, [1, { statement: { header, broadcast }, payload }]])
+  const evidence = {
+    kind: "dkls-publish",
+    run,
+    exchanges: reframed,
+    publish: published.get(2)!,
+  } as const
+  const verdict = verifyEvidence(encodeEvidence(evidence), cluster.verifyKeys)
+  assert.deepEqual(verdict, { valid: false, why: "publish: its sender saw other exchanges" })
 })
