@@ -4,7 +4,6 @@ import { decode, toHex } from "@lockkeeper/encoding"
 import { dkls, type KeyPackage, keyCertificateCodec, type Message } from "@lockkeeper/protocols"
 import { checkEcdsaKey, checkUsable, readKey, readListing } from "../keys.ts"
 import type { Change } from "../ports/store.ts"
-import { beginChecks } from "../presigning/ot-checks.ts"
 import { wipeSetup } from "../presigning/pairs.ts"
 import {
   presignatureId,
@@ -164,7 +163,7 @@ async function advance(
   burnt: readonly Change[],
 ): Promise<StepOutcome> {
   const { step, body, key, keyVersion, messages } = task
-  const { self, deps, presigning } = step
+  const { deps, presigning } = step
   const { keyId } = body
   const context = await contextOf(task)
   const number = step.step as dkls.PresignStep
@@ -176,7 +175,7 @@ async function advance(
     task: (random) => dkls.presignTask(context, number, run.state, messages, secrets, random),
     before: async () => {
       if (step.step !== CHECKING_STEP) return
-      checks = await beginChecks(deps, self.roster.rosterEpoch, setups)
+      checks = await presigning.checks.begin(setups)
     },
     answer: (result) => {
       checkAlive(step, setups)
@@ -190,6 +189,7 @@ async function advance(
     // Nothing was checked, or nobody is told what came of it.
     const untold = error instanceof LockKeeperError && UNTOLD.includes(error.code)
     if (untold && checks.length > 0) await deps.store.commit(checks)
+    if (!untold && checks.length > 0) presigning.checks.died(setups.keys())
     throw error
   })
   const guard = { kind: "expect", table: "keys", id: toHex(keyId), version: keyVersion } as const

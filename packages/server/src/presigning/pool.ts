@@ -48,9 +48,13 @@ export class Pool {
 
   /** How many more of the key there may be. */
   room(keyId: Bytes): number {
+    return Math.min(this.#roomOfKey(keyId), MAX_POOLED - this.size)
+  }
+
+  #roomOfKey(keyId: Bytes): number {
     const key = toHex(keyId)
     const held = (this.#byKey.get(key)?.size ?? 0) + (this.#reserved.get(key) ?? 0)
-    return Math.min(MAX_PRESIGNATURES - held, MAX_POOLED - this.size)
+    return MAX_PRESIGNATURES - held
   }
 
   /** Room for what is being made, or null when there is not enough. */
@@ -126,11 +130,25 @@ export class Pool {
     )
   }
 
-  /** Strikes off the key's oldest of other signer sets until there is room, and returns them. */
+  /**
+   * Strikes off the key's oldest of other signer sets until there is room, and returns them. Where all
+   * keys together have too many, the key that has most gives: nobody fills the pool for everyone.
+   */
   makeRoom(keyId: Bytes, count: number, keep: readonly Identifier[]): readonly Pooled[] {
-    const missing = Math.max(0, count - this.room(keyId))
     const others = this.ofKey(keyId).filter(({ signers }) => setName(signers) !== setName(keep))
-    return this.#strike(others.slice(0, missing))
+    const missing = Math.max(0, count - this.#roomOfKey(keyId))
+    const struck = this.#strike(others.slice(0, missing))
+    const missingInAll = Math.max(0, count - (MAX_POOLED - this.size))
+    return [...struck, ...this.#strike(this.#ofFullest(keyId, missingInAll))]
+  }
+
+  /** The oldest of whichever key has most, if that is more than this one has. */
+  #ofFullest(keyId: Bytes, count: number): readonly Pooled[] {
+    if (count === 0) return []
+    let fullest = this.#byKey.get(toHex(keyId)) ?? new Set<Entry>()
+    const own = fullest
+    for (const ofKey of this.#byKey.values()) if (ofKey.size > fullest.size) fullest = ofKey
+    return fullest === own ? [] : [...fullest].slice(0, count)
   }
 
   /** Strikes off what was made before, at most `limit`, and returns it. */

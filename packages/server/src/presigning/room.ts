@@ -8,7 +8,7 @@ import { sessionEvent } from "../request/events.ts"
 import { RecentAnswers } from "../request/recent-answers.ts"
 import type { ServerSelf } from "../self.ts"
 import { DeltaNonces } from "./nonces.ts"
-import { unfinishedChecks } from "./ot-checks.ts"
+import { OtChecks, UNFINISHED, unfinishedChecks } from "./ot-checks.ts"
 import { Pairs } from "./pairs.ts"
 import { isPoolOf, Pool, type Pooled } from "./pool.ts"
 import {
@@ -28,6 +28,7 @@ const SETTLED_MS = 60_000
 /** What one process knows of threshold ECDSA beside the store. */
 export class PresigningRoom {
   readonly pairs: Pairs
+  readonly checks: OtChecks
   readonly pool = new Pool()
   readonly nonces = new DeltaNonces()
   readonly runs = new BulkRuns()
@@ -43,6 +44,7 @@ export class PresigningRoom {
 
   constructor(self: ServerSelf, deps: Dependencies, counters: Counters, maxAgeMs: number) {
     this.pairs = new Pairs(deps.store, deps.clock, self.roster.rosterEpoch)
+    this.checks = new OtChecks(deps, self.roster.rosterEpoch, this.pairs)
     this.maxAgeMs = maxAgeMs
     this.#self = self
     this.#deps = deps
@@ -138,7 +140,7 @@ export class PresigningRoom {
   async #buryUnfinished(): Promise<void> {
     const { identifier, roster } = this.#self
     const { store } = this.#deps
-    const reason = "unfinished-checks"
+    const reason = UNFINISHED
     for (const peer of await unfinishedChecks(store, this.pairs, roster.rosterEpoch, this.peers)) {
       const changes = await this.pairs.bury(peer, reason)
       const pair = [identifier, peer] as const

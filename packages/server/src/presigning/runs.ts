@@ -58,7 +58,7 @@ export class BulkRuns {
     if (this.#runs.has(id)) throw beingWorkedOn()
     const account = toHex(start.accountId)
     const own = this.#perAccount.get(account) ?? 0
-    if (own >= MAX_ACCOUNT_RUNS || this.#runs.size >= MAX_RUNS) {
+    if (own >= MAX_ACCOUNT_RUNS || (this.#runs.size >= MAX_RUNS && !this.#makeRoom(own))) {
       throw new LockKeeperError("rate-limited", "Too many runs of presigning are under way.", {
         remedy: "Finish them, or try again in a minute.",
       })
@@ -94,6 +94,23 @@ export class BulkRuns {
 
   endAll(): void {
     for (const id of [...this.#runs.keys()]) this.#end(id)
+  }
+
+  /**
+   * Ends the oldest run that nobody is at work on of whoever has most, if that is more than an account
+   * with `own` would have then: a few accounts that begin runs and leave them keep nobody out.
+   */
+  #makeRoom(own: number): boolean {
+    let most = own + 1
+    let found: string | null = null
+    for (const [id, { start, busy }] of this.#runs) {
+      const theirs = this.#perAccount.get(toHex(start.accountId)) ?? 0
+      if (busy || theirs <= most) continue
+      most = theirs
+      found = id
+    }
+    if (found !== null) this.#end(found)
+    return found !== null
   }
 
   #handle(id: string, entry: Entry): Run {
