@@ -51,11 +51,11 @@ export function sharesOf(
   return uses
 }
 
-/** The presignatures that some server of a set gave a share from. */
-export function usedPresignatures(transcript: Transcript): Presignature[] {
+/** The presignatures that this server gave a share from, as far as its answers came here. */
+export function usedPresignatures(transcript: Transcript, by: number): Presignature[] {
   const used = new Map<string, Presignature>()
-  for (const { input, output } of signingSteps(transcript)) {
-    if (output === null) continue
+  for (const { server, input, output } of signingSteps(transcript)) {
+    if (server !== by || output === null) continue
     const { presignature } = decode(signEcdsaInput, input)
     const { certificate } = decode(signEcdsaOutput, output)
     const { record } = decode(dkls.presignatureCertificateCodec, certificate)
