@@ -38,7 +38,7 @@ const patienceMs = 180_000
 interface Job extends Deletion {
   readonly path: string
   readonly source: Buffer
-  /** In the order in which they are tried; shared, so that the last one to notice goes first. */
+  /** As they are tried; shared by the checks of a file, so that the last one to notice goes first. */
   readonly tests: string[]
 }
 
@@ -56,7 +56,8 @@ const jobs: Job[] = rooms.flatMap(({ sources, tests }) => {
     .sort()
     .flatMap((path) => {
       const source = readFileSync(new URL(path, root))
-      return findChecks(source).map((check) => ({ ...check, path, source, tests: found }))
+      const nearest = [...found].sort((a, b) => wordsShared(path, b) - wordsShared(path, a))
+      return findChecks(source).map((check) => ({ ...check, path, source, tests: nearest }))
     })
 })
 
@@ -83,6 +84,13 @@ console.log(
     `explained: ${missed.length - unexplained.length}, unnoticed: ${unexplained.length}`,
 )
 process.exitCode = unexplained.length === 0 && results.length > 0 ? 0 : 1
+
+/** How many words of their names a source and a test share: those tests are tried first. */
+function wordsShared(source: string, test: string): number {
+  const wordsOf = (path: string) => path.split("/").slice(4).join("-").split(/[-./]/)
+  const nameOf = (path: string) => path.split("/").at(-1)?.split(/[-.]/) ?? []
+  return nameOf(test).filter((word) => word !== "ts" && wordsOf(source).includes(word)).length
+}
 
 async function firstToNotice(job: Job): Promise<string | null> {
   for (const test of [...job.tests]) {
