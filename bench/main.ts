@@ -10,7 +10,14 @@ import { readdirSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { type Bench, type Figure, judge } from "./bench.ts"
 
-const parts = new Set(["main.ts", "bench.ts", "measure.ts", "dkls-cluster.ts"])
+const parts = new Set([
+  "main.ts",
+  "bench.ts",
+  "measure.ts",
+  "dkls-cluster.ts",
+  "presigning-owner.ts",
+  "presigning-thread.ts",
+])
 const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
