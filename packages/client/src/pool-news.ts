@@ -11,7 +11,7 @@ import { readAnswer } from "./answers.ts"
 import { askAll } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
 import type { Principal } from "./principal.ts"
-import { type DeadPairs, nameOfSet, type SignerSet } from "./signer-sets.ts"
+import { type DeadPairs, isAscending, nameOfSet, type SignerSet } from "./signer-sets.ts"
 
 /** One signer set's part of a key's pool, as its signers that answered agree on it. */
 export interface PoolSet {
@@ -93,8 +93,12 @@ function summaryOf(answers: readonly PoolStatus[]): Omit<PoolNews, "sets" | "pai
 
 function setsOf(answers: Answers): readonly PoolSet[] {
   const sets = new Map<string, SignerSet>()
-  for (const { sets: listed } of answers.values()) {
-    for (const { signers } of listed) sets.set(nameOfSet(signers), signers)
+  for (const [server, { sets: listed }] of answers) {
+    for (const { signers } of listed) {
+      // What a server says of sets that are none, or not its own, is nothing that it can know.
+      if (!isAscending(signers) || !signers.includes(server)) continue
+      sets.set(nameOfSet(signers), signers)
+    }
   }
   return [...sets].map(([name, signers]) => {
     const parts = signers.map((id) => {
@@ -103,7 +107,8 @@ function setsOf(answers: Answers): readonly PoolSet[] {
     })
     const present = parts.filter(({ answered }) => answered)
     const ready = Math.min(...present.map(({ ready }) => ready))
-    const oldest = Math.min(...present.filter(({ at }) => at > 0).map(({ at }) => at))
+    const made = present.map(({ at }) => at).filter((at) => at > 0)
+    const oldest = made.length === 0 ? 0 : Math.min(...made)
     const complete = present.length === signers.length
     return { signers, ready, oldestAt: ready === 0 ? 0 : oldest, complete }
   })
