@@ -55,7 +55,8 @@ const computeSchema = z.strictObject({
   /** Threads for presigning. */
   threads: whole(1, 64).default(defaultThreads),
   /** Tasks that may wait for a thread: as many that somebody waits for, and as many refills. */
-  queue: whole(1, 10_000).default(64),
+  // As many as there are runs at most, so that no account's runs leave others without a place.
+  queue: whole(1, 10_000).default(128),
 })
 
 const poolSchema = z.strictObject({

@@ -55,8 +55,12 @@ export const signEcdsa: OperationStep = async (step) => {
   const presignature = await take(step, opened.order, pooled)
   const signer = { public: key, identifier: self.identifier, identity: dklsIdentity(step) }
   const { certificate } = presignature
-  const outcome = dkls.ecdsaSign(presignature, opened, signer)
-  wipePresignature(presignature)
+  let outcome: ReturnType<typeof dkls.ecdsaSign>
+  try {
+    outcome = dkls.ecdsaSign(presignature, opened, signer)
+  } finally {
+    wipePresignature(presignature)
+  }
   const taken = takePresignature(pooled.id)
   const event = { keyId: body.keyId }
   if (!outcome.ok) return refuseAbort(step, outcome.abort, [taken], event)
