@@ -111,7 +111,7 @@ test("the least configuration is completed with every default, and frozen throug
       requestTimeoutMs: 30_000,
       shutdownTimeoutMs: 10_000,
     },
-    compute: { threads: config.compute.threads, queue: 64 },
+    compute: { threads: config.compute.threads, queue: 128 },
     pool: { maxAgeHours: 24 },
     log: { level: "info" },
     metrics: null,

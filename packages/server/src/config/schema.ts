@@ -54,8 +54,10 @@ const defaultThreads = () => Math.max(1, Math.min(4, availableParallelism() - 1)
 const computeSchema = z.strictObject({
   /** Threads for presigning. */
   threads: whole(1, 64).default(defaultThreads),
-  /** Tasks that may wait for a thread: as many that somebody waits for, and as many refills. */
-  // As many as there are runs at most, so that no account's runs leave others without a place.
+  /**
+   * Tasks that may wait for a thread: as many that somebody waits for, and as many refills. By default
+   * as many as there are runs at most, so that no account's runs leave others without a place.
+   */
   queue: whole(1, 10_000).default(128),
 })
 
