@@ -44,7 +44,7 @@ export function addressFormat(keyType: KeyType, stated: AddressFormat | undefine
   if (possible.includes(format)) return format
   throw new LockKeeperError(
     "invalid-request",
-    `A key of type ${keyType} could not spend what is paid to a ${format} address.`,
+    `A key of type ${keyType} could not spend what an address of the format ${format} gets.`,
     { field: "format", remedy: `Use one of ${possible.join(", ")}, or a key of another type.` },
   )
 }

@@ -31,7 +31,9 @@ export function childPathArgument(text: string): ChildPath {
   if (parsed.ok) return parsed.path
   const { problem, part } = parsed
   const where = part === text ? `The path "${text}"` : `"${part}" of the path "${text}"`
-  throw new LockKeeperError("invalid-request", `${where} is ${problem}.`, {
+  const rootless = problem === "not a number" && part === text
+  const what = rootless ? "does not begin with m" : `is ${problem}`
+  throw new LockKeeperError("invalid-request", `${where} ${what}.`, {
     field: "path",
     remedy: REMEDIES[problem],
   })

@@ -30,6 +30,6 @@ export async function findKey(
   }
   throw new LockKeeperError("invalid-request", `${found.length} keys match "${named}".`, {
     field: "key",
-    remedy: "Write more digits of its id.",
+    remedy: "Write the first digits of its id, as `lockkeeper keys list` shows it.",
   })
 }

@@ -29,7 +29,7 @@ export async function readMessage(options: MessageOptions, input: Readable): Pro
   }
   throw new LockKeeperError("invalid-request", "No message is given.", {
     field: "message",
-    remedy: "Pass --message TEXT, --hex DIGITS, --file PATH, or --file - for standard input.",
+    remedy: "Pass the text, or --hex DIGITS, --file PATH, or --file - for standard input.",
   })
 }
 

@@ -54,7 +54,8 @@ describe("a child's path on the command line", () => {
     }
     refused("m/2147483648", /above 2\^31-1/)
     refused(`m${"/1".repeat(11)}`, /too deep/)
-    for (const text of ["", "0/5", "m/", "m//1", "m/-1", "m/01", "m/x", "M/0", "m/1.5", "m/0/"]) {
+    for (const text of ["", "0/5", "M/0"]) refused(text, /does not begin with m\./)
+    for (const text of ["m/", "m//1", "m/-1", "m/01", "m/x", "m/1.5", "m/0/"]) {
       refused(text, /is not a number/)
     }
   })

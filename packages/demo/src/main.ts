@@ -1,7 +1,7 @@
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
-import { type Cluster, commandName, startCluster } from "@lockkeeper/cli"
+import { type Cluster, commandAlias, startCluster } from "@lockkeeper/cli"
 import { LockKeeper, LockKeeperError } from "@lockkeeper/client"
 import { type Anvil, startAnvil } from "./anvil.ts"
 import { bringUpChain } from "./chain-step.ts"
@@ -107,11 +107,11 @@ async function stayUp(
     () => "It burnt the one-time values of its unfinished work and is ready.",
   )
   narrator.say(`
-The cluster stays up until Ctrl-C. Go on in another terminal, in this folder:
-  export LK_HOME=${cluster.profile}
-  ${commandName()} login --name ${OWNER.name}      # password: ${OWNER.password}
-  ${commandName()} keys list
-  ${commandName()} keys address "${ECDSA_LABEL}"${anvil === null ? "" : `\nThe chain: ${anvil.url}`}`)
+The cluster stays up until Ctrl-C. Go on in another terminal:
+${commandAlias()}  export LK_HOME=${cluster.profile}
+  lockkeeper login --name ${OWNER.name}      # password: ${OWNER.password}
+  lockkeeper keys list
+  lockkeeper keys address "${ECDSA_LABEL}"${anvil === null ? "" : `\nThe chain: ${anvil.url}`}`)
   if (!signal.aborted) await once(signal, "abort")
   narrator.say("\nThe cluster has ended and its directory is deleted.")
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events"
 import { LockKeeperError } from "@lockkeeper/api"
 import { type AddCommands, type Context, option, type Report, report } from "../command.ts"
-import { commandName } from "../command-name.ts"
+import { commandAlias } from "../command-alias.ts"
 import type { Cluster } from "../dev/cluster.ts"
 import { withProgress } from "../terminal.ts"
 import { table } from "../text.ts"
@@ -76,16 +76,15 @@ export function clusterText({ servers, threshold, directory, profile }: Cluster)
     url,
     `process ${pid}`,
   ])
-  const command = commandName()
   const count = servers.length === 1 ? "One key server is" : `${servers.length} key servers are`
   return `${count} running; any ${threshold} of them can sign.
 ${table(rows)}Files: ${directory}
 
 Next, in another terminal:
-  export LK_HOME=${profile}
-  ${command} register --name ada
-  ${command} login --name ada
-  ${command} keys create --type ed25519 --label savings
+${commandAlias()}  export LK_HOME=${profile}
+  lockkeeper register --name ada
+  lockkeeper login --name ada
+  lockkeeper keys create --type ed25519 --label savings
 
 Ctrl-C ends the cluster.
 `

@@ -1,7 +1,6 @@
 import { KEY_TYPES, type KeyType } from "@lockkeeper/api"
 import { toHex } from "@lockkeeper/encoding"
 import { type AddCommands, option, report } from "../command.ts"
-import { commandName } from "../command-name.ts"
 import type { KeyView } from "../owner.ts"
 import { withOwner } from "../session.ts"
 import { withProgress } from "../terminal.ts"
@@ -30,7 +29,7 @@ export const addKeysCreate: AddCommands = (add) =>
         const { terminal } = context
         const { key, incidents } = await withProgress(terminal, "Generating the key", work)
         terminal.err.write(incidentText(incidents))
-        const next = `Next: ${commandName()} ${nextStep(key)}\n`
+        const next = `Next: lockkeeper ${nextStep(key)}\n`
         return report(keyText(key) + next, { key: keyJson(key), incidents })
       }),
   })

@@ -1,6 +1,5 @@
 import { toHex } from "@lockkeeper/encoding"
 import { type AddCommands, report } from "../command.ts"
-import { commandName } from "../command-name.ts"
 import { withOwner } from "../session.ts"
 import { withProgress } from "../terminal.ts"
 import { keyJson, moment, table } from "../text.ts"
@@ -16,7 +15,7 @@ export const addKeysList: AddCommands = (add) =>
         const work = () => session.listKeys(context.signal)
         const keys = await withProgress(context.terminal, "Fetching the keys", work)
         if (keys.length === 0) {
-          return report(`No keys yet. Next: ${commandName()} keys create --type ed25519\n`, {
+          return report(`No keys yet. Next: lockkeeper keys create --type ed25519\n`, {
             keys: [],
           })
         }

@@ -11,7 +11,8 @@ import { duration } from "../text.ts"
 export const addLogin: AddCommands = (add) =>
   add<{ name?: string }>({
     usage: "login",
-    summary: "Log in; an agent then holds the session until logout or idleness",
+    summary:
+      "Log out who was logged in, and log in; an agent holds the session until logout or idleness",
     options: [NAME_OPTION],
     examples: [
       "lockkeeper login --name ada",

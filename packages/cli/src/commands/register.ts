@@ -1,5 +1,4 @@
 import { type AddCommands, NAME_OPTION, report } from "../command.ts"
-import { commandName } from "../command-name.ts"
 import { accountName, chosenPassword } from "../prompts.ts"
 import { passwordSource, withKeeper } from "../session.ts"
 import { withProgress } from "../terminal.ts"
@@ -26,7 +25,7 @@ export const addRegister: AddCommands = (add) =>
         const text =
           `Registered ${name} at ${servers} key servers. No server knows the password, and ` +
           `fewer than ${threshold} of them together cannot test a guess.\n` +
-          `Next: ${commandName()} login --name ${name}\n`
+          `Next: lockkeeper login --name ${name}\n`
         return report(text, { name, servers, threshold })
       })
     },
