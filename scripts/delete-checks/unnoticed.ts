@@ -3,4 +3,15 @@ export const unnoticed: readonly {
   readonly path: string
   readonly condition: string
   readonly why: string
-}[] = []
+}[] = [
+  {
+    path: "dkls/online/order.ts",
+    condition: "group.isIdentity(randomised)",
+    why: "delta is a hash: an order that leads here is as hard to find as the logarithm of R",
+  },
+  {
+    path: "dkls/ot/block-hash.ts",
+    condition: "!LITTLE_ENDIAN",
+    why: "only a big-endian processor notices, and the tests run on none",
+  },
+]

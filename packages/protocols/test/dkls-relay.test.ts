@@ -89,6 +89,14 @@ for (const [name, relay] of Object.entries(relays)) {
   })
 }
 
+test("at every step the run stops where one signer's message is missing, and says whose", () => {
+  for (const step of [2, 3, 4, 5] as const) {
+    const heard = honest.said[step - 2]!.filter((message) => senderOf(message) === 2)
+    const { reason, silent, culprits } = abortOf(honest.before(step).step(step, 1, heard))
+    assert.deepEqual([reason, silent, culprits], ["missing-messages", [3], []])
+  }
+})
+
 test("a signer that was asked twice has two openings, and together they prove nothing", () => {
   const runner = honest.before(2)
   const outcome = runner.step(2, 1, [...honest.said[0]!.slice(1), reopened()])

@@ -351,7 +351,9 @@ test("openings of another place, another run or a stranger name nobody", () => {
     ],
   ]
   for (const [change, reason] of elsewhere) {
-    for (const abort of abortsWith(1, change).values()) {
+    const aborts = abortsWith(1, change)
+    assert.deepEqual([...aborts.keys()], [1, 3])
+    for (const abort of aborts.values()) {
       assert.deepEqual([abort.reason, abort.culprits, abort.evidence], [reason, [], []])
     }
   }

@@ -148,8 +148,8 @@ test("a key, a batch or a pair that changed in the middle of a run makes nobody 
       const messages = runner.said[step - 2]!.slice(1).map((m) => deliver(m, 1))
       const outcome = runner.step(step, 1, messages)
       assert.ok(!outcome.ok)
-      const { reason: found, culprits, pair } = outcome.abort
-      assert.deepEqual([found, culprits, pair], [reason, [], null])
+      const { reason: found, culprits, pair, silent } = outcome.abort
+      assert.deepEqual([found, culprits, pair, silent], [reason, [], null, []])
     }
   }
 })

@@ -4,8 +4,6 @@ import type { EcdsaSignature } from "./signature.ts"
 
 const SEQUENCE = 0x30
 const INTEGER = 0x02
-/** A scalar and the zero that keeps it positive. */
-const INTEGER_MAX = 33
 
 /** An unsigned integer in as few bytes as DER allows, with its tag. */
 function encodeInteger(scalar: Scalar): Bytes {
@@ -39,7 +37,6 @@ function readInteger(reader: Reader, name: string): Scalar {
     const length = readHeader(reader, INTEGER, "integer")
     const start = reader.offset
     if (length === 0) reader.fail("integer is empty", start)
-    if (length > INTEGER_MAX) reader.fail("integer is too long", start)
     const digits = reader.bytes(length)
     const [first = 0, second = 0] = digits
     if (first & 0x80) reader.fail("integer is negative", start)

@@ -129,7 +129,7 @@ function judgeZeros({ run, first, second }: ZeroSharing, verifyKeys: VerifyKeys)
     [b.sender, b.payload],
   ])
   const mismatch = zeroMismatch(payloads)
-  if (!mismatch || a.sender > b.sender) return refuse("their zero shares cancel out")
+  if (!mismatch) return refuse("their zero shares cancel out")
   return { ok: true, pair: mismatch, zeros: true }
 }
 

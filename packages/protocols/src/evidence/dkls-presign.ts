@@ -271,18 +271,14 @@ function basisOf(
 ): Authentic<{ readonly basis: Basis }> {
   const { params } = run
   const payloads = new Map<Identifier, ExchangePayload>()
-  for (const shown of exchanges.values()) {
+  for (const [signer, shown] of exchanges) {
     const found = authenticExchange(run, shown, verifyKeys)
     if (!found.ok) return refuse(`exchanges: ${found.why}`)
+    if (found.sender !== signer) return refuse("exchanges: under another signer")
     payloads.set(found.sender, found.payload)
   }
   const { signers, count } = params
-  if (payloads.size !== signers.length || exchanges.size !== signers.length) {
-    return refuse("exchanges: not one of each signer")
-  }
-  for (const signer of exchanges.keys()) {
-    if (!payloads.has(signer)) return refuse("exchanges: under another signer")
-  }
+  if (payloads.size !== signers.length) return refuse("exchanges: not one of each signer")
   const ordered = new Map([...payloads].sort(([a], [b]) => a - b))
   const group = secp256k1
   // pk is the sum of the pk_j: nobody honest goes on to step 3 when it is not the key.
