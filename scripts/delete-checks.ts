@@ -87,7 +87,7 @@ process.exitCode = unexplained.length === 0 && results.length > 0 ? 0 : 1
 
 /** How many words of their names a source and a test share: those tests are tried first. */
 function wordsShared(source: string, test: string): number {
-  const wordsOf = (path: string) => path.split("/").slice(4).join("-").split(/[-./]/)
+  const wordsOf = (path: string) => path.split("/").slice(3).join("-").split(/[-./]/)
   const nameOf = (path: string) => path.split("/").at(-1)?.split(/[-.]/) ?? []
   return nameOf(test).filter((word) => word !== "ts" && wordsOf(source).includes(word)).length
 }

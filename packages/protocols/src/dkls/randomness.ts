@@ -1,6 +1,5 @@
 import { hkdfSha512Expand, hkdfSha512Extract, type Scalar, secp256k1 } from "@lockkeeper/crypto"
 import { type Bytes, encode, fixedBytes, struct, text, u16 } from "@lockkeeper/encoding"
-import { STEP_RANDOMNESS } from "./limits.ts"
 
 interface Draw {
   readonly purpose: string
@@ -22,15 +21,14 @@ export interface StepRandomness {
  * Stretches a step's randomness with HKDF. Secrets of the sender are hashed in, so that a weak
  * generator alone gives nothing away, and what the step is about, so that repeated randomness repeats
  * nothing of another run.
+ *
+ * @param randomness - `STEP_RANDOMNESS` bytes: no task decodes with another number of them.
  */
 export function stepRandomness(
   randomness: Bytes,
   context: Bytes,
   ...secrets: readonly Bytes[]
 ): StepRandomness {
-  if (randomness.length !== STEP_RANDOMNESS) {
-    throw new RangeError(`randomness is not ${STEP_RANDOMNESS} bytes`)
-  }
   let key = hkdfSha512Extract(context, randomness)
   for (const secret of secrets) {
     const next = hkdfSha512Extract(key, secret)
