@@ -1,13 +1,11 @@
-import type { Identifier } from "@lockkeeper/crypto"
-import { type Codec, DecodeError, decode, struct } from "@lockkeeper/encoding"
+import { type Codec, struct } from "@lockkeeper/encoding"
 import { ecdsaOrderCodec, presignatureCertificateCodec } from "../dkls/codec.ts"
 import { judgeShare } from "../dkls/online/combine.ts"
 import { checkOrder, randomise, unfitFor } from "../dkls/online/order.ts"
 import { recordDigest, verifyPresignatureCertificate } from "../dkls/presign/record.ts"
 import type { EcdsaOrder, PresignatureCertificate } from "../dkls/types.ts"
 import { type KeyCertificate, keyCertificateCodec, verifyKeyCertificate } from "../keys.ts"
-import { headerCodec } from "../messages/header.ts"
-import { type Message, messageCodec } from "../messages/message.ts"
+import { type Message, messageCodec, openMessage } from "../messages/message.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /**
@@ -45,20 +43,12 @@ export function verifyDklsShare(
   const fit = unfitFor(opened.value, recordDigest(record), record, certified.value)
   if (!fit.ok) return worthless(`order: ${fit.abort.reason}`)
   const randomised = randomise(opened.value, record.nonce)
-  const sender = senderOf(share)
-  if (sender === null) return worthless("share: malformed-header")
+  const received = openMessage(share, verifyKeys, "all-parts")
+  if (!received.ok) return worthless(`share: ${received.abort.reason}`)
+  const { sender } = received.value.header
   const judging = { ...evidence, verifyKeys, opened: opened.value, randomised }
   const verdict = judgeShare(judging, sender, share)
   if (verdict === null) return worthless("the share is good")
   if (verdict !== "invalid-partial-signature") return worthless(`share: ${verdict}`)
   return culprit(sender, verdict)
-}
-
-function senderOf(message: Message): Identifier | null {
-  try {
-    return decode(headerCodec, message.header.bytes).sender
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error
-    return null
-  }
 }
