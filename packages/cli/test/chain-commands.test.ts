@@ -86,7 +86,8 @@ describe("keys derive", () => {
     for (const [path, words] of [
       ["m/0'", /"0'" of the path "m\/0'" is hardened/],
       [`m${"/0".repeat(11)}`, /too deep/],
-      ["0/1", /not a number/],
+      ["0/1", /The path "0\/1" does not begin with m/],
+      ["m/x", /"x" of the path "m\/x" is not a number/],
       ["m/4294967296", /above 2\^31-1/],
     ] as const) {
       await fails(["keys", "derive", "spending", path], EXIT.usage, "path", words)
