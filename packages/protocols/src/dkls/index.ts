@@ -18,7 +18,7 @@ export {
   type OrderContext,
 } from "./online/order.ts"
 export { type EcdsaSigner, ecdsaSign } from "./online/sign.ts"
-export { type PairSetup, pairSetupCodec } from "./ot/index.ts"
+export { type PairSetup, pairSetupCodec, wipePairSetup } from "./ot/index.ts"
 export { presignAnswer } from "./presign/answer.ts"
 export { presignInspect } from "./presign/inspect.ts"
 export { presignTask } from "./presign/prepare.ts"

@@ -1,9 +1,8 @@
 import { LockKeeperError } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { equalBytes } from "@lockkeeper/encoding"
-import type { Abort, dkls } from "@lockkeeper/protocols"
+import { type Abort, dkls } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
-import { wipeSetup } from "../presigning/pairs.ts"
 import type { Run } from "../presigning/runs.ts"
 import type { Step } from "../request/step.ts"
 
@@ -27,7 +26,7 @@ export async function readSetups(
       setups.set(peer, setup)
       continue
     }
-    for (const other of setups.values()) wipeSetup(other)
+    for (const other of setups.values()) dkls.wipePairSetup(other)
     if (setup === "dead") throw deadPair(self.identifier, peer)
     throw new LockKeeperError(
       "out-of-order",

@@ -4,7 +4,6 @@ import { decode, toHex } from "@lockkeeper/encoding"
 import { dkls, type KeyPackage, keyCertificateCodec, type Message } from "@lockkeeper/protocols"
 import { checkEcdsaKey, checkUsable, readKey, readListing } from "../keys.ts"
 import type { Change } from "../ports/store.ts"
-import { wipeSetup } from "../presigning/pairs.ts"
 import {
   presignatureId,
   putPresignature,
@@ -85,7 +84,7 @@ export const presign: OperationStep = async (step) => {
   try {
     return await runStep(task, setups)
   } finally {
-    for (const setup of setups.values()) wipeSetup(setup)
+    for (const setup of setups.values()) dkls.wipePairSetup(setup)
   }
 }
 

@@ -2,7 +2,6 @@ import { LockKeeperError, setupPairsBody } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { dkls } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
-import { wipeSetup } from "../presigning/pairs.ts"
 import type { Run } from "../presigning/runs.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
@@ -98,7 +97,7 @@ async function keepPairs(
       changes.push(change)
     }
   } finally {
-    for (const setup of setups.values()) wipeSetup(setup)
+    for (const setup of setups.values()) dkls.wipePairSetup(setup)
   }
   return changes
 }

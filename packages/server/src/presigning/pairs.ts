@@ -26,12 +26,6 @@ const pairRow: Codec<PairRow> = union<PairRow>({
 
 const TABLE = "pairs"
 
-/** Overwrites what is secret in a setup that was read. */
-export function wipeSetup(setup: dkls.PairSetup): void {
-  const { zeroSeeds, oneSeeds, delta, chosenSeeds, pairSecret } = setup
-  for (const secret of [zeroSeeds, oneSeeds, delta, chosenSeeds, pairSecret]) secret.wipe()
-}
-
 /**
  * How this server stands to each other one in this rosterEpoch. Its Delta is the same for every key:
  * each failed check tells the other end a bit of it, so the pair is dead at the first one.
@@ -63,7 +57,7 @@ export class Pairs {
   async statusOf(peer: Identifier): Promise<dkls.PairStatus> {
     const setup = await this.setupOf(peer)
     if (setup === "none" || setup === "dead") return { kind: setup }
-    wipeSetup(setup)
+    dkls.wipePairSetup(setup)
     return { kind: "live", setupDigest: setup.setupDigest }
   }
 
@@ -71,7 +65,7 @@ export class Pairs {
   async setupOf(peer: Identifier): Promise<dkls.PairSetup | "none" | "dead"> {
     const row = await this.read(peer)
     if (row?.value.kind === "live" && !this.#failed.has(peer)) return row.value.setup
-    if (row?.value.kind === "live") wipeSetup(row.value.setup)
+    if (row?.value.kind === "live") dkls.wipePairSetup(row.value.setup)
     return row?.value.kind === "dead" || this.#failed.has(peer) ? "dead" : "none"
   }
 
@@ -83,7 +77,7 @@ export class Pairs {
   ): Promise<Change | null> {
     const row = await this.read(peer)
     const same = !this.#failed.has(peer) && isStatusOf(row?.value ?? null, began)
-    if (row?.value.kind === "live") wipeSetup(row.value.setup)
+    if (row?.value.kind === "live") dkls.wipePairSetup(row.value.setup)
     return same ? this.#put(peer, { kind: "live", setup }, row) : null
   }
 
@@ -102,7 +96,7 @@ export class Pairs {
     this.fail(peer, cause)
     const row = await this.read(peer)
     if (row?.value.kind === "dead") return []
-    if (row !== null) wipeSetup(row.value.setup)
+    if (row !== null) dkls.wipePairSetup(row.value.setup)
     return [this.#put(peer, { kind: "dead", cause, since: this.#clock.now() }, row)]
   }
 
@@ -110,7 +104,7 @@ export class Pairs {
   async forget(peer: Identifier, setupDigest: Bytes): Promise<readonly Change[]> {
     const row = await this.read(peer)
     const same = isStatusOf(row?.value ?? null, { kind: "live", setupDigest })
-    if (row?.value.kind === "live") wipeSetup(row.value.setup)
+    if (row?.value.kind === "live") dkls.wipePairSetup(row.value.setup)
     if (row === null || !same) return []
     return [{ kind: "take", table: TABLE, id: this.#id(peer), version: row.version }]
   }
@@ -147,7 +141,7 @@ export class Pairs {
     for (const peer of peers) {
       const row = await this.read(peer)
       if (row?.value.kind !== "live") continue
-      wipeSetup(row.value.setup)
+      dkls.wipePairSetup(row.value.setup)
       const id = this.#id(peer)
       await this.#store.commit([{ kind: "take", table: TABLE, id, version: row.version }])
       forgotten += 1

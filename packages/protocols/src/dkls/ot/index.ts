@@ -12,7 +12,7 @@ export {
   receiverSeeds,
   senderSeeds,
 } from "./base-ot.ts"
-export { type PairSetup, pairSetupCodec } from "./pair-setup.ts"
+export { type PairSetup, pairSetupCodec, wipePairSetup } from "./pair-setup.ts"
 export {
   RVOLE_RECEIVER_RANDOMNESS,
   type RvoleReceiver,

@@ -29,3 +29,9 @@ export const pairSetupCodec: Codec<PairSetup> = struct<PairSetup>({
   chosenSeeds: secretCodec(SEEDS_LENGTH),
   pairSecret: secretCodec(32),
 })
+
+/** Overwrites what is secret in a setup. */
+export function wipePairSetup(setup: PairSetup): void {
+  const { zeroSeeds, oneSeeds, delta, chosenSeeds, pairSecret } = setup
+  for (const secret of [zeroSeeds, oneSeeds, delta, chosenSeeds, pairSecret]) secret.wipe()
+}

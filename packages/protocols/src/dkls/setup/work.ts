@@ -16,6 +16,7 @@ import {
   type PairSetup,
   receiverSeeds,
   senderSeeds,
+  wipePairSetup,
 } from "../ot/index.ts"
 import { type StepRandomness, stepRandomness } from "../randomness.ts"
 import { baseOtMessagesCodec } from "./checks.ts"
@@ -126,11 +127,6 @@ function setUp(
   }
 }
 
-function wipeSetup(setup: PairSetup): void {
-  const { zeroSeeds, oneSeeds, delta, chosenSeeds, pairSecret } = setup
-  for (const secret of [zeroSeeds, oneSeeds, delta, chosenSeeds, pairSecret]) secret.wipe()
-}
-
 /** Step 3: the seeds of every pair, or whose transfers are no points. */
 function confirmStep(task: SetupTask): SetupResult {
   const { ephemeral, pairs } = decode(exchangedSetupCodec, task.secret)
@@ -147,7 +143,7 @@ function confirmStep(task: SetupTask): SetupResult {
   ephemeral.fill(0)
   for (const kept of pairs.values()) wipeExchange(kept)
   const secret = culprits.length > 0 ? null : encode(pairSetupsCodec, setups)
-  for (const setup of setups.values()) wipeSetup(setup)
+  for (const setup of setups.values()) wipePairSetup(setup)
   return secret ? { kind: "kept", secret } : { kind: "malformed", culprits }
 }
 
