@@ -130,11 +130,13 @@ export async function stopped(
   { changes, event }: Effects,
 ): Promise<StepOutcome> {
   const { reason, culprits, pair } = abort
+  // Before anything can go wrong: what else is checked meanwhile has to know.
+  const buried = await buryOwn(step, pair, reason)
   const evidence = abort.evidence.slice(0, 8).map(encodeEvidence)
   return {
     output: encode(bulkStepOutput, { kind: "aborted", reason, culprits, pair, evidence }),
     answer: "in-memory",
-    changes: [...changes, ...(await buryOwn(step, pair, reason))],
+    changes: [...changes, ...buried],
     event: step.event({ ...event, outcome: "aborted", reason, culprits, pair }),
     afterCommit: () => step.counters.add("presign-aborts"),
     release: () => run.settle(),
