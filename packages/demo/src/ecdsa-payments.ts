@@ -6,7 +6,7 @@ import { type LockKeeperAccount, toLockKeeperAccount } from "@lockkeeper/wallet/
 import { type Address, formatEther, parseEther } from "viem"
 import { type EvmChain, fund, issueToken, sendEther, sendTokens } from "./evm.ts"
 import type { Narrator } from "./narrator.ts"
-import type { Funding } from "./taproot.ts"
+import type { Funding } from "./payment.ts"
 import type { VerifiedSignature } from "./verified-signature.ts"
 import { spendWitness, witnessOutput } from "./witness-spend.ts"
 

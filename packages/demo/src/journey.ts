@@ -11,8 +11,9 @@ import type { LiteSVM } from "litesvm"
 import { EcdsaPayments } from "./ecdsa-payments.ts"
 import type { EvmChain } from "./evm.ts"
 import type { Narrator } from "./narrator.ts"
+import type { Funding } from "./payment.ts"
 import { airdrop, solanaAddress, startSolana, transfer } from "./solana.ts"
-import { type Funding, spendTaproot, taprootOutput } from "./taproot.ts"
+import { spendTaproot, taprootOutput } from "./taproot.ts"
 import type { VerifiedSignature } from "./verified-signature.ts"
 
 /** The account that the journey registers; its password protects play money on this machine only. */

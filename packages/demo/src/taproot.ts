@@ -2,39 +2,30 @@ import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import { schnorr } from "@noble/curves/secp256k1.js"
 import { NETWORK, p2tr, SigHash, Transaction } from "@scure/btc-signer"
 import { ChainRefused } from "./chain-refused.ts"
+import {
+  type Funding,
+  type OwnOutput,
+  type Payment,
+  SEQUENCE_FINAL,
+  type Spend,
+  unsignedPayment,
+} from "./payment.ts"
 import { keyPathSighash } from "./sighash.ts"
 
 /** What asks the key servers: 64 bytes of BIP340 signature, by the key tweaked as BIP341 says. */
 export type SighashSigner = (sighash: Bytes) => Promise<Bytes>
 
-/** Money to spend: an output that pays the owner's Taproot address. */
-export interface Funding {
-  /** As block explorers show it; serialised in the reverse order. */
-  readonly txid: Bytes
-  readonly index: number
-  readonly amount: bigint
-}
-
 /** A finalised Taproot spend, with what it takes to check it again. */
-export interface TaprootSpend {
-  readonly txid: string
-  readonly from: string
-  readonly to: string
-  readonly amount: bigint
-  readonly change: bigint
-  readonly fee: bigint
+export interface TaprootSpend extends Spend {
   readonly sighash: Bytes
   readonly signature: Bytes
-  readonly raw: Bytes
 }
-
-const SEQUENCE_FINAL = 0xffff_ffff
 
 /**
  * The key-path-only Taproot output of an x-only public key: BIP341's output key commits to an empty
  * script tree, so nobody can claim that a hidden script path exists.
  */
-export function taprootOutput(internalKey: Bytes): { address: string; script: Bytes } {
+export function taprootOutput(internalKey: Bytes): OwnOutput {
   const { address, script } = p2tr(internalKey, undefined, NETWORK)
   if (address === undefined) throw new ChainRefused("no Taproot address for this key")
   return { address, script: new Uint8Array(script) }
@@ -49,22 +40,11 @@ export function taprootOutput(internalKey: Bytes): { address: string; script: By
 export async function spendTaproot(
   owner: { readonly internalKey: Bytes; readonly sign: SighashSigner },
   funding: Funding,
-  payment: { readonly to: string; readonly amount: bigint; readonly fee: bigint },
+  payment: Payment,
 ): Promise<TaprootSpend> {
-  const output = taprootOutput(owner.internalKey)
-  const change = funding.amount - payment.amount - payment.fee
-  if (change < 0n) throw new ChainRefused("the funding output does not cover amount and fee")
-
-  const transaction = new Transaction({ version: 2 })
-  transaction.addInput({
-    txid: funding.txid,
-    index: funding.index,
-    sequence: SEQUENCE_FINAL,
-    witnessUtxo: { script: output.script, amount: funding.amount },
-    tapInternalKey: owner.internalKey,
-  })
-  transaction.addOutputAddress(payment.to, payment.amount, NETWORK)
-  if (change > 0n) transaction.addOutput({ script: output.script, amount: change })
+  const { internalKey: tapInternalKey } = owner
+  const output = taprootOutput(tapInternalKey)
+  const { transaction, change } = unsignedPayment(funding, output, payment, { tapInternalKey })
 
   const sighash = sighashOf(transaction, funding, output.script)
   const signature = await owner.sign(sighash)

@@ -2,26 +2,19 @@ import { type Bytes, equalBytes } from "@lockkeeper/encoding"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { NETWORK, p2pkh, p2wpkh, SigHash, Transaction } from "@scure/btc-signer"
 import { ChainRefused } from "./chain-refused.ts"
-import type { Funding } from "./taproot.ts"
+import {
+  type Funding,
+  type OwnOutput,
+  type Payment,
+  type Spend,
+  unsignedPayment,
+} from "./payment.ts"
 
 /** What asks the key servers: a PSBT in, the same with a signature for each of its inputs out. */
 export type PsbtSigner = (psbt: Bytes) => Promise<Bytes>
 
-/** A finalised P2WPKH spend, with what it takes to check it again. */
-export interface WitnessSpend {
-  readonly txid: string
-  readonly from: string
-  readonly to: string
-  readonly amount: bigint
-  readonly change: bigint
-  readonly fee: bigint
-  readonly raw: Bytes
-}
-
-const SEQUENCE_FINAL = 0xffff_ffff
-
 /** The P2WPKH output of a compressed public key. */
-export function witnessOutput(publicKey: Bytes): { address: string; script: Bytes } {
+export function witnessOutput(publicKey: Bytes): OwnOutput {
   const { address, script } = p2wpkh(publicKey, NETWORK)
   if (address === undefined) throw new ChainRefused("no P2WPKH address for this key")
   return { address, script: new Uint8Array(script) }
@@ -36,28 +29,16 @@ export function witnessOutput(publicKey: Bytes): { address: string; script: Byte
 export async function spendWitness(
   owner: { readonly publicKey: Bytes; readonly sign: PsbtSigner },
   funding: Funding,
-  payment: { readonly to: string; readonly amount: bigint; readonly fee: bigint },
-): Promise<WitnessSpend> {
+  payment: Payment,
+): Promise<Spend> {
   const output = witnessOutput(owner.publicKey)
-  const spent = { script: output.script, amount: funding.amount }
-  const change = funding.amount - payment.amount - payment.fee
-  if (change < 0n) throw new ChainRefused("the funding output does not cover amount and fee")
-
-  const unsigned = new Transaction({ version: 2 })
-  unsigned.addInput({
-    txid: funding.txid,
-    index: funding.index,
-    sequence: SEQUENCE_FINAL,
-    witnessUtxo: spent,
-  })
-  unsigned.addOutputAddress(payment.to, payment.amount, NETWORK)
-  if (change > 0n) unsigned.addOutput({ script: output.script, amount: change })
+  const { transaction: unsigned, change } = unsignedPayment(funding, output, payment)
 
   const signed = Transaction.fromPSBT(await owner.sign(new Uint8Array(unsigned.toPSBT())))
   if (signed.id !== unsigned.id) throw new ChainRefused("what was signed is another transaction")
   signed.finalize()
   const raw = new Uint8Array(signed.extract())
-  verifyWitnessSpend(raw, spent)
+  verifyWitnessSpend(raw, { script: output.script, amount: funding.amount })
   return {
     txid: signed.id,
     from: output.address,
