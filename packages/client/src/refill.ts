@@ -37,7 +37,8 @@ interface Target {
 /**
  * One refill of one key's pool: whatever was below its floor when it began is brought to its cap,
  * batch by batch, the emptiest set first. Signatures go before: it waits, for a bounded time, while
- * this session signs or a server is busy.
+ * this session signs or a server is busy, and rests between batches so that the servers keep up with
+ * everyone else.
  */
 export class Refill {
   readonly #owner: PoolOwner
@@ -47,6 +48,8 @@ export class Refill {
   readonly #filling = new Set<string>()
   readonly #failed = new Set<string>()
   #made = 0
+  /** How long the last batch took, milliseconds. */
+  #batchMs = 0
 
   constructor(owner: PoolOwner, plan: PoolPlan) {
     this.#owner = owner
@@ -65,6 +68,7 @@ export class Refill {
       throwIfCancelled(this.#plan.signal)
       const target = this.#next(news)
       if (target === null) break
+      await this.#rest(news, target)
       await this.#giveWay(news, target)
       const error = await this.#batch(target, news)
       if (error !== null) {
@@ -124,12 +128,27 @@ export class Refill {
     const { dead } = supply
     const common = { key, set, count, dead, signal, incidents }
     const result = await presign(principal, { ...common, urgency: "background" })
+    const elapsedMs = clock.now() - start
+    this.#batchMs = elapsedMs
     if (result.kind === "stopped") return presignFailure(result)
     this.#made += count
-    const elapsedMs = clock.now() - start
     const ready = before + count
     onEvent({ kind: "batch", keyId, signers: set, made: count, ready, elapsedMs })
     return null
+  }
+
+  /**
+   * Leaves the servers to others for a while between batches: as long as the last one took when the
+   * set is full, the shorter the less it has. With nothing left, whoever signs next waits for it.
+   */
+  async #rest(news: PoolNews, { set, cap }: Target): Promise<void> {
+    const { clock } = this.#owner.principal.servers.deps
+    const ms = Math.min(MAX_YIELD_MS, (this.#batchMs * readyOf(news, set)) / cap)
+    // Where somebody signs now, giving way to it is rest enough.
+    if (ms > 0 && news.busy === 0 && this.#owner.signing() === 0) {
+      await clock.wait(ms, this.#plan.signal)
+    }
+    throwIfCancelled(this.#plan.signal)
   }
 
   /**

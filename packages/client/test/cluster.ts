@@ -115,7 +115,10 @@ export class TestCluster {
   }
 
   /** The SDK on this cluster. */
-  connect(patience: Partial<Patience> = {}): Promise<LockKeeper> {
+  connect(
+    patience: Partial<Patience> = {},
+    changed: Partial<Dependencies> = {},
+  ): Promise<LockKeeper> {
     const { signedRoster: roster, pin } = this
     const quick = {
       callMs: 2_000,
@@ -124,7 +127,8 @@ export class TestCluster {
       presigningStepMs: 3_000,
       ...patience,
     }
-    return LockKeeper.connect({ roster, pin, patience: quick, dependencies: this.dependencies() })
+    const dependencies = { ...this.dependencies(), ...changed }
+    return LockKeeper.connect({ roster, pin, patience: quick, dependencies })
   }
 
   dependencies(): Partial<Dependencies> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { createHash, createPublicKey, ECDH, verify } from "node:crypto"
-import type { EcdsaSignature, KeyInfo, LockKeeper, Session } from "@lockkeeper/client"
+import type { Dependencies, EcdsaSignature, KeyInfo, LockKeeper, Session } from "@lockkeeper/client"
 import { type Bytes, utf8 } from "@lockkeeper/encoding"
 import type { TestCluster } from "./cluster.ts"
 
@@ -15,9 +15,15 @@ export interface EcdsaOwner {
 const registered = new WeakSet<TestCluster>()
 
 /** An owner with a new ECDSA key, newly logged in: nothing is left of what a test before did to it. */
-export async function ecdsaOwner(cluster: TestCluster): Promise<EcdsaOwner> {
+export async function ecdsaOwner(
+  cluster: TestCluster,
+  changed: Partial<Dependencies> = {},
+): Promise<EcdsaOwner> {
   // Servers of this process share one thread: one that computes is not to count as slow.
-  const keeper = await cluster.connect({ hedgeMs: 1_000, callMs: 8_000, presigningStepMs: 8_000 })
+  const keeper = await cluster.connect(
+    { hedgeMs: 1_000, callMs: 8_000, presigningStepMs: 8_000 },
+    changed,
+  )
   if (!registered.has(cluster)) await keeper.register(OWNER)
   registered.add(cluster)
   const session = await keeper.login(OWNER)

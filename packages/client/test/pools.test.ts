@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { before, beforeEach, describe, it } from "node:test"
 import type { PoolEvent } from "@lockkeeper/client"
+import { equalBytes } from "@lockkeeper/encoding"
 import { breakPair } from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
 import { type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
@@ -124,6 +125,32 @@ describe("the pools of a key", () => {
     assert.ok(kinds().includes("yielding"))
   })
 
+  it("rest between batches, the longer the fuller the set is", async () => {
+    const waits: number[] = []
+    const clock = {
+      now: () => Date.now(),
+      wait: (ms: number, signal: AbortSignal) => {
+        waits.push(ms)
+        return new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, ms)
+          signal.addEventListener("abort", () => {
+            clearTimeout(timer)
+            resolve()
+          })
+        })
+      },
+    }
+    const { session, key } = await ecdsaOwner(cluster, { clock })
+    const { keyId } = key
+    waits.length = 0
+    await session.pools.fill({ keyId, floor: 40, cap: 40, sets: [[1, 2]], onEvent })
+    const batches = events.flatMap((event) => (event.kind === "batch" ? event : []))
+    assert.equal(batches.length, 3)
+    for (const { ready, elapsedMs } of batches.slice(0, -1)) {
+      assert.ok(waits.includes(Math.min(500, (elapsedMs * ready) / 40)), "did not rest")
+    }
+  })
+
   it("are kept filled until the maintenance is stopped", async () => {
     const controller = new AbortController()
     const { signal } = controller
@@ -134,17 +161,23 @@ describe("the pools of a key", () => {
       signal,
       onEvent,
     })
-    const until = async (isTrue: () => boolean) => {
-      for (let i = 0; i < 400 && !isTrue(); i++) await new Promise((done) => setTimeout(done, 10))
-      assert.ok(isTrue())
+    const heard = async (kind: "full" | "batch") => {
+      const isHeard = () =>
+        events.some((event) => event.kind === kind && equalBytes(event.keyId, owner.key.keyId))
+      for (let i = 0; i < 2_000 && !isHeard(); i++)
+        await new Promise((done) => setTimeout(done, 10))
+      assert.ok(isHeard(), `no ${kind} of the key`)
     }
-    await until(() => kinds().includes("full"))
-    assert.deepEqual(await counts(), [4, 4, 4])
-    events.length = 0
-    for (let i = 0; i < 2; i++) await signText(owner, `text ${i}`)
-    await until(() => kinds().includes("batch"))
-    controller.abort()
-    await keeping
+    try {
+      await heard("full")
+      assert.deepEqual(await counts(), [4, 4, 4])
+      events.length = 0
+      for (let i = 0; i < 2; i++) await signText(owner, `text ${i}`)
+      await heard("batch")
+    } finally {
+      controller.abort()
+      await keeping
+    }
     const seen = events.length
     await new Promise((done) => setTimeout(done, 60))
     assert.equal(events.length, seen)
