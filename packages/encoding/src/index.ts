@@ -22,6 +22,7 @@ export {
   union,
   type Value,
 } from "./codec.ts"
+export { type Field, layoutOf } from "./layout.ts"
 export { DecodeError, Reader } from "./reader.ts"
 export { fromBase64url, fromHex, toBase64url, toHex } from "./text.ts"
 export { Writer } from "./writer.ts"
