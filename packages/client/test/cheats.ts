@@ -1,4 +1,4 @@
-import { KEY_STATES, keyListing, MAX_STEP } from "@lockkeeper/api"
+import { keyListing } from "@lockkeeper/api"
 import {
   groupByName,
   type Identifier,
@@ -9,28 +9,18 @@ import {
 } from "@lockkeeper/crypto"
 import {
   type Bytes,
-  bytes,
   type Codec,
   decode,
   encode,
   fixedBytes,
-  nullable,
-  oneOf,
-  safeInteger,
   struct,
-  text,
   toHex,
-  u16,
-  union,
 } from "@lockkeeper/encoding"
 import {
   confirmKey,
-  dkg,
-  dkls,
+  type dkg,
   headerCodec,
-  type KeyPackage,
   keyCertificateCodec,
-  keyPackageCodec,
   type Message,
   messageCodec,
   opaque,
@@ -39,6 +29,16 @@ import {
   signMessage,
 } from "@lockkeeper/protocols"
 import type { Table } from "@lockkeeper/server"
+import {
+  type AccountRow,
+  accountRow,
+  answerRow,
+  keyGenerationRow,
+  keyRow,
+  type PairRow,
+  pairRow,
+  presignatureRow,
+} from "@lockkeeper/server/rows"
 import type { TestServer } from "./cluster.ts"
 
 // A server cheats here by holding something else than it should, or by computing something else: what
@@ -58,57 +58,37 @@ async function rewrite<T>(
   await store.commit([{ kind: "put", table, id, ifVersion: row.version, value }])
 }
 
-interface Account {
-  readonly accountId: Bytes
-  readonly name: string
-  readonly createdAt: number
-  readonly active: opaque.AccountRecord | null
-  readonly previous: opaque.AccountRecord | null
-  readonly pending: opaque.AccountRecord | null
-  readonly pendingSince: number
-}
-
-const accountCodec = struct<Account>({
-  accountId: fixedBytes(32),
-  name: text(256),
-  createdAt: safeInteger,
-  active: nullable(opaque.accountRecordCodec),
-  previous: nullable(opaque.accountRecordCodec),
-  pending: nullable(opaque.accountRecordCodec),
-  pendingSince: safeInteger,
-})
-
 function rewriteRecord(
   server: TestServer,
   name: string,
   change: (record: opaque.AccountRecord) => opaque.AccountRecord,
 ): Promise<void> {
   const id = toHex(opaque.accountIdOf(name))
-  return rewrite(server, "accounts", id, accountCodec, (account) => ({
+  return rewrite(server, "accounts", id, accountRow, (account) => ({
     ...account,
     active: account.active && change(account.active),
   }))
 }
 
 /** The account as a server keeps it, to be put back later. */
-export async function accountOf({ store }: TestServer, name: string): Promise<Account> {
+export async function accountOf({ store }: TestServer, name: string): Promise<AccountRow> {
   const row = await store.read("accounts", toHex(opaque.accountIdOf(name)))
-  return decode(accountCodec, row!.value)
+  return decode(accountRow, row!.value)
 }
 
 /** The server took part in a password change but never learned that it was complete. */
-export function missActivation(server: TestServer, before: Account): Promise<void> {
+export function missActivation(server: TestServer, before: AccountRow): Promise<void> {
   const id = toHex(before.accountId)
-  return rewrite(server, "accounts", id, accountCodec, ({ active }) => ({
+  return rewrite(server, "accounts", id, accountRow, ({ active }) => ({
     ...before,
     pending: active && { ...active, confirmations: null },
   }))
 }
 
 /** The server activated a password change, and nobody told it that all others have too. */
-export function keepPrevious(server: TestServer, before: Account): Promise<void> {
+export function keepPrevious(server: TestServer, before: AccountRow): Promise<void> {
   const id = toHex(before.accountId)
-  return rewrite(server, "accounts", id, accountCodec, (account) => ({
+  return rewrite(server, "accounts", id, accountRow, (account) => ({
     ...account,
     previous: before.active,
   }))
@@ -152,32 +132,15 @@ export function spoilEnvelope(server: TestServer, name: string): Promise<void> {
   })
 }
 
-interface Key {
-  readonly accountId: Bytes
-  readonly state: (typeof KEY_STATES)[number]
-  readonly keyPackage: KeyPackage
-}
-
-const keyCodec = struct<Key>({
-  accountId: fixedBytes(32),
-  state: oneOf(...KEY_STATES),
-  keyPackage: keyPackageCodec,
-})
-
 /** From now on this server signs with another share of the key than its own. */
 export function signWrongly(server: TestServer, keyId: Bytes): Promise<void> {
-  return rewrite(server, "keys", toHex(keyId), keyCodec, (key) => {
+  return rewrite(server, "keys", toHex(keyId), keyRow, (key) => {
     const { keyPackage } = key
     const group = groupByName(keyPackage.public.group)
     const share = group.addScalars(keyPackage.signingShare.expose() as Scalar, group.one)
     return { ...key, keyPackage: { ...keyPackage, signingShare: new Secret(share) } }
   })
 }
-
-const presignatureRow = struct<{
-  readonly madeAt: number
-  readonly presignature: dkls.Presignature
-}>({ madeAt: safeInteger, presignature: dkls.presignatureCodec })
 
 /** From now on this server yields wrong online shares: it uses what it has not made. */
 export function spoilPresignatures({ store }: TestServer): void {
@@ -191,15 +154,6 @@ export function spoilPresignatures({ store }: TestServer): void {
     return { ...row, value }
   }
 }
-
-type PairRow =
-  | { readonly kind: "live"; readonly setup: dkls.PairSetup }
-  | { readonly kind: "dead"; readonly cause: string; readonly since: number }
-
-const pairRow = union<PairRow>({
-  live: struct({ setup: dkls.pairSetupCodec }),
-  dead: struct({ cause: text(128), since: safeInteger }),
-})
 
 function pairId(peer: Identifier): string {
   return `${"1".padStart(10, "0")}-${String(peer).padStart(5, "0")}`
@@ -271,30 +225,6 @@ async function listAs({ store }: TestServer, owner: Bytes, keyId: Bytes, value: 
   await store.commit([{ kind: "put", table: "account-keys", id, ifVersion: "absent", value }])
 }
 
-type RunStage =
-  | { readonly kind: "opened"; readonly state: dkg.DkgOpened }
-  | { readonly kind: "revealed"; readonly state: dkg.DkgRevealed }
-  | { readonly kind: "judged"; readonly state: dkg.DkgJudged }
-
-const runCodec = struct<{
-  readonly accountId: Bytes
-  readonly attempt: number
-  readonly stage: RunStage
-}>({
-  accountId: fixedBytes(32),
-  attempt: u16,
-  stage: union<RunStage>({
-    opened: struct({ state: dkg.dkgOpenedCodec }),
-    revealed: struct({ state: dkg.dkgRevealedCodec }),
-    judged: struct({ state: dkg.dkgJudgedCodec }),
-  }),
-})
-
-const answerCodec = struct<{ readonly input: Bytes; readonly output: Bytes | null }>({
-  input: fixedBytes(32),
-  output: nullable(bytes(MAX_STEP)),
-})
-
 type Changed = Partial<Pick<Message, "broadcast" | "sealed">>
 
 /**
@@ -310,21 +240,21 @@ function revealOtherwise(
     if (done) return false
     const [run] = await server.store.scan("protocol-sessions", "live-", "live-", 1)
     if (run === undefined) return false
-    const { stage } = decode(runCodec, run.value)
+    const { stage } = decode(keyGenerationRow, run.value)
     if (stage.kind !== "revealed") return false
     const { state } = stage
     done = true
     const answers = await server.store.scan("answers", "", "", 256)
     const answer = answers.find(({ value }) => isAnswerOf(state, value))
     if (answer === undefined) throw new Error("there is no answer to the reveal step")
-    const message = decode(messageCodec, decode(answerCodec, answer.value).output as Bytes)
+    const message = decode(messageCodec, decode(answerRow, answer.value).output as Bytes)
     const changed = resign(server, message, change(state, message))
     const reveal = { header: changed.header, broadcast: changed.broadcast }
-    await rewrite(server, "answers", answer.id, answerCodec, ({ input }) => ({
+    await rewrite(server, "answers", answer.id, answerRow, ({ input }) => ({
       input,
       output: encode(messageCodec, changed),
     }))
-    await rewrite(server, "protocol-sessions", run.id, runCodec, (kept) => ({
+    await rewrite(server, "protocol-sessions", run.id, keyGenerationRow, (kept) => ({
       ...kept,
       stage: { kind: "revealed" as const, state: { ...state, reveal } },
     }))

@@ -40,7 +40,7 @@ export interface ActiveAccount extends AccountRow {
   readonly active: opaque.AccountRecord
 }
 
-const accountRow: Codec<AccountRow> = struct<AccountRow>({
+export const accountRow: Codec<AccountRow> = struct<AccountRow>({
   accountId: fixedBytes(32),
   name: text(MAX_NAME),
   createdAt: safeInteger,

@@ -26,7 +26,7 @@ export interface KeyRow {
   readonly keyPackage: KeyPackage
 }
 
-const keyRow: Codec<KeyRow> = struct<KeyRow>({
+export const keyRow: Codec<KeyRow> = struct<KeyRow>({
   accountId: fixedBytes(32),
   state: oneOf(...KEY_STATES),
   keyPackage: keyPackageCodec,

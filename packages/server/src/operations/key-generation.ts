@@ -37,7 +37,7 @@ export interface Opened {
   readonly attempt: number
 }
 
-const runCodec: Codec<Run> = struct<Run>({
+export const keyGenerationRow: Codec<Run> = struct<Run>({
   accountId: fixedBytes(32),
   attempt: u16,
   stage: union<RunStage>({
@@ -69,7 +69,7 @@ export function stateId(keyId: Bytes, attempt: number, kind: RunStage["kind"]): 
 export async function readRun(store: Store, keyId: Bytes): Promise<Versioned<Run> | null> {
   const stored = await store.read(TABLE, liveId(keyId))
   if (stored === null) return null
-  const value = decode(runCodec, stored.value)
+  const value = decode(keyGenerationRow, stored.value)
   stored.value.fill(0)
   return { version: stored.version, value }
 }
@@ -82,7 +82,7 @@ export async function readOpened(store: Store, keyId: Bytes): Promise<Versioned<
 }
 
 export function putRun(keyId: Bytes, run: Run, ifVersion: number | "absent"): Change {
-  const value = encode(runCodec, run)
+  const value = encode(keyGenerationRow, run)
   return { kind: "put", table: TABLE, id: liveId(keyId), ifVersion, value }
 }
 

@@ -19,7 +19,7 @@ export type PairRow =
   | { readonly kind: "live"; readonly setup: dkls.PairSetup }
   | { readonly kind: "dead"; readonly cause: string; readonly since: number }
 
-const pairRow: Codec<PairRow> = union<PairRow>({
+export const pairRow: Codec<PairRow> = union<PairRow>({
   live: struct({ setup: dkls.pairSetupCodec }),
   dead: struct({ cause: text(128), since: safeInteger }),
 })

@@ -10,12 +10,12 @@ import {
 import { dkls } from "@lockkeeper/protocols"
 import type { Change, Store, Versioned } from "../ports/store.ts"
 
-interface PresignatureRow {
+export interface PresignatureRow {
   readonly madeAt: number
   readonly presignature: dkls.Presignature
 }
 
-const presignatureRow: Codec<PresignatureRow> = struct<PresignatureRow>({
+export const presignatureRow: Codec<PresignatureRow> = struct<PresignatureRow>({
   madeAt: safeInteger,
   presignature: dkls.presignatureCodec,
 })

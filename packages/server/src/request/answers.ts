@@ -3,6 +3,7 @@ import { hashValue } from "@lockkeeper/crypto"
 import {
   type Bytes,
   bytes,
+  type Codec,
   decode,
   encode,
   equalBytes,
@@ -17,8 +18,15 @@ import type { RecentAnswers } from "./recent-answers.ts"
 /** Most rows that one round of housekeeping drops at a time. */
 const BATCH = 256
 
-/** Without output where the process that answered keeps it in its memory alone. */
-const answerRow = struct<{ input: Bytes; output: Bytes | null }>({
+/** What was answered to one step of a request. */
+export interface AnswerRow {
+  /** 32 bytes over the input. */
+  readonly input: Bytes
+  /** Null where the process that answered keeps it in its memory alone. */
+  readonly output: Bytes | null
+}
+
+export const answerRow: Codec<AnswerRow> = struct<AnswerRow>({
   input: fixedBytes(32),
   output: nullable(bytes(MAX_STEP)),
 })
