@@ -6,7 +6,7 @@ import {
   type SignedRequest,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, DecodeError, decode, encode } from "@lockkeeper/encoding"
+import { type Bytes, DecodeError, decodeShared, encode } from "@lockkeeper/encoding"
 import { type Abort, deliver, dkls, type Message, type Outcome } from "@lockkeeper/protocols"
 import { askAll } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
@@ -99,7 +99,7 @@ async function askStep(
   const log: Logged[] = []
   for (const [server, answer] of answers) {
     try {
-      outputs.push([server, decode(bulkStepOutput, answer.output)])
+      outputs.push([server, decodeShared(bulkStepOutput, answer.output)])
       log.push({ server, log: answer.log })
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
@@ -136,7 +136,7 @@ function readMessages(order: BulkOrder, outputs: Asked["outputs"]): Message[] | 
 
 function decodeMessage(encoded: Bytes): Message | null {
   try {
-    return decode(dkls.dklsMessageCodec, encoded)
+    return decodeShared(dkls.dklsMessageCodec, encoded)
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
     return null

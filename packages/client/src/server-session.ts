@@ -19,7 +19,7 @@ import {
   wipeChannel,
 } from "@lockkeeper/api"
 import type { Identifier, Secret } from "@lockkeeper/crypto"
-import { type Bytes, type Codec, DecodeError, decode, encode } from "@lockkeeper/encoding"
+import { type Bytes, type Codec, DecodeError, decodeShared, encode } from "@lockkeeper/encoding"
 import type { ServerLink } from "./dependencies.ts"
 import type { Servers } from "./servers.ts"
 
@@ -172,5 +172,5 @@ function wellFormed<T>(member: Member, read: () => T): T {
 }
 
 function decodeAnswer<T>(member: Member, codec: Codec<T>, content: Bytes): T {
-  return wellFormed(member, () => decode(codec, content))
+  return wellFormed(member, () => decodeShared(codec, content))
 }

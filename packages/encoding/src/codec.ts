@@ -24,7 +24,18 @@ export function encode<T>(codec: Codec<T>, value: T): Bytes {
 
 /** The value that `bytes` encode. @throws DecodeError on anything but the one encoding. */
 export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
-  const reader = new Reader(bytes)
+  return readWhole(codec, new Reader(bytes))
+}
+
+/**
+ * Likewise, but byte strings of 4 KiB and more in the value are views of `bytes`, which the caller
+ * leaves alone as long as it uses the value: messages of hundreds of kilobytes are not copied.
+ */
+export function decodeShared<T>(codec: Codec<T>, bytes: Bytes): T {
+  return readWhole(codec, new Reader(bytes, "shared"))
+}
+
+function readWhole<T>(codec: Codec<T>, reader: Reader): T {
   const value = codec.read(reader)
   reader.end()
   return value

@@ -5,6 +5,7 @@ export {
   type Codec,
   constant,
   decode,
+  decodeShared,
   encode,
   fixedBytes,
   list,

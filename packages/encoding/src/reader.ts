@@ -13,15 +13,21 @@ export class DecodeError extends Error {
   }
 }
 
+/** From this length on a value may be a view of what it is read from. */
+const SHARED_FROM = 4096
+
 /** Reads a buffer front to back; every read is bounds-checked before anything is allocated. */
 export class Reader {
-  readonly #input: Uint8Array
+  readonly #input: Bytes
+  readonly #shares: boolean
   readonly #view: DataView
   #offset = 0
   #path: string[] = []
 
-  constructor(input: Uint8Array) {
-    this.#input = input
+  /** @param longValues - whether they are copies, or views of an input that is left alone. */
+  constructor(input: Uint8Array, longValues: "copied" | "shared" = "copied") {
+    this.#input = input as Bytes
+    this.#shares = longValues === "shared"
     this.#view = new DataView(input.buffer, input.byteOffset, input.byteLength)
   }
 
@@ -68,10 +74,11 @@ export class Reader {
     return this.#view.getBigUint64(this.#advance(8))
   }
 
-  /** A copy, so that the input may be wiped or reused. */
+  /** A copy, so that the input may be wiped or reused, but for long values that are shared. */
   bytes(length: number): Bytes {
     const start = this.#advance(length)
-    return new Uint8Array(this.#input.subarray(start, start + length))
+    const view = this.#input.subarray(start, start + length)
+    return this.#shares && length >= SHARED_FROM ? view : new Uint8Array(view)
   }
 
   end(): void {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { isDeepStrictEqual } from "node:util"
 import fc from "fast-check"
-import { DecodeError, decode, encode } from "../src/index.ts"
+import { bytes, DecodeError, decode, decodeShared, encode, struct } from "../src/index.ts"
 import { compositions, leaves, type Sample } from "./samples.ts"
 
 const withValue = (samples: fc.Arbitrary<Sample>) =>
@@ -108,5 +108,24 @@ describe("the samples", () => {
         drawn.some((d) => d.startsWith(name)),
         name,
       )
+  })
+})
+
+describe("decoding with shared values", () => {
+  const codec = struct({ short: bytes(4095), long: bytes(8192) })
+  const value = { short: new Uint8Array(4095).fill(1), long: new Uint8Array(4096).fill(2) }
+
+  it("views long byte strings where they are, copies short ones, and takes the same encodings", () => {
+    const encoded = encode(codec, value)
+    const shared = decodeShared(codec, encoded)
+    assert.deepEqual(shared, value)
+    assert.equal(shared.long.buffer, encoded.buffer)
+    assert.notEqual(shared.short.buffer, encoded.buffer)
+    assert.throws(() => decodeShared(codec, Uint8Array.of(...encoded, 0)), DecodeError)
+  })
+
+  it("is not what plain decoding does", () => {
+    const encoded = encode(codec, value)
+    assert.notEqual(decode(codec, encoded).long.buffer, encoded.buffer)
   })
 })

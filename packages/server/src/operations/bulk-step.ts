@@ -6,21 +6,19 @@ import {
   LockKeeperError,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, decode, encode } from "@lockkeeper/encoding"
+import { type Bytes, encode } from "@lockkeeper/encoding"
 import { type Abort, dkls, encodeEvidence, type Message, type Outcome } from "@lockkeeper/protocols"
 import type { Urgency } from "../ports/dependencies.ts"
 import type { Change } from "../ports/store.ts"
 import type { Run } from "../presigning/runs.ts"
 import type { StepOutcome } from "../request/commit.ts"
-import { decodeAs, decodeField } from "../request/decode.ts"
+import { decodeSharedAs } from "../request/decode.ts"
 import type { Step } from "../request/step.ts"
 
 /** The others' messages of the step before. */
 export function readBulkMessages(input: Bytes): readonly Message[] {
-  const { messages } = decodeAs("input", bulkStepInput, input)
-  return messages.map((m, i) =>
-    decodeField(`input.messages.${i}`, () => decode(dkls.dklsMessageCodec, m)),
-  )
+  const { messages } = decodeSharedAs("input", bulkStepInput, input)
+  return messages.map((m, i) => decodeSharedAs(`input.messages.${i}`, dkls.dklsMessageCodec, m))
 }
 
 /** Refuses sets that are not ascending, distinct, and exactly whom the request is addressed to. */

@@ -1,5 +1,5 @@
 import { LockKeeperError } from "@lockkeeper/api"
-import { type Codec, DecodeError, decode } from "@lockkeeper/encoding"
+import { type Bytes, type Codec, DecodeError, decode, decodeShared } from "@lockkeeper/encoding"
 
 /** Runs a decoder and turns its refusal into one that names the field. */
 export function decodeField<T>(name: string, read: () => T): T {
@@ -17,4 +17,9 @@ export function decodeField<T>(name: string, read: () => T): T {
 
 export function decodeAs<T>(name: string, codec: Codec<T>, bytes: Uint8Array): T {
   return decodeField(name, () => decode(codec, bytes))
+}
+
+/** Likewise, with long byte strings as views of `bytes`. */
+export function decodeSharedAs<T>(name: string, codec: Codec<T>, bytes: Bytes): T {
+  return decodeField(name, () => decodeShared(codec, bytes))
 }

@@ -13,7 +13,7 @@ import { type Bytes, encode } from "@lockkeeper/encoding"
 import { finishLogin } from "../operations/login.ts"
 import { activateRegistration, dealRegistration } from "../operations/register-account.ts"
 import { act } from "./act.ts"
-import { decodeAs } from "./decode.ts"
+import { decodeSharedAs } from "./decode.ts"
 import { sessionEvent } from "./events.ts"
 import { logRefusal, refusalOf } from "./refusal.ts"
 import type { Session } from "./sessions.ts"
@@ -41,7 +41,8 @@ export async function handleCall(
   }
   const asked = session.stage
   try {
-    const payload = decodeAs("payload", callPayload, content)
+    // Nothing that it holds outlives the answer, after which the frame is wiped.
+    const payload = decodeSharedAs("payload", callPayload, content)
     const answer = await answerCall({ ...process, session }, payload)
     const sealed = seal(answer)
     if (payload.kind === "close") sessions.end(session)
