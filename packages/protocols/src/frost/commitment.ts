@@ -47,7 +47,7 @@ export interface CommitmentBody {
 /** The body with its elements as bytes that nobody has validated. */
 type RawBody = Omit<CommitmentBody, "hiding" | "binding"> & Record<"hiding" | "binding", Bytes>
 
-const rawBodyCodec: Codec<RawBody> = {
+export const rawBodyCodec: Codec<RawBody> = {
   write(writer, value) {
     keyTypeCodec.write(writer, value.keyType)
     rawFields(value.keyType).write(writer, value)

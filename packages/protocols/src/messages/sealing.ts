@@ -49,7 +49,7 @@ interface SealedPart {
   readonly ciphertext: Bytes
 }
 
-const sealedPartCodec: Codec<SealedPart> = struct<SealedPart>({
+export const sealedPartCodec: Codec<SealedPart> = struct<SealedPart>({
   encapsulation: nullable(fixedBytes(XWING_CIPHERTEXT_LENGTH)),
   counter: u32,
   ciphertext: bytes(LIMITS.sealed),

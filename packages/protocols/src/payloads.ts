@@ -1,0 +1,64 @@
+/**
+ * What the messages of each protocol carry, step by step: for tools that change or invent messages.
+ * Nothing here is needed to take part in a protocol.
+ */
+import { groupByName } from "@lockkeeper/crypto"
+import type { Codec } from "@lockkeeper/encoding"
+import {
+  answerPayloadCodec,
+  openPayloadCodec,
+  revealPayloadCodec,
+  verdictPayloadCodec,
+} from "./dkg/payloads.ts"
+import { rawBodyCodec } from "./frost/commitment.ts"
+import { shareBodyCodec } from "./frost/sign.ts"
+import { groupOf, type KeyType } from "./keys.ts"
+import { accountDealingCodec, confirmationsCodec } from "./opaque/account.ts"
+import { loginResponseCodec } from "./opaque/evaluation.ts"
+import { ke1Codec } from "./opaque/key-exchange.ts"
+
+export { sealedPartCodec } from "./messages/sealing.ts"
+export {
+  evaluationSigned,
+  evaluationStatementCodec,
+  loginResponseCodec,
+  signEvaluation,
+  statementOf,
+} from "./opaque/evaluation.ts"
+export { ke1Codec, ke2Codec } from "./opaque/key-exchange.ts"
+
+/** The bodies of one step's messages; null where there is no such part. */
+export interface StepPayloads {
+  readonly protocol: string
+  readonly step: string
+  /** What everyone gets; in OPAQUE, which has no broadcasts, what the other end gets. */
+  readonly broadcast: Codec<unknown> | null
+  /** What one recipient finds in its sealed part. */
+  readonly sealed: Codec<unknown> | null
+}
+
+function row(
+  protocol: string,
+  step: string,
+  broadcast: Codec<never> | null,
+  sealed: Codec<never> | null = null,
+): StepPayloads {
+  return { protocol, step, broadcast, sealed } as StepPayloads
+}
+
+/** Every step of every protocol, for keys of one type. */
+export function payloadCodecs(keyType: KeyType): readonly StepPayloads[] {
+  const group = groupByName(groupOf(keyType))
+  return [
+    row("dkg", "open", openPayloadCodec),
+    row("dkg", "reveal", revealPayloadCodec(group), group.scalar),
+    row("dkg", "verdict", verdictPayloadCodec),
+    row("dkg", "answer", answerPayloadCodec),
+    row("frost", "commitment", rawBodyCodec),
+    row("frost", "share", shareBodyCodec(keyType)),
+    row("opaque", "dealing", accountDealingCodec),
+    row("opaque", "confirmations", confirmationsCodec),
+    row("opaque", "ke1", ke1Codec),
+    row("opaque", "response", loginResponseCodec),
+  ]
+}
