@@ -10,6 +10,13 @@ import {
   revealPayloadCodec,
   verdictPayloadCodec,
 } from "./dkg/payloads.ts"
+import {
+  type DklsStepCodecs,
+  onlineStepCodecs,
+  presignStepCodecs,
+  setupStepCodecs,
+} from "./dkls/payload-codecs.ts"
+import { sealedPayloadCodec } from "./dkls/presign/payloads.ts"
 import { rawBodyCodec } from "./frost/commitment.ts"
 import { shareBodyCodec } from "./frost/sign.ts"
 import { groupOf, type KeyType } from "./keys.ts"
@@ -17,6 +24,7 @@ import { accountDealingCodec, confirmationsCodec } from "./opaque/account.ts"
 import { loginResponseCodec } from "./opaque/evaluation.ts"
 import { ke1Codec } from "./opaque/key-exchange.ts"
 
+export * as dklsInside from "./dkls/inside.ts"
 export { sealedPartCodec } from "./messages/sealing.ts"
 export {
   evaluationSigned,
@@ -46,6 +54,19 @@ function row(
   return { protocol, step, broadcast, sealed } as StepPayloads
 }
 
+/** Of a batch of one presignature. */
+function dklsRows(): StepPayloads[] {
+  const one = (protocol: string) => (step: DklsStepCodecs) => ({
+    ...{ protocol, step: step.name, broadcast: step.broadcast },
+    sealed: step.payload ? sealedPayloadCodec : step.product,
+  })
+  return [
+    ...setupStepCodecs.map(one("dkls-setup")),
+    ...presignStepCodecs(1).map(one("dkls-presign")),
+    ...onlineStepCodecs.map(one("dkls-sign")),
+  ]
+}
+
 /** Every step of every protocol, for keys of one type. */
 export function payloadCodecs(keyType: KeyType): readonly StepPayloads[] {
   const group = groupByName(groupOf(keyType))
@@ -56,6 +77,7 @@ export function payloadCodecs(keyType: KeyType): readonly StepPayloads[] {
     row("dkg", "answer", answerPayloadCodec),
     row("frost", "commitment", rawBodyCodec),
     row("frost", "share", shareBodyCodec(keyType)),
+    ...(keyType === "ecdsa-secp256k1" ? dklsRows() : []),
     row("opaque", "dealing", accountDealingCodec),
     row("opaque", "confirmations", confirmationsCodec),
     row("opaque", "ke1", ke1Codec),

@@ -49,7 +49,7 @@ export interface NonceInput {
   readonly randomness: Bytes
 }
 
-const nonceBodyCodec = struct<{ readonly keyId: Bytes; readonly keyEpoch: number }>({
+export const nonceBodyCodec = struct<{ readonly keyId: Bytes; readonly keyEpoch: number }>({
   keyId: fixedBytes(32),
   keyEpoch: u32,
 })
