@@ -10,6 +10,7 @@ export { readConfig } from "./config/read.ts"
 export { parseConfig, type ServerConfig } from "./config/schema.ts"
 export { readTls, type TlsMaterial } from "./config/tls.ts"
 export { Counters } from "./counters.ts"
+export { encodeAnchor, judgeStore } from "./directory/anchor.ts"
 export { type Descriptor, readDescriptor, writeDescriptor } from "./directory/descriptor.ts"
 export { type InitOptions, initialiseServer, type ServerPlace } from "./directory/init.ts"
 export { FILES } from "./directory/layout.ts"
@@ -27,6 +28,7 @@ export {
 export { deriveSecrets, generateSeeds, type ServerSecrets } from "./directory/server-secrets.ts"
 export { type Unsealed, unsealServer } from "./directory/unseal.ts"
 export { endpointOf } from "./endpoint.ts"
+export { markStart, markStop } from "./incarnation.ts"
 export { KeyServer, type StoreCondition } from "./key-server.ts"
 export { Gate } from "./limits/gate.ts"
 export type {
@@ -42,7 +44,11 @@ export type {
 export type { Endpoint, Health, Listening, ServerState, Version } from "./ports/listener.ts"
 export type { Log, LoggedEntry } from "./ports/log.ts"
 export {
+  checkBatch,
+  checkLimit,
+  demandedVersion,
   type LogRow,
+  nextVersion,
   type Row,
   type RowChange,
   type RowStore,
@@ -59,7 +65,7 @@ export {
   type Table,
   type Versioned,
 } from "./ports/store.ts"
-export { type RunningServer, type RunOptions, runServer } from "./run-server.ts"
+export { checkClock, type RunningServer, type RunOptions, runServer } from "./run-server.ts"
 export { SealBroken, SealedStore } from "./sealing/sealed-store.ts"
 export type { ServerSelf } from "./self.ts"
 export { PROTOCOL_VERSION, VERSION } from "./version.ts"

@@ -74,7 +74,11 @@ async function assembleSelf(unsealed: Unsealed): Promise<ServerSelf> {
 }
 
 /** Refuses a clock that contradicts what this server or its roster have already seen. */
-async function checkClock({ store }: Unsealed, self: ServerSelf, now: number): Promise<void> {
+export async function checkClock(
+  { store }: Pick<Unsealed, "store">,
+  self: ServerSelf,
+  now: number,
+): Promise<void> {
   const refuse = (what: string): never => {
     throw new LockKeeperError("misconfigured", `This machine's clock is behind ${what}.`, {
       field: "clock",

@@ -78,7 +78,7 @@ async function ecdsaPath(seed: string): Promise<Run & { readonly pools: readonly
     await count()
     await sign(1)
     await count()
-    for (const server of [1, 2, 3]) world.stop(server)
+    for (const server of [1, 2, 3]) await world.stop(server)
     for (const server of [1, 2, 3]) await world.start(server)
     await count()
     await sign(2)

@@ -132,12 +132,15 @@ export function removeAnchor(directory: string): void {
 }
 
 /** Vouches for a store that is closed and that nobody writes to any more. */
+export function encodeAnchor(anchor: Anchor, identity: SigningKey): Bytes {
+  return encode(signedAnchorCodec, { anchor, signature: identity.sign(digest(anchor)) })
+}
+
 export function writeAnchor(
   directory: string,
   end: Omit<Anchor, "file">,
   identity: SigningKey,
 ): void {
-  const anchor = { ...end, file: databaseFile(directory) }
-  const signature = identity.sign(digest(anchor))
-  writeOwnerOnly(join(directory, FILES.anchor), encode(signedAnchorCodec, { anchor, signature }))
+  const encoded = encodeAnchor({ ...end, file: databaseFile(directory) }, identity)
+  writeOwnerOnly(join(directory, FILES.anchor), encoded)
 }

@@ -1,0 +1,160 @@
+import type { Identifier } from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
+import {
+  type Abort,
+  type AbortReason,
+  type Evidence,
+  encodeEvidence,
+  LIMITS,
+  verifyEvidence,
+} from "@lockkeeper/protocols"
+
+/**
+ * Who deviates: the participant that signs a message, whoever carries it, whoever puts together
+ * what participants are asked, or the client that an account belongs to. Only the first can be named.
+ */
+export type By = "sender" | "relay" | "coordinator" | "client"
+
+/** One deviation from one protocol. */
+export interface Case {
+  readonly protocol: string
+  readonly step: string
+  readonly field: string
+  readonly mutation: string
+  readonly by: By
+  /** Author of what is changed: at fault only if it changed it itself. */
+  readonly sender: Identifier
+  /** Who gets to see the change. */
+  readonly victim: Identifier | "all"
+}
+
+export interface Attack extends Case {
+  /** Runs the real protocol with this one deviation. */
+  run(): Verdicts
+}
+
+/** Where a protocol ended for those who keep to it. */
+export interface Verdicts {
+  /** The roster: what evidence is verified with. */
+  readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
+  /** Why honest participants, coordinator or client stopped; also faults beside a good end. */
+  readonly aborts: readonly Ended[]
+  /** Whether everyone honest has the result, and it is right. */
+  readonly finished: boolean
+  /** Wrong results that somebody honest took for right ones, in words. */
+  readonly accepted: readonly string[]
+}
+
+export type Ended = Pick<Abort, "reason" | "culprits" | "pair" | "evidence"> &
+  Partial<Pick<Abort, "silent" | "field">>
+
+/** Deviations of one kind that name nobody, and why that is right. */
+export interface Kind {
+  readonly why: string
+  covers(attack: Case, verdicts: Verdicts): boolean
+}
+
+/** A protocol under attack. */
+export interface Target {
+  readonly protocol: string
+  readonly steps: readonly string[]
+  attacks(): Iterable<Attack>
+  /** Changes that are other valid choices of their author. */
+  readonly harmless: readonly Kind[]
+  /** Stops for which nobody can be named. */
+  readonly unattributable: readonly Kind[]
+}
+
+export type Outcome = "culprit" | "pair" | "harmless" | "unattributable"
+
+export interface CaseResult extends Case {
+  readonly outcome: Outcome | "failure"
+  readonly reason: AbortReason | null
+  readonly culprits: readonly Identifier[]
+  /** Of the kind, for what is harmless or cannot be attributed; of the failure, for those. */
+  readonly why: string
+  readonly honestBlamed: boolean
+  readonly wrongAccepted: boolean
+  /** Valid evidence that the case gave, encoded. */
+  readonly evidence: readonly Bytes[]
+}
+
+export function idOf({ protocol, step, by, field, mutation, sender, victim }: Case): string {
+  return [protocol, step, by, field, mutation, `${sender}-${victim}`].join("/").replaceAll(" ", "_")
+}
+
+interface Proof {
+  readonly culprits: readonly Identifier[]
+  readonly pairs: readonly (readonly [Identifier, Identifier])[]
+  readonly evidence: readonly Bytes[]
+  readonly problems: readonly string[]
+}
+
+/** What the evidence of a case proves to somebody who has nothing but the roster. */
+function proofOf({ aborts, verifyKeys }: Verdicts): Proof {
+  const culprits = new Set<Identifier>()
+  const pairs: (readonly [Identifier, Identifier])[] = []
+  const evidence: Bytes[] = []
+  const problems: string[] = []
+  for (const item of aborts.flatMap((ended) => ended.evidence)) {
+    const encoded = encodedOrNull(item)
+    if (encoded === null) {
+      problems.push(`evidence of kind ${item.kind} is above ${LIMITS.evidence} bytes`)
+      continue
+    }
+    const verdict = verifyEvidence(encoded, verifyKeys)
+    if (!verdict.valid) {
+      problems.push(`evidence of kind ${item.kind} is worthless: ${verdict.why}`)
+      continue
+    }
+    evidence.push(encoded)
+    if ("pair" in verdict) pairs.push(verdict.pair)
+    else culprits.add(verdict.culprit)
+  }
+  for (const named of aborts.flatMap((ended) => ended.culprits)) {
+    if (!culprits.has(named)) problems.push(`participant ${named} is named without evidence`)
+  }
+  return { culprits: [...culprits], pairs, evidence, problems }
+}
+
+function encodedOrNull(evidence: Evidence): Bytes | null {
+  try {
+    return encodeEvidence(evidence)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return null
+  }
+}
+
+/** Runs one case and says what became of it. */
+export function judge(target: Target, attack: Attack): CaseResult {
+  const { protocol, step, field, mutation, by, sender, victim } = attack
+  const about: Case = { protocol, step, field, mutation, by, sender, victim }
+  const verdicts = attack.run()
+  const proof = proofOf(verdicts)
+  const dishonest = by === "sender" ? sender : null
+  const namedPairs = [...proof.pairs, ...verdicts.aborts.flatMap(({ pair }) => (pair ? [pair] : []))]
+  const named = [...proof.culprits, ...verdicts.aborts.flatMap(({ culprits }) => culprits)]
+  const honestBlamed =
+    named.some((identifier) => identifier !== dishonest) ||
+    namedPairs.some(([a, b]) => a !== dishonest && b !== dishonest)
+  const wrongAccepted = verdicts.accepted.length > 0
+  const result = {
+    ...about,
+    reason: verdicts.aborts[0]?.reason ?? null,
+    culprits: [...new Set(named)],
+    honestBlamed,
+    wrongAccepted,
+    evidence: proof.evidence,
+  }
+  const fail = (why: string): CaseResult => ({ ...result, outcome: "failure", why })
+  if (wrongAccepted) return fail(`wrong result accepted: ${verdicts.accepted.join("; ")}`)
+  if (honestBlamed) return fail(`honest participants blamed: ${named}; pairs ${namedPairs.join(" ")}`)
+  if (proof.problems.length > 0) return fail(proof.problems.join("; "))
+  if (proof.culprits.length > 0) return { ...result, outcome: "culprit", why: "" }
+  if (namedPairs.length > 0) return { ...result, outcome: "pair", why: "" }
+  const outcome = verdicts.finished ? "harmless" : "unattributable"
+  const kind = target[outcome].find(({ covers }) => covers(about, verdicts))
+  if (kind) return { ...result, outcome, why: kind.why }
+  return fail(verdicts.finished ? "had no effect that is expected" : "nobody is named")
+}

@@ -1,0 +1,32 @@
+import type { Observed, Violation } from "../observed.ts"
+import { acknowledged } from "./acknowledged.ts"
+import { blame } from "./blame.ts"
+import type { Checker } from "./checker.ts"
+import { failures, liveness } from "./failures.ts"
+import { guesses } from "./guesses.ts"
+import { logged } from "./logged.ts"
+import { answers, oneTime } from "./one-time.ts"
+import { pairs } from "./pairs.ts"
+import { signatures } from "./signatures.ts"
+import { stores } from "./stores.ts"
+
+/** What every run is judged by; a new promise of the design is one more. */
+export const CHECKERS: readonly Checker[] = [
+  oneTime,
+  answers,
+  guesses,
+  acknowledged,
+  logged,
+  blame,
+  pairs,
+  signatures,
+  stores,
+  failures,
+  liveness,
+]
+
+export function violationsOf(observed: Observed): readonly Violation[] {
+  return CHECKERS.flatMap(({ name, check }) =>
+    check(observed).map((message) => ({ checker: name, message })),
+  )
+}

@@ -1,0 +1,308 @@
+import type { Roster, SignedRoster } from "@lockkeeper/api"
+import { LockKeeperError } from "@lockkeeper/api"
+import { type Identifier, Secret } from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
+import {
+  checkClock,
+  type Dependencies,
+  deriveSecrets,
+  type Endpoint,
+  encodeAnchor,
+  endpointOf,
+  Gate,
+  generateSeeds,
+  inlineCompute,
+  judgeStore,
+  KeyServer,
+  markStart,
+  markStop,
+  parseConfig,
+  type RowChange,
+  SealedStore,
+  type ServerConfig,
+  type ServerSecrets,
+  type ServerSelf,
+  type ServerState,
+  StoreUnavailable,
+} from "@lockkeeper/server"
+import { type DiskLatency, SimulatedDisk } from "./disk.ts"
+import type { MeantBatch, Observations } from "./observations.ts"
+import type { SeededRandomness } from "./seeded-randomness.ts"
+import type { SkewedClock } from "./skewed-clock.ts"
+import type { Trace } from "./trace.ts"
+import type { VirtualClock } from "./virtual-clock.ts"
+import { WatchedStore } from "./watched-store.ts"
+
+/** How often a process does its housekeeping. */
+const TIDY_MS = 60_000
+
+/** How often an orderly stop looks whether requests are still under way. */
+const DRAIN_STEP_MS = 20
+
+/** As a server's own configuration has them by default. */
+export const LIMITS = parseConfig({
+  version: 1,
+  listen: { port: 0 },
+  tls: { certificate: "none", key: "none" },
+}).limits
+
+const EMPTY = new Uint8Array(0)
+
+/** What planted faults wrap: a server's own dependencies, its making, its endpoint. */
+export interface Planted {
+  readonly deps?: (identifier: Identifier, deps: Dependencies) => Dependencies
+  readonly makeServer?: (self: ServerSelf, deps: Dependencies) => KeyServer
+  readonly endpoint?: (identifier: Identifier, endpoint: Endpoint) => Endpoint
+}
+
+/** What a machine takes from its world. */
+export interface MachineSurroundings extends Planted {
+  readonly identifier: Identifier
+  readonly clock: VirtualClock
+  /** What this machine's own clock shows. */
+  readonly skewed: SkewedClock
+  readonly trace: Trace
+  readonly observations: Observations
+  readonly randomness: (actor: string) => SeededRandomness
+  readonly nextProcess: () => number
+  readonly latency: DiskLatency
+  readonly limits: ServerConfig["limits"]
+  /** The world's, once all members are known. */
+  readonly roster: () => { readonly roster: Roster; readonly signed: SignedRoster }
+  readonly enumerationSeed: Bytes
+}
+
+/** One run of a server's process. */
+export interface RunningProcess {
+  readonly number: number
+  readonly endpoint: Endpoint
+  /** Settles when the process is gone, whatever it was doing. */
+  readonly gone: AbortSignal
+}
+
+interface Process extends RunningProcess {
+  readonly server: KeyServer
+  readonly deps: Dependencies
+  readonly gate: Gate
+  readonly store: WatchedStore
+  readonly self: ServerSelf
+  readonly end: AbortController
+  state: ServerState
+}
+
+/** One key server's machine: its secrets, its disk, and whichever process runs on it. */
+export class Machine {
+  readonly identifier: Identifier
+  readonly disk: SimulatedDisk
+  readonly publicKeys: Pick<ServerSecrets, "identity" | "channelPublic" | "keyExchange">
+  readonly #around: MachineSurroundings
+  readonly #seeds: Bytes
+  readonly #keyEncryptionKey: Bytes
+  #process: Process | null = null
+  /** Ends a start that is under way. */
+  #starting: AbortController | null = null
+  /** The number of the latest process, also while it starts. */
+  #number = -1
+
+  constructor(around: MachineSurroundings) {
+    this.#around = around
+    this.identifier = around.identifier
+    const randomness = around.randomness(`server ${around.identifier}`)
+    this.#seeds = generateSeeds(randomness)
+    this.publicKeys = this.#secrets()
+    this.#keyEncryptionKey = randomness.bytes(32)
+    this.disk = new SimulatedDisk({
+      clock: around.clock,
+      randomness: around.randomness(`disk ${around.identifier}`),
+      latency: around.latency,
+      watcher: {
+        applied: (_batch: readonly RowChange[], positions, note) => {
+          const { changes, events } = (note ?? { changes: [], events: [] }) as MeantBatch
+          const entries = events.map((entry, i) => ({ ...entry, ...positions[i] }))
+          const { identifier: server } = this
+          const [process, time] = [this.#number, around.clock.now()]
+          const { history } = this.disk
+          const commit = { server, time, process, history, changes, entries }
+          around.observations.commits.push(commit as (typeof around.observations.commits)[number])
+        },
+        crashed: (when) => {
+          this.#note(`crash-${when}`)
+          this.#die()
+        },
+      },
+    })
+  }
+
+  /** The process that takes requests; null while it stops. */
+  get running(): RunningProcess | null {
+    return this.#process?.state === "ready" ? this.#process : null
+  }
+
+  /** The key server that runs now, for a look into its memory. */
+  get server(): KeyServer | null {
+    return this.#process?.server ?? null
+  }
+
+  /** The store that lies on the disk now, opened from outside: no process and no fault in between. */
+  inspect(): SealedStore {
+    const outside = new SimulatedDisk()
+    outside.restore(this.disk.snapshot())
+    const key = Secret.copyOf(this.#keyEncryptionKey)
+    return new SealedStore(outside.mount(), key, this.#around.randomness("nobody"))
+  }
+
+  /**
+   * Starts a process over the disk as it is, as `runServer` does; one that ran before is killed.
+   * False when it did not come up: it died or its store or clock refused.
+   */
+  async start(): Promise<boolean> {
+    this.kill()
+    this.#number = this.#around.nextProcess()
+    const end = new AbortController()
+    this.#starting = end
+    const dead = new Promise<null>((resolve) => {
+      end.signal.addEventListener("abort", () => resolve(null), { once: true })
+    })
+    const started = await Promise.race([dead, this.#comeUp(end)])
+    if (started === null || end.signal.aborted) return false
+    this.#starting = null
+    this.#process = started
+    this.#note("start")
+    void this.#tidy(started)
+    return true
+  }
+
+  /** Ends the process at once; what it had not committed is lost. */
+  kill(): void {
+    if (this.#process !== null || this.#starting !== null) this.#note("kill")
+    this.disk.unmount()
+    this.#die()
+  }
+
+  /** Ends the process in order: what it leaves is vouched for at its next start. */
+  async stop(): Promise<void> {
+    const process = this.#process
+    if (process === null || process.state === "stopping") {
+      throw new RangeError(`server ${this.identifier} does not run`)
+    }
+    process.state = "stopping"
+    const { gate, server, deps, store, self, end } = process
+    const { clock, limits } = this.#around
+    const stopped = this.#gone(process)
+    const until = clock.now() + limits.shutdownTimeoutMs
+    while (gate.running > 0 && clock.now() < until) await clock.wait(DRAIN_STEP_MS)
+    if (end.signal.aborted) return
+    const { identity } = self
+    server.stop()
+    const left = async (): Promise<void> => {
+      const incarnation = await markStop(deps)
+      const position = await store.close()
+      if (incarnation === null || position === null) return
+      const { file } = this.disk
+      const anchor = { incarnation, ...position, pool: server.poolDigest(), file }
+      this.disk.anchor = encodeAnchor(anchor, identity)
+    }
+    try {
+      await Promise.race([left(), stopped])
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+    }
+    if (end.signal.aborted) return
+    this.#note("stop")
+    this.disk.unmount()
+    this.#die()
+  }
+
+  #secrets(): ServerSecrets {
+    return deriveSecrets(this.#seeds.slice())
+  }
+
+  #gone({ gone }: RunningProcess): Promise<void> {
+    return new Promise((resolve) => gone.addEventListener("abort", () => resolve(), { once: true }))
+  }
+
+  #die(): void {
+    const ending = [this.#process?.end, this.#starting]
+    this.#process = null
+    this.#starting = null
+    for (const end of ending) end?.abort()
+  }
+
+  #note(what: string): void {
+    const { clock, trace } = this.#around
+    const server = this.identifier
+    trace.add({ time: clock.now(), actor: "", server, what, content: EMPTY })
+  }
+
+  /** Null when the store or the clock does not let it. */
+  async #comeUp(end: AbortController): Promise<Process | null> {
+    const { identifier, skewed, observations, clock, limits } = this.#around
+    const number = this.#number
+    const randomness = this.#around.randomness(`process ${number} of server ${identifier}`)
+    const found = this.disk.anchor
+    const anchor = found && { encoded: found, file: this.disk.file }
+    const rows = this.disk.mount()
+    const sealed = new SealedStore(rows, Secret.copyOf(this.#keyEncryptionKey), randomness)
+    const store = new WatchedStore(sealed, rows)
+    const events = {
+      event: (name: string, fields: Readonly<Record<string, string | number | boolean>>) => {
+        if (end.signal.aborted) return
+        const time = clock.now()
+        observations.events.push({ server: identifier, process: number, time, name, fields })
+      },
+    }
+    const own = { clock: skewed, randomness, compute: inlineCompute, store, events }
+    const deps = this.#around.deps?.(identifier, own) ?? own
+    const self = this.#self()
+    const make = this.#around.makeServer ?? ((...args) => new KeyServer(...args))
+    const server = make(self, deps)
+    try {
+      await checkClock({ store: sealed }, self, skewed.now())
+      const { condition, pool } = await judgeStore(anchor, store, self.identity.publicKey)
+      this.disk.anchor = null
+      await markStart(deps, condition)
+      await server.start(condition, pool)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable || error instanceof LockKeeperError)) throw error
+      this.#note("start-failed")
+      this.disk.unmount()
+      end.abort()
+      return null
+    }
+    const gate = new Gate(limits)
+    const honest = endpointOf(server, gate, () => process.state)
+    const endpoint = this.#around.endpoint?.(identifier, honest) ?? honest
+    const process: Process = {
+      ...{ number, endpoint, gone: end.signal, server, deps, gate, store, self, end },
+      state: "ready",
+    }
+    return process
+  }
+
+  /** Housekeeping for as long as the process lives. */
+  async #tidy({ server, gone, deps }: Process): Promise<void> {
+    for (;;) {
+      await this.#around.clock.waitInBackground(TIDY_MS, gone)
+      if (gone.aborted) return
+      await server.tidy().catch(() => deps.events.event("tidy-failed", {}))
+    }
+  }
+
+  /** Fresh copies of the secrets: an orderly stop wipes them. */
+  #self(): ServerSelf {
+    const { roster, signed } = this.#around.roster()
+    const { rosterEpoch, minSigners } = roster
+    const { identity, keyExchange, channelSecret } = this.#secrets()
+    const { identifier } = this
+    return {
+      ...{ identifier, roster, signedRoster: signed, identity, channelSecret },
+      loginServer: {
+        ...{ identifier, rosterEpoch, minSigners },
+        ake: keyExchange,
+        signer: identity,
+        fakes: { seed: Secret.copyOf(this.#around.enumerationSeed), epoch: rosterEpoch },
+        stretching: { memoryKib: 19_456, passes: 2, lanes: 1 },
+      },
+    }
+  }
+}
