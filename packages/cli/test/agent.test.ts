@@ -122,6 +122,19 @@ describe("the agent's socket", () => {
 })
 
 describe("the agent", () => {
+  test("takes the place of the one before, whose session ends", async (t) => {
+    const { socket, owner, agent } = await setUp(t)
+    const next = new LocalOwner()
+    const options = { session: next, socket, idleMs: IDLE_MS, timers: new TestTimers() }
+    const successor = await startAgent(options)
+    t.after(() => successor.stop())
+    assert.equal(await agent.ended, "logout")
+    assert.equal(owner.ended, 1)
+    const session = await sessionOf(socket)
+    await session.createKey("ed25519", "savings", never)
+    assert.equal(next.keys.length, 1)
+  })
+
   test("creates, lists, shows and signs as the session it holds", async (t) => {
     const { socket, owner } = await setUp(t)
     const session = await sessionOf(socket)

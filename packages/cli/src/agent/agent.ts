@@ -7,6 +7,7 @@ import type { OwnerSession } from "../owner.ts"
 import { readFrame, writeFrame } from "./frames.ts"
 import { IdleTimer, type Timers } from "./idle.ts"
 import { type AgentReply, type AgentRequest, agentReply, agentRequest } from "./protocol.ts"
+import { remoteSession } from "./remote-session.ts"
 import { prepareSocketDirectory } from "./socket.ts"
 
 /** Most commands that may be connected at once; more are turned away. */
@@ -54,6 +55,7 @@ export async function startAgent(options: {
   })
   server.maxConnections = MAX_CONNECTIONS
   try {
+    await endBefore(socket)
     await listen(server, socket)
   } catch (error) {
     idle.stop()
@@ -66,6 +68,14 @@ export async function startAgent(options: {
       await ended
     },
   }
+}
+
+/** Who has logged in anew takes the place of the agent before, whose session must not linger. */
+async function endBefore(socket: string): Promise<void> {
+  const { signal } = new AbortController()
+  const before = await remoteSession(socket, signal).catch(() => null)
+  // One that does not answer loses its socket all the same, and its session by idleness.
+  await before?.logout().catch(() => undefined)
 }
 
 /** Binds the socket, replacing one that a dead agent left, and closes it to other users. */

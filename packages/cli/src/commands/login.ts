@@ -1,5 +1,5 @@
 import { LockKeeperError } from "@lockkeeper/api"
-import { agentStatus, remoteSession } from "../agent/remote-session.ts"
+import { agentStatus } from "../agent/remote-session.ts"
 import { agentSocket } from "../agent/socket.ts"
 import { type AddCommands, type Context, NAME_OPTION, type Report, report } from "../command.ts"
 import { accountName, existingPassword } from "../prompts.ts"
@@ -12,7 +12,7 @@ export const addLogin: AddCommands = (add) =>
   add<{ name?: string }>({
     usage: "login",
     summary:
-      "Log out who was logged in, and log in; an agent holds the session until logout or idleness",
+      "Log in in place of who was logged in; an agent holds the session until logout or idleness",
     options: [NAME_OPTION],
     examples: [
       "lockkeeper login --name ada",
@@ -39,12 +39,7 @@ async function login(context: Context, options: { name?: string }): Promise<Repo
   const socket = agentSocket(settings.home)
   const { agentIdleMs: idleMs } = settings
   const start = { address: addressOf(settings), name, password: password.expose(), socket, idleMs }
-  await withProgress(terminal, "Logging in", async () => {
-    // The new agent takes the socket's name; the one before must not linger with a session.
-    const before = await remoteSession(socket, signal)
-    await before?.logout()
-    await context.spawnAgent(start, signal)
-  })
+  await withProgress(terminal, "Logging in", () => context.spawnAgent(start, signal))
   const status = await agentStatus(socket, signal)
   if (status === null) {
     throw new LockKeeperError("internal", "The agent ended right after the login.", {
