@@ -133,7 +133,10 @@ export function judge(target: Target, attack: Attack): CaseResult {
   const verdicts = attack.run()
   const proof = proofOf(verdicts)
   const dishonest = by === "sender" ? sender : null
-  const namedPairs = [...proof.pairs, ...verdicts.aborts.flatMap(({ pair }) => (pair ? [pair] : []))]
+  const namedPairs = [
+    ...proof.pairs,
+    ...verdicts.aborts.flatMap(({ pair }) => (pair ? [pair] : [])),
+  ]
   const named = [...proof.culprits, ...verdicts.aborts.flatMap(({ culprits }) => culprits)]
   const honestBlamed =
     named.some((identifier) => identifier !== dishonest) ||
@@ -149,7 +152,8 @@ export function judge(target: Target, attack: Attack): CaseResult {
   }
   const fail = (why: string): CaseResult => ({ ...result, outcome: "failure", why })
   if (wrongAccepted) return fail(`wrong result accepted: ${verdicts.accepted.join("; ")}`)
-  if (honestBlamed) return fail(`honest participants blamed: ${named}; pairs ${namedPairs.join(" ")}`)
+  if (honestBlamed)
+    return fail(`honest participants blamed: ${named}; pairs ${namedPairs.join(" ")}`)
   if (proof.problems.length > 0) return fail(proof.problems.join("; "))
   if (proof.culprits.length > 0) return { ...result, outcome: "culprit", why: "" }
   if (namedPairs.length > 0) return { ...result, outcome: "pair", why: "" }

@@ -82,7 +82,7 @@ export function mutantsOf(subject: Subject): Mutant[] {
   }
   for (const [at, field] of fields.entries()) {
     for (const [mutation, value] of valuesFor(subject, field)) {
-      add(field.name, mutation, splice(encoded, field.start, field.end, value))
+      if (value) add(field.name, mutation, splice(encoded, field.start, field.end, value))
     }
     for (const [mutation, changed] of resized(encoded, fields, at)) {
       add(field.name, mutation, changed)
@@ -221,8 +221,15 @@ function resized(encoded: Bytes, fields: readonly NamedField[], at: number): Val
   if (value.length === 0) return [["longer", longer]]
   const shorter = withValue(value.slice(0, -1))
   return prefixed
-    ? [["longer", longer], ["shorter", shorter], ["missing", withValue(new Uint8Array(0))]]
-    : [["longer", longer], ["shorter", shorter]]
+    ? [
+        ["longer", longer],
+        ["shorter", shorter],
+        ["missing", withValue(new Uint8Array(0))],
+      ]
+    : [
+        ["longer", longer],
+        ["shorter", shorter],
+      ]
 }
 
 function readInteger(encoded: Bytes, { start, end }: Field): number {
@@ -232,7 +239,8 @@ function readInteger(encoded: Bytes, { start, end }: Field): number {
 function withInteger(encoded: Bytes, field: Field, value: number): Bytes {
   const changed = new Uint8Array(field.end - field.start)
   let left = value
-  for (let i = changed.length - 1; i >= 0; i--, left = Math.floor(left / 256)) changed[i] = left & 0xff
+  for (let i = changed.length - 1; i >= 0; i--, left = Math.floor(left / 256))
+    changed[i] = left & 0xff
   return splice(encoded, field.start, field.end, changed)
 }
 

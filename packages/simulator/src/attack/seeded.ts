@@ -1,4 +1,10 @@
-import { type Identifier, Secret, type SigningKey, signingKeyFromSeed, sha512 } from "@lockkeeper/crypto"
+import {
+  type Identifier,
+  Secret,
+  type SigningKey,
+  sha512,
+  signingKeyFromSeed,
+} from "@lockkeeper/crypto"
 import { type Bytes, concat, utf8 } from "@lockkeeper/encoding"
 
 /** Bytes that depend on a name alone: a case is the same whichever others run before it. */

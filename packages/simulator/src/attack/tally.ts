@@ -20,7 +20,10 @@ export interface Report {
 /** Counts results. */
 export class Tally {
   readonly #ended = { culprit: 0, pair: 0, honestBlamed: 0, wrongAccepted: 0, cases: 0 }
-  readonly #kinds = { harmless: new Map<string, Counted>(), unattributable: new Map<string, Counted>() }
+  readonly #kinds = {
+    harmless: new Map<string, Counted>(),
+    unattributable: new Map<string, Counted>(),
+  }
   readonly #failures: { id: string; why: string }[] = []
 
   add(result: CaseResult): void {

@@ -22,7 +22,11 @@ export interface Setting {
   readonly seed: string
 }
 
-export function settingOf(keyType: KeyType, change: Partial<dkg.DkgParams> = {}, seed = "run"): Setting {
+export function settingOf(
+  keyType: KeyType,
+  change: Partial<dkg.DkgParams> = {},
+  seed = "run",
+): Setting {
   const keyId = seeded(`key/${keyType}`)
   const participants = [1, 2, 3]
   const params = { keyId, keyType, minSigners: 2, participants, rosterEpoch: 7, attempt: 1 }

@@ -1,19 +1,24 @@
-import { groupByName, type Identifier } from "@lockkeeper/crypto"
-import type { Codec } from "@lockkeeper/encoding"
-import { decode, encode } from "@lockkeeper/encoding"
-import { dkg, groupOf, headerCodec, type KeyType, type Message } from "@lockkeeper/protocols"
-import { payloadCodecs } from "@lockkeeper/protocols/payloads"
+import type { Identifier } from "@lockkeeper/crypto"
+import type { dkg, KeyType } from "@lockkeeper/protocols"
 import { altered, headersSignedAgain, signedAgain } from "../forgery.ts"
-import type { Attack, Case, Target, Verdicts } from "../harness.ts"
-import { type Mutant, mutantsOf, type Subject } from "../mutations.ts"
-import { pooled } from "../pooled.ts"
+import type { Attack, Target } from "../harness.ts"
+import { mutantsOf } from "../mutations.ts"
 import { identityOf } from "../seeded.ts"
 import { complaintAttacks } from "./complaints.ts"
 import { HARMLESS, UNATTRIBUTABLE } from "./kinds.ts"
-import { replays } from "./replays.ts"
-import { attacked, type Meddling, messageOf, type Recorded, record, settingOf } from "./run.ts"
+import { inward, outward } from "./relay.ts"
+import { replayAttacks } from "./replays.ts"
+import { messageOf } from "./run.ts"
+import {
+  attackAt,
+  type DkgScene,
+  liesToAll,
+  liesToOne,
+  othersIn,
+  sceneOf,
+  subjectOf,
+} from "./scene.ts"
 import { sealedAttacks } from "./sealed.ts"
-import type { DkgScene } from "./scene.ts"
 
 const STEPS = ["open", "reveal", "verdict"] as const
 const SENDER = 2
@@ -23,27 +28,9 @@ export function dkgTarget(keyType: KeyType): Target {
   return {
     protocol: `dkg/${keyType}`,
     steps: [...STEPS, "answer"],
-    attacks: () => attacksOn(sceneOf(keyType)),
+    attacks: () => attacksOn(sceneOf(keyType, SENDER)),
     harmless: HARMLESS,
     unattributable: UNATTRIBUTABLE,
-  }
-}
-
-function sceneOf(keyType: KeyType): DkgScene {
-  const setting = settingOf(keyType)
-  const codecs = new Map(
-    payloadCodecs(keyType)
-      .filter(({ protocol }) => protocol === "dkg")
-      .map((row) => [row.step as dkg.DkgStep, row]),
-  )
-  return {
-    protocol: `dkg/${keyType}`,
-    setting,
-    group: groupByName(groupOf(keyType)),
-    codecs,
-    honest: record(setting),
-    elsewhere: record(settingOf(keyType, {}, "another session")),
-    sender: SENDER,
   }
 }
 
@@ -55,28 +42,61 @@ function* attacksOn(scene: DkgScene): Iterable<Attack> {
   }
   yield* sealedAttacks(scene)
   yield* complaintAttacks(scene)
-  yield* replays(scene)
+  yield* replayAttacks(scene)
 }
 
-/** The step's message of the sender with where other values for its fields come from. */
-export function subjectOf(
-  { codecs, group, honest, elsewhere, sender, protocol }: DkgScene,
-  step: dkg.DkgStep,
-  recorded: Recorded = honest,
-): Subject {
-  const another = sender === 1 ? 3 : 1
-  const said = (from: Recorded, who: Identifier, at = step) =>
-    from.messages.get(`${at}/${who}`)?.broadcast
-  const before = step === "open" ? undefined : said(recorded, sender, "open")
-  const participants = said(recorded, another)
-  const sessions = said(elsewhere, sender)
-  return {
-    name: `${protocol}/${step}`,
-    codec: codecs.get(step)?.broadcast as Codec<unknown>,
-    encoded: messageOf(recorded, step, sender).broadcast,
-    group,
-    ...(participants && { participants }),
-    ...(sessions && { sessions }),
-    ...(before && { earlier: before }),
+/** The author signs another payload, for all or for one. */
+function* payloadAttacks(scene: DkgScene, step: dkg.DkgStep): Iterable<Attack> {
+  const message = messageOf(scene.honest, step, scene.sender)
+  const signer = identityOf(scene.sender)
+  for (const { field: path, mutation, encoded } of mutantsOf(subjectOf(scene, step))) {
+    const lie = signedAgain(message, signer, { broadcast: encoded })
+    const told = { step, field: `broadcast.${path}`, mutation, by: "sender" as const }
+    yield attackAt(scene, { ...told, victim: "all" }, liesToAll(scene, step, lie))
+    for (const victim of othersIn(scene)) yield liesToOne(scene, { ...told, victim }, lie)
   }
+}
+
+/** The author signs another header: its message is for another place, or echoes something else. */
+function* headerAttacks(scene: DkgScene, step: dkg.DkgStep): Iterable<Attack> {
+  const { honest, elsewhere, sender, protocol } = scene
+  const [victim] = othersIn(scene) as [Identifier]
+  const message = messageOf(honest, step, sender)
+  const forged = headersSignedAgain(message, identityOf(sender), {
+    name: `${protocol}/${step}/header`,
+    participants: messageOf(honest, step, victim).header.bytes,
+    sessions: messageOf(elsewhere, step, sender).header.bytes,
+  })
+  for (const { field, mutation, message: lie } of forged) {
+    const told = { step, field, mutation, by: "sender" as const }
+    yield attackAt(scene, { ...told, victim: "all" }, liesToAll(scene, step, lie))
+    yield liesToOne(scene, { ...told, victim }, lie)
+  }
+}
+
+/** A relay changes bytes under the author's signature, on the way in or on the way out. */
+function* relayAttacks(scene: DkgScene, step: dkg.DkgStep): Iterable<Attack> {
+  const { honest, sender, protocol, elsewhere } = scene
+  const [victim] = othersIn(scene) as [Identifier]
+  const message = messageOf(honest, step, sender)
+  const forged = altered(message, subjectOf(scene, step), {
+    name: `${protocol}/${step}/relay`,
+    participants: messageOf(honest, step, victim).header.bytes,
+    sessions: messageOf(elsewhere, step, sender).header.bytes,
+  })
+  for (const { field, mutation, message: forgery } of forged) {
+    const told = { step, field, mutation, by: "relay" as const }
+    yield attackAt(scene, { ...told, victim: "all" }, inward(scene, step, [forgery]))
+    // Only its own part reaches a recipient: what others get is no change to it.
+    if (field.startsWith("sealed.") && field !== `sealed.${victim}`) continue
+    yield attackAt(scene, { ...told, victim }, outward(message, victim, [forgery]))
+  }
+  const withheld = { step, field: "message", mutation: "missing", by: "relay" as const }
+  yield attackAt(scene, { ...withheld, victim: "all" }, inward(scene, step, []))
+  yield attackAt(scene, { ...withheld, victim }, outward(message, victim, []))
+  const twice = { ...withheld, mutation: "duplicated" }
+  yield attackAt(scene, { ...twice, victim: "all" }, inward(scene, step, [message, message]))
+  yield attackAt(scene, { ...twice, victim }, outward(message, victim, [message, message]))
+  const silent = { ...withheld, by: "sender" as const, victim: "all" as const }
+  yield attackAt(scene, silent, { dishonest: sender, answers: () => null })
 }

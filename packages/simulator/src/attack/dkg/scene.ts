@@ -1,0 +1,114 @@
+import { type Group, groupByName, type Identifier } from "@lockkeeper/crypto"
+import type { Bytes, Codec } from "@lockkeeper/encoding"
+import { type dkg, groupOf, type KeyType, type Message } from "@lockkeeper/protocols"
+import { payloadCodecs, type StepPayloads } from "@lockkeeper/protocols/payloads"
+import type { Attack, Case } from "../harness.ts"
+import type { Subject } from "../mutations.ts"
+import { pooled } from "../pooled.ts"
+import { rosterOf } from "../seeded.ts"
+import {
+  attacked,
+  type Meddling,
+  messageOf,
+  type Recorded,
+  record,
+  type Setting,
+  settingOf,
+} from "./run.ts"
+
+/** A run to attack, and another one whose messages are brought into it. */
+export interface DkgScene {
+  readonly protocol: string
+  readonly setting: Setting
+  readonly group: Group
+  readonly codecs: ReadonlyMap<dkg.DkgStep, StepPayloads>
+  readonly honest: Recorded
+  readonly elsewhere: Recorded
+  readonly sender: Identifier
+}
+
+export function sceneOf(keyType: KeyType, sender: Identifier): DkgScene {
+  const setting = settingOf(keyType)
+  const rows = payloadCodecs(keyType).filter(({ protocol }) => protocol === "dkg")
+  return {
+    protocol: `dkg/${keyType}`,
+    setting,
+    group: groupByName(groupOf(keyType)),
+    codecs: new Map(rows.map((row) => [row.step as dkg.DkgStep, row])),
+    honest: record(setting),
+    elsewhere: record(settingOf(keyType, {}, "another session")),
+    sender,
+  }
+}
+
+export function othersIn({ setting, sender }: DkgScene): readonly Identifier[] {
+  return setting.params.participants.filter((other) => other !== sender)
+}
+
+/** The sender's payload of a step, with where other values for its fields come from. */
+export function subjectOf(scene: DkgScene, step: dkg.DkgStep, recorded = scene.honest): Subject {
+  const { codecs, group, elsewhere, sender, protocol } = scene
+  const said = (from: Recorded, at: string, who: Identifier): Bytes | undefined =>
+    from.messages.get(`${at}/${who}`)?.broadcast
+  const participants = said(recorded, step, othersIn(scene)[0] as Identifier)
+  const sessions = said(elsewhere, step, sender)
+  const earlier = step === "open" ? undefined : said(recorded, "open", sender)
+  return {
+    name: `${protocol}/${step}`,
+    codec: codecs.get(step)?.broadcast as Codec<unknown>,
+    encoded: messageOf(recorded, step, sender).broadcast,
+    group,
+    ...(participants && { participants }),
+    ...(sessions && { sessions }),
+    ...(earlier && { earlier }),
+  }
+}
+
+type Told = Omit<Case, "protocol" | "sender"> & { readonly sender?: Identifier }
+
+/** An attack that begins at a step of a recorded run. */
+export function attackAt(
+  scene: DkgScene,
+  told: Told & { readonly step: dkg.DkgStep },
+  meddling: Meddling,
+  recorded: Recorded = scene.honest,
+): Attack {
+  const { protocol, sender, setting } = scene
+  const run = () => attacked(setting, recorded, told.step, meddling)
+  return { protocol, sender, ...told, run }
+}
+
+/** The sender signs `lie` instead, for everyone. */
+export function liesToAll(scene: DkgScene, step: dkg.DkgStep, lie: Message): Meddling {
+  return {
+    dishonest: scene.sender,
+    answers: (at, message) => [at === step ? lie : message],
+  }
+}
+
+/**
+ * The sender signs `lie` for one recipient alone, with a coordinator that helps it. Neither sees
+ * both messages in the run; they are compared after it.
+ */
+export function liesToOne(
+  scene: DkgScene,
+  told: Told & { readonly step: dkg.DkgStep; readonly victim: Identifier },
+  lie: Message,
+  recorded: Recorded = scene.honest,
+): Attack {
+  const { sender, setting } = scene
+  const truth = messageOf(recorded, told.step, sender)
+  const delivers = (recipient: Identifier, message: Message) => [
+    recipient === told.victim && message.header.bytes === truth.header.bytes ? lie : message,
+  ]
+  const attack = attackAt(scene, told, { dishonest: sender, delivers }, recorded)
+  const verifyKeys = rosterOf(setting.params.participants)
+  return {
+    ...attack,
+    run() {
+      const verdicts = attack.run()
+      const compared = pooled([truth.header, lie.header], verifyKeys)
+      return { ...verdicts, aborts: [...verdicts.aborts, ...compared] }
+    },
+  }
+}
