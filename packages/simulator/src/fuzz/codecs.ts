@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs"
 import { edwards25519, ristretto255, secp256k1 } from "@lockkeeper/crypto"
-import { type Codec, u8, u16 } from "@lockkeeper/encoding"
+import type { Codec } from "@lockkeeper/encoding"
 import { KEY_TYPES } from "@lockkeeper/protocols"
 import type { Inside } from "./inside.ts"
-import { nameIn, sourceFiles } from "./modules.ts"
+import { isPrivate, nameIn, sourceFiles } from "./modules.ts"
 
 /** Codecs by name: the path of their module, a colon, and where in it they are. */
 export type Codecs = Map<string, Codec<unknown>>
@@ -13,30 +13,32 @@ const MAX_DEPTH = 4
 
 const GROUPS = [secp256k1, edwards25519, ristretto255]
 
-/** What a function that makes codecs is called with; null where it only dresses another codec. */
+/**
+ * What functions that make codecs from something else than codecs are called with; null where what
+ * they make is found because it lies somewhere. Those that dress other codecs are found with these.
+ */
 const FACTORIES: Readonly<Record<string, readonly (readonly unknown[])[] | null>> = {
-  "packages/cli/src/agent/protocol.ts:labelled": null,
   "packages/crypto/src/dleq.ts:dleqProofCodec": GROUPS.map((group) => [group]),
   "packages/crypto/src/groups/group-over.ts:codecOver": null,
   "packages/crypto/src/one-secret.ts:oneSecretProofCodec": GROUPS.map((group) => [group]),
   "packages/crypto/src/possession.ts:possessionProofCodec": GROUPS.map((group) => [group]),
   "packages/protocols/src/dkg/payloads.ts:revealPayloadCodec": GROUPS.map((group) => [group]),
-  "packages/protocols/src/dkls/payload-codecs.ts:openedPart": null,
-  "packages/protocols/src/dkls/presign/task.ts:bySigner": [[u16]],
-  "packages/protocols/src/dkls/setup/task.ts:byPeer": [[u16]],
+  "packages/protocols/src/dkls/payload-codecs.ts:receiverMessageCodec": [[1], [3]],
+  "packages/protocols/src/dkls/payload-codecs.ts:senderMessageCodec": [[1], [3]],
   "packages/protocols/src/frost/commitment.ts:rawFields": KEY_TYPES.map((keyType) => [keyType]),
   "packages/protocols/src/frost/sign.ts:shareBodyCodec": KEY_TYPES.map((keyType) => [keyType]),
   "packages/protocols/src/keys.ts:elementsOf": GROUPS.map(({ name }) => [name]),
   "packages/protocols/src/keys.ts:fieldsFor": GROUPS.map(({ name }) => [name]),
   "packages/protocols/src/keys.ts:secretCodec": [[0], [32]],
-  "packages/protocols/src/opaque/account.ts:versioned": [[u8]],
   "packages/protocols/src/opaque/envelope.ts:identityCodec": [[]],
 }
 
 /** The combinators themselves are tried by encoding's own tests, over codecs of every shape. */
 const COMBINATORS = "packages/encoding/src/codec.ts"
 
-const FACTORY = /^(?:export )?function (\w+)(?:<[^\n]*?>)?\([^)]*\): Codec<|^function (\w+)\([^)]*\) \{\n {2}return struct/gm
+const MADE =
+  /^(?:export )?function (\w+)(?:<[^\n]*?>)?\(([^)]*)\)(?:: Codec<| \{\n {2}return struct)/gm
+const MADE_LATER = /^(?:export )?function (\w+)\(([^)]*)\) \{[^}]*\n {2}return struct\(/gm
 
 /** Functions in the packages' source that make codecs. */
 export function factoriesIn(root: string): readonly string[] {
@@ -44,7 +46,9 @@ export function factoriesIn(root: string): readonly string[] {
     .filter((path) => path !== COMBINATORS)
     .flatMap((path) => {
       const source = readFileSync(new URL(path, root), "utf8")
-      return [...source.matchAll(FACTORY)].map((match) => `${path}:${match[1] ?? match[2]}`)
+      return [...source.matchAll(MADE), ...source.matchAll(MADE_LATER)]
+        .filter(([, , given]) => !/: Codec</.test(given ?? ""))
+        .map(([, name]) => `${path}:${name}`)
     })
 }
 
@@ -69,13 +73,14 @@ export function findCodecs(inside: Inside): Codecs {
     for (const [key, part] of parts) look(part, `${name}.${String(key)}`, depth + 1)
   }
   for (const [path, names] of inside.modules) {
+    if (isPrivate(path)) continue
     for (const [name, value] of Object.entries(names)) look(value, `${path}:${name}`, 0)
   }
   for (const [name, calls] of Object.entries(FACTORIES)) {
     const [path = "", factory = ""] = name.split(":")
     if (calls === null || !inside.modules.has(path)) continue
     const make = nameIn<(...given: readonly unknown[]) => Codec<unknown>>(inside, path, factory)
-    calls.forEach((given, i) => found.set(`${name}(${i})`, make(...given)))
+    for (const [i, given] of calls.entries()) found.set(`${name}(${i})`, make(...given))
   }
   return found
 }

@@ -39,7 +39,7 @@ async function useEcdsaKey(session: Session): Promise<void> {
   const { keyId } = key
   await session.pools.fill({ keyId, floor: 1, cap: 1 })
   await session.pools.status(keyId)
-  const content = { kind: "evm-message", message: utf8("pay two to bob") } as const
+  const content = { kind: "message", message: new Uint8Array(32).fill(7) } as const
   await session.signDigestOf({ keyId, content })
   await session.keys.derive(keyId, [44, 60])
 }

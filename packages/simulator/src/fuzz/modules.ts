@@ -12,10 +12,15 @@ const PROGRAMS: readonly string[] = [
 /** Packages that nobody but this repository runs. */
 const PRIVATE: readonly string[] = ["demo", "simulator"]
 
+/** Whether a path is of a package that is not handed out. */
+export function isPrivate(path: string): boolean {
+  return PRIVATE.includes(path.split("/")[1] as string)
+}
+
 /** Paths of all source files in which a decoder may be, from the root of the tree. */
 export function sourceFiles(root: string): readonly string[] {
   return globSync("packages/*/src/**/*.ts", { cwd: fileURLToPath(root) })
-    .filter((path) => !PRIVATE.includes(path.split("/")[1] as string) && !path.includes("/gen/"))
+    .filter((path) => !isPrivate(path) && !path.includes("/gen/"))
     .sort()
 }
 

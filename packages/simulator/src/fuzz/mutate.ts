@@ -69,12 +69,7 @@ function changeBytes(bytes: Bytes, dice: Dice): Bytes {
 }
 
 /** Changes that leave everything but one field, or what is counted by it, as it was. */
-function changeField(
-  decoder: Decoder,
-  sample: Bytes,
-  fields: readonly Field[],
-  dice: Dice,
-): Bytes {
+function changeField(decoder: Decoder, sample: Bytes, fields: readonly Field[], dice: Dice): Bytes {
   const place = dice.below(fields.length)
   const field = fields[place] as Field
   const { start, end } = field
@@ -111,7 +106,13 @@ function integerLike(own: Bytes, behind: number, dice: Dice): Bytes {
   const chosen = dice.one([
     ...[0n, 1n, 2n, (1n << bits) - 1n, (1n << bits) - 2n],
     ...[1n << (bits - 1n), (1n << (bits - 1n)) - 1n, value + 1n, value - 1n, value * 2n],
-    ...[BigInt(behind), BigInt(behind + 1), 0x7fff_ffffn, 0x1f_ffff_ffff_ffffn, BigInt(dice.below(300))],
+    ...[
+      BigInt(behind),
+      BigInt(behind + 1),
+      0x7fff_ffffn,
+      0x1f_ffff_ffff_ffffn,
+      BigInt(dice.below(300)),
+    ],
   ])
   const bytes = new Uint8Array(own.length)
   let rest = BigInt.asUintN(own.length * 8, chosen)
@@ -120,15 +121,12 @@ function integerLike(own: Bytes, behind: number, dice: Dice): Bytes {
 }
 
 /** A list with one part more, twice or in another order, and a count that says so. */
-function changeCount(
-  sample: Bytes,
-  fields: readonly Field[],
-  place: number,
-  dice: Dice,
-): Bytes {
+function changeCount(sample: Bytes, fields: readonly Field[], place: number, dice: Dice): Bytes {
   const { start, end, path } = fields[place] as Field
   const prefix = path === "" ? "" : `${path}.`
-  const inside = fields.filter((f) => f.start >= end && f.path.startsWith(prefix) && f.path !== path)
+  const inside = fields.filter(
+    (f) => f.start >= end && f.path.startsWith(prefix) && f.path !== path,
+  )
   const firstName = inside[0]?.path.slice(prefix.length).split(".")[0]
   const own = sample.slice(start, end)
   const items = inside.filter(
@@ -139,16 +137,17 @@ function changeCount(
   const step = dice.one([-1, 1, 1, 2])
   own[own.length - 1] = (own[own.length - 1] as number) + step
   const repeated = step < 0 ? [] : Array.from({ length: step + 1 }, () => item)
-  return concat(sample.subarray(0, start), own, sample.subarray(end, from), ...repeated, sample.subarray(to))
+  return concat(
+    sample.subarray(0, start),
+    own,
+    sample.subarray(end, from),
+    ...repeated,
+    sample.subarray(to),
+  )
 }
 
 /** A byte string of another length, with the length before it corrected. */
-function resized(
-  sample: Bytes,
-  fields: readonly Field[],
-  place: number,
-  dice: Dice,
-): Bytes {
+function resized(sample: Bytes, fields: readonly Field[], place: number, dice: Dice): Bytes {
   const { start, end } = fields[place] as Field
   const before = fields[place - 1]
   const own = sample.slice(start, end)
@@ -160,7 +159,8 @@ function resized(
     () => Uint8Array.of(0xed, 0xa0, 0x80, 0xc0, 0x80),
     () => new Uint8Array(dice.one([256, 65_536])),
   ])()
-  const counts = before?.kind === "integer" && before.end === start && before.end - before.start === 4
+  const counts =
+    before?.kind === "integer" && before.end === start && before.end - before.start === 4
   if (!counts) return concat(sample.subarray(0, start), next, sample.subarray(end))
   const length = new Uint8Array(4)
   new DataView(length.buffer).setUint32(0, next.length)

@@ -1,0 +1,94 @@
+import { edwards25519, ristretto255, secp256k1 } from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  type Codec,
+  decode,
+  encode,
+  type Field,
+  layoutOf,
+  toHex,
+} from "@lockkeeper/encoding"
+import { type Codecs, findCodecs } from "./codecs.ts"
+import type { Decoder } from "./decoder.ts"
+import { Dice } from "./dice.ts"
+import type { Inside } from "./inside.ts"
+import { invent } from "./invent.ts"
+import { Samples } from "./samples.ts"
+
+/** Encodings of each codec that are invented beside those that were seen. */
+const INVENTED = 6
+
+/** Byte strings of one length that inventing chooses from. */
+const MAX_KNOWN = 60
+
+/** An encoding of this length takes as long as all else of a frame. */
+const USUAL_LENGTH = 1024
+
+type Known = Map<number, Bytes[]>
+
+function addKnown(known: Known, bytes: Uint8Array): void {
+  const same = known.get(bytes.length) ?? []
+  if (same.length < MAX_KNOWN) same.push(new Uint8Array(bytes))
+  known.set(bytes.length, same)
+}
+
+/** Constants, scalars and points: what a codec may ask for and chance does not find. */
+function knownStrings(inside: Inside): Known {
+  const known: Known = new Map()
+  for (const constant of inside.constants) addKnown(known, constant)
+  for (const group of [secp256k1, edwards25519, ristretto255]) {
+    for (let i = 1; i <= 5; i++) {
+      const scalar = group.scalarFromUniform(new Uint8Array(64).fill(i))
+      addKnown(known, scalar)
+      addKnown(known, group.multiplyBase(scalar))
+    }
+  }
+  return known
+}
+
+/** A decoder for every codec there is, with what `work` writes and reads as samples. */
+export async function codecDecoders(
+  inside: Inside,
+  seed: string,
+  work: () => Promise<void>,
+): Promise<readonly Decoder[]> {
+  const codecs: Codecs = findCodecs(inside)
+  const samples = new Samples(codecs)
+  await samples.listen(inside, work)
+  const known = knownStrings(inside)
+  return [...codecs]
+    .map(([name, codec]) => {
+      const seen = samples.of(codec)
+      const dice = new Dice("invent", seed, name)
+      const invented = Array.from({ length: INVENTED }, () => invent(codec, known, dice))
+      return codecDecoder(name, codec, distinct([...seen, ...invented.filter((b) => b !== null)]))
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function distinct(encodings: readonly Bytes[]): readonly Bytes[] {
+  const texts = new Map(encodings.map((bytes) => [toHex(bytes), bytes]))
+  return [...texts.values()]
+}
+
+/** A codec as a decoder: what it takes has to be the one encoding of what it means. */
+export function codecDecoder(
+  name: string,
+  codec: Codec<unknown>,
+  samples: readonly Bytes[],
+): Decoder {
+  const layouts = new Map<Bytes, readonly Field[]>()
+  const mean = samples.reduce((sum, { length }) => sum + length, 0) / (samples.length || 1)
+  return {
+    name,
+    samples,
+    weight: 1 / (1 + mean / USUAL_LENGTH),
+    change: null,
+    read: (input) => ({ accepted: true, again: encode(codec, decode(codec, input)) }),
+    layout(sample) {
+      const layout = layouts.get(sample) ?? layoutOf(codec, sample)
+      layouts.set(sample, layout)
+      return layout
+    },
+  }
+}
