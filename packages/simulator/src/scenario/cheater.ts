@@ -1,5 +1,4 @@
-import type { Incident } from "@lockkeeper/client"
-import { LockKeeper, LockKeeperError } from "@lockkeeper/client"
+import { type Incident, LockKeeperError } from "@lockkeeper/client"
 import type { Identifier } from "@lockkeeper/crypto"
 import { CHEATS, type Cheat, cheatingStore } from "../adversaries/cheating-store.ts"
 import { World } from "../index.ts"
@@ -12,8 +11,8 @@ const COSTLY: ReadonlySet<Incident["kind"]> = new Set(["proven", "suspected", "d
 
 export interface CheaterOptions {
   readonly seed: string
+  /** At least so many, in equal parts for every way to cheat. */
   readonly operations: number
-  readonly cheats?: readonly Cheat[]
 }
 
 /** What became of the operations of one owner, with one of three servers cheating from the start. */
@@ -49,9 +48,7 @@ async function run({ seed, operations }: CheaterOptions, cheats: readonly Cheat[
   const incidents: (readonly Incident[])[] = []
   const failures: string[] = []
   await world.clock.run(async () => {
-    const dependencies = world.dependenciesFor("alice's laptop")
-    const keeper = await LockKeeper.connect({ ...world.trust, dependencies })
-    const owner = await Owner.register(keeper)
+    const owner = await Owner.register(await world.connect("alice's laptop"))
     for (let i = 0; i < operations; i++) {
       const kind = kindOf(i)
       const start = world.clock.now()
@@ -69,30 +66,39 @@ async function run({ seed, operations }: CheaterOptions, cheats: readonly Cheat[
   return { times, incidents, failures }
 }
 
+/** Every way to cheat by itself, and all at once. */
+const WAYS: readonly (readonly Cheat[])[] = [...CHEATS.map((cheat) => [cheat]), CHEATS]
+
 /** The same operations with and without a cheater, in worlds of the same seed. */
-export async function cheater(options: CheaterOptions): Promise<CheaterOutcome> {
-  const honest = await run(options, [])
-  const cheated = await run(options, options.cheats ?? CHEATS)
-  const retriesOf = (all: readonly Incident[]) => all.filter(({ kind }) => COSTLY.has(kind)).length
-  const retries = cheated.incidents.map(retriesOf)
-  const proven = [...honest.incidents, ...cheated.incidents]
-    .flat()
-    .filter(({ kind, pair, server }) => kind === "proven" || (pair ?? [server]).length === 2)
+export async function cheater({ seed, operations }: CheaterOptions): Promise<CheaterOutcome> {
+  const part = { seed, operations: Math.ceil(operations / WAYS.length) }
+  const honest = await run(part, [])
   const typical = medians(honest)
-  const added = cheated.times
-    .flatMap((time, i) => (time === null ? [] : [time - (typical.get(kindOf(i)) ?? 0)]))
-    .sort((a, b) => a - b)
+  const runs: Run[] = []
+  for (const cheats of WAYS) runs.push(await run(part, cheats))
+  const retries = runs.flatMap(({ incidents }) => incidents.map(costlyOf))
+  const added = runs.flatMap(({ times }) =>
+    times.flatMap((time, i) => (time === null ? [] : [time - (typical.get(kindOf(i)) ?? 0)])),
+  )
+  added.sort((a, b) => a - b)
+  const accused = [honest, ...runs]
+    .flatMap(({ incidents }) => incidents.flat())
+    .filter(({ kind }) => kind === "proven" || kind === "disputed")
   return {
-    operations: options.operations,
-    finished: cheated.times.filter((time) => time !== null).length,
-    failures: [...honest.failures, ...cheated.failures],
-    mostRetries: Math.max(0, ...retries),
+    operations: part.operations * WAYS.length,
+    finished: runs.flatMap(({ times }) => times.filter((time) => time !== null)).length,
+    failures: [honest, ...runs].flatMap(({ failures }) => failures),
+    mostRetries: Math.max(...retries),
     retries: retries.reduce((sum, one) => sum + one, 0),
-    provenFor: [...new Set(proven.map(({ reason }) => reason))].sort(),
-    honestBlamed: proven.filter((one) => !blamed(one).includes(CHEATER)).length,
+    provenFor: [...new Set(accused.map(({ reason }) => reason))].sort(),
+    honestBlamed: accused.filter((one) => !blamed(one).includes(CHEATER)).length,
     addedP95Ms: added[Math.floor(added.length * 0.95)] ?? 0,
     addedMaxMs: added.at(-1) ?? 0,
   }
+}
+
+function costlyOf(incidents: readonly Incident[]): number {
+  return incidents.filter(({ kind }) => COSTLY.has(kind)).length
 }
 
 function blamed({ server, pair }: Incident): readonly Identifier[] {

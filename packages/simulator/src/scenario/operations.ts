@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto"
 import type { Incident, KeyInfo, LockKeeper, Session } from "@lockkeeper/client"
-import { verifySignature } from "@lockkeeper/crypto"
+import { secp256k1 } from "@lockkeeper/crypto"
 import { utf8 } from "@lockkeeper/encoding"
-import { ecdsa } from "@lockkeeper/protocols"
+import { ecdsa, frost } from "@lockkeeper/protocols"
 
 export const KINDS = ["login", "create", "sign-ed25519", "sign-bip340", "sign-ecdsa"] as const
 
@@ -72,9 +72,9 @@ export class Owner {
     const { key, incidents } = await this.#key(type)
     const message = digest(`payment ${i}`)
     const signed = await this.#session.sign({ keyId: key.keyId, message })
-    const holds =
-      type === "bip340" || verifySignature(key.publicKey, message, signed.signature)
-    if (!holds) throw new Error("a signature that does not verify")
+    if (!frost.verify(key.certificate.public, message, signed.signature)) {
+      throw new Error("a signature that does not verify")
+    }
     return [...incidents, ...signed.incidents]
   }
 
@@ -82,11 +82,18 @@ export class Owner {
     const { key, incidents } = await this.#key("ecdsa-secp256k1")
     const message = digest(`transfer ${i}`)
     const content = { kind: "message", message } as const
-    const signed = await this.#session.signDigestOf({ key, content, digest: message })
-    if (!ecdsa.verifyEcdsa(key.publicKey, message, signed)) {
+    const {
+      r,
+      s,
+      incidents: more,
+    } = await this.#session.signDigestOf({
+      ...{ key, content, digest: message },
+    })
+    const signature = { r: secp256k1.decodeScalar(r), s: secp256k1.decodeScalar(s) }
+    if (!ecdsa.verifyEcdsa(secp256k1.decodeElement(key.publicKey), message, signature)) {
       throw new Error("a signature that does not verify")
     }
-    return [...incidents, ...signed.incidents]
+    return [...incidents, ...more]
   }
 }
 
