@@ -31,6 +31,7 @@ const ERROR_TABLE = {
   misconfigured: { retry: "never", status: "failed_precondition" },
   cancelled: { retry: "never", status: "canceled" },
   internal: { retry: "later", status: "internal" },
+  quarantined: { retry: "never", status: "failed_precondition" },
 } as const satisfies Record<string, { retry: Retry; status: string }>
 
 /** When the same request may succeed: not at all, at once, after a pause, in a new session. */

@@ -10,6 +10,7 @@ import {
   text,
   u8,
   u16,
+  u32,
 } from "@lockkeeper/encoding"
 import { MAX_MEMBERS } from "./roster.ts"
 
@@ -29,12 +30,32 @@ export interface Event {
   readonly accountId: Bytes | null
   readonly requestDigest: Bytes | null
   readonly keyId: Bytes | null
+  /** What was recorded, or decided, about servers that broke a protocol; from version 3 on. */
+  readonly incidents: readonly EventIncident[]
+  /** What an operator gave as the reason for it, or empty; from version 3 on. */
+  readonly note: string
 }
 
-/** What events are written as today. Entries of version 1 stay readable: they name no pair. */
-export const EVENT_VERSION = 2
+export interface EventIncident {
+  /** How the server's records number it. */
+  readonly number: number
+  /** SHA-256 of the evidence it rests on. */
+  readonly evidence: Bytes
+}
 
-const firstFields = struct<Omit<Event, "pair">>({
+/** Most incidents that one event names. */
+export const MAX_EVENT_INCIDENTS = 16
+
+/** Longest note of an operator, bytes of UTF-8. */
+export const MAX_NOTE = 256
+
+/**
+ * What events are written as today. Earlier entries stay readable: those of version 1 name no pair,
+ * those of version 2 no incidents.
+ */
+export const EVENT_VERSION = 3
+
+const firstFields = struct<Omit<Event, "pair" | "incidents" | "note">>({
   version: u8,
   operation: text(64),
   step: u16,
@@ -53,14 +74,28 @@ const pairField = nullable(
   }),
 )
 
+const lastFields = struct<Pick<Event, "incidents" | "note">>({
+  incidents: list(
+    struct<EventIncident>({ number: u32, evidence: fixedBytes(32) }),
+    MAX_EVENT_INCIDENTS,
+  ),
+  note: text(MAX_NOTE),
+})
+
+const NO_INCIDENTS = { incidents: [], note: "" } as const
+
 export const eventCodec: Codec<Event> = {
   write(writer, event) {
-    const { pair } = event
-    if (event.version < 1 || event.version > EVENT_VERSION) throw new RangeError("event version")
-    if (event.version === 1 && pair !== null) throw new RangeError("version 1 names no pair")
+    const { version, pair, incidents, note } = event
+    if (version < 1 || version > EVENT_VERSION) throw new RangeError("event version")
+    if (version === 1 && pair !== null) throw new RangeError("version 1 names no pair")
+    if (version < 3 && (incidents.length > 0 || note !== "")) {
+      throw new RangeError("incidents are of version 3")
+    }
     firstFields.write(writer, event)
-    if (event.version === 1) return
+    if (version === 1) return
     pairField.write(writer, pair === null ? null : { accuser: pair[0], accused: pair[1] })
+    if (version === 3) lastFields.write(writer, event)
   },
   read(reader) {
     const start = reader.offset
@@ -69,6 +104,7 @@ export const eventCodec: Codec<Event> = {
       reader.fail("unknown version of an event", start)
     }
     const pair = event.version === 1 ? null : pairField.read(reader)
-    return { ...event, pair: pair === null ? null : [pair.accuser, pair.accused] }
+    const last = event.version < 3 ? NO_INCIDENTS : lastFields.read(reader)
+    return { ...event, ...last, pair: pair === null ? null : [pair.accuser, pair.accused] }
   },
 }

@@ -46,6 +46,8 @@ export const OPERATIONS = [
   "pool.status",
   "ecdsa.prepare",
   "ecdsa.sign",
+  "incidents.report",
+  "incidents.list",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]

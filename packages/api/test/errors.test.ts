@@ -26,7 +26,7 @@ describe("an error", () => {
       assert.equal(received.server, 2)
       assert.equal(received.retry, error.retry)
     }
-    assert.equal(ERROR_CODES.length, 25)
+    assert.equal(ERROR_CODES.length, 26)
   })
 
   it("cannot fail to encode, however long its texts are", () => {

@@ -60,6 +60,7 @@ const EXIT_OF: Readonly<Record<ErrorCode, ExitCode>> = {
   misconfigured: EXIT.configuration,
   cancelled: EXIT.cancelled,
   internal: EXIT.internal,
+  quarantined: EXIT.servers,
 }
 
 /** The exit code of an error; exhaustive, so that a new error code does not compile without one. */

@@ -30,6 +30,7 @@ export {
 export type { FrostCommitmentEvidence } from "./evidence/frost-commitment.ts"
 export type { FrostShareEvidence } from "./evidence/frost-share.ts"
 export type { OpaqueEvaluationEvidence } from "./evidence/opaque-evaluation.ts"
+export { rosterEpochOf } from "./evidence/roster-epoch.ts"
 export type { Verdict, VerifyKeys } from "./evidence/verdict.ts"
 export * as frost from "./frost/index.ts"
 export {

@@ -13,6 +13,11 @@ export const COUNTED = [
 
 export type Counted = (typeof COUNTED)[number]
 
+/** What evidence is about: one server, one of two, or this server itself. */
+export const INCIDENT_KINDS = ["proven", "disputed", "against-self"] as const
+
+export type IncidentKind = (typeof INCIDENT_KINDS)[number]
+
 /** Most signer sets that are counted apart; what is beyond is counted as `other`. */
 const MAX_SIGNER_SETS = 64
 
@@ -25,6 +30,9 @@ export class Counters {
   readonly #signatures = new Map<KeyType, number>()
   readonly #refusals = new Map<string, number>()
   readonly #pools = new Map<string, number>()
+  readonly #incidents = new Map<IncidentKind, number>()
+  /** Servers that this one works with no more. */
+  quarantined = 0
 
   add(counted: Counted, by = 1): void {
     this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + by)
@@ -45,6 +53,15 @@ export class Counters {
     const set = signers.join("-")
     const counted = this.#pools.has(set) || this.#pools.size < MAX_SIGNER_SETS ? set : "other"
     this.#pools.set(counted, (this.#pools.get(counted) ?? 0) + change)
+  }
+
+  /** Evidence was recorded. */
+  incident(kind: IncidentKind): void {
+    this.#incidents.set(kind, (this.#incidents.get(kind) ?? 0) + 1)
+  }
+
+  incidents(): ReadonlyMap<IncidentKind, number> {
+    return this.#incidents
   }
 
   counts(): ReadonlyMap<Counted, number> {

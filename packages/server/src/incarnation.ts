@@ -43,6 +43,8 @@ function about(operation: string, reason: string): Event {
     accountId: null,
     requestDigest: null,
     keyId: null,
+    incidents: [],
+    note: "",
   }
 }
 

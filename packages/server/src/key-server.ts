@@ -3,6 +3,7 @@ import type { Bytes } from "@lockkeeper/encoding"
 import { Counters } from "./counters.ts"
 import { storeDecoy } from "./decoy-account.ts"
 import { Guesses } from "./guesses.ts"
+import { Incidents } from "./incidents/incidents.ts"
 import { OneTimeLedger } from "./one-time.ts"
 import { burnExpired, burnUnfinished } from "./operations/key-generation.ts"
 import type { Dependencies } from "./ports/dependencies.ts"
@@ -40,6 +41,7 @@ export class KeyServer {
   #storeCondition: StoreCondition = "unclean"
   readonly #oneTime = new OneTimeLedger(MAX_OUTSTANDING)
   readonly #presigning: PresigningRoom
+  readonly incidents: Incidents
 
   /** @param maxAgeMs - longest a presignature is kept. */
   constructor(self: ServerSelf, deps: Dependencies, maxAgeMs = DEFAULT_MAX_AGE_MS) {
@@ -47,6 +49,7 @@ export class KeyServer {
     this.#deps = deps
     this.#presigning = new PresigningRoom(self, deps, this.counters, maxAgeMs)
     this.#guesses = new Guesses(self, deps.store)
+    this.incidents = new Incidents(self, deps, this.counters)
   }
 
   /** @throws LockKeeperError for refusals that no session can carry. */
@@ -59,8 +62,9 @@ export class KeyServer {
   call(frame: { sessionId: Bytes; counter: number; sealed: Bytes }): Promise<Bytes> {
     const [self, deps, guesses] = [this.self, this.#deps, this.#guesses]
     const [sessions, oneTime, counters] = [this.#sessions, this.#oneTime, this.counters]
-    const presigning = this.#presigning
-    return handleCall({ self, deps, guesses, sessions, oneTime, counters, presigning }, frame)
+    const [presigning, incidents] = [this.#presigning, this.incidents]
+    const process = { self, deps, guesses, sessions, oneTime, counters, presigning, incidents }
+    return handleCall(process, frame)
   }
 
   /**
@@ -73,6 +77,7 @@ export class KeyServer {
     await storeDecoy(this.self, this.#deps)
     const burnt = await burnUnfinished(this.#deps.store)
     if (burnt > 0) this.#deps.events.event("burnt-unfinished", { count: burnt })
+    await this.incidents.start()
     await this.#presigning.start(store, pool)
   }
 

@@ -3,6 +3,7 @@
  * database, and for adversaries under test. Servers reach them through the rooms that own them.
  */
 export { type AccountRow, accountRow } from "./accounts.ts"
+export { type IncidentRow, incidentRow } from "./incidents/row.ts"
 export { type KeyRow, keyRow } from "./keys.ts"
 export { keyGenerationRow, type Run as KeyGenerationRow } from "./operations/key-generation.ts"
 export { type PairRow, pairRow } from "./presigning/pairs.ts"

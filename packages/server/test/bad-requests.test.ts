@@ -7,6 +7,7 @@ import {
   type ErrorCode,
   forgiveGuessesBody,
   LockKeeperError,
+  listIncidentsBody,
   listKeysBody,
   OPERATIONS,
   type Operation,
@@ -14,6 +15,7 @@ import {
   prepareEcdsaBody,
   presignBody,
   type Request,
+  reportIncidentBody,
   type SignedRequest,
   setupPairsBody,
   showKeyBody,
@@ -23,6 +25,7 @@ import {
 import { Secret, signingKeyFromSeed } from "@lockkeeper/crypto"
 import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
 import type { KeyCertificate } from "@lockkeeper/protocols"
+import { equivocationBy } from "./evidence.ts"
 import { createKey } from "./flows.ts"
 import { startCluster, type TestServer } from "./memory-cluster.ts"
 import { TestOwner, type TestSession } from "./owner.ts"
@@ -91,6 +94,10 @@ function soundBody(operation: Operation): Bytes {
       return encode(showKeyBody, { keyId })
     case "ecdsa.prepare":
       return encode(prepareEcdsaBody, { keyId, signers: [1, 2], count: 1 })
+    case "incidents.report":
+      return encode(reportIncidentBody, { evidence: equivocationBy(owner.cluster, 3) })
+    case "incidents.list":
+      return encode(listIncidentsBody, { after: 0, limit: 64 })
     case "ecdsa.sign":
       return encode(signEcdsaBody, {
         keyId,

@@ -11,6 +11,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { verifyEvidence } from "@lockkeeper/protocols"
 import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
+import type { Incident } from "../src/incidents/incidents.ts"
 import { type RowChange, StoreUnavailable } from "../src/ports/row-store.ts"
 import { MAX_UNFINISHED_CHECKS } from "../src/presigning/ot-checks.ts"
 import { pairId } from "../src/presigning/pairs.ts"
@@ -138,17 +139,24 @@ test("the log of both ends names the pair in the step that ended it", async () =
   assert.deepEqual(told, [
     { server: 1, ...dead, peer: 2 },
     { server: 2, ...dead, peer: 1 },
+    { server: 2, name: "pair-disputed", number: 1, servers: "1,2", reason: "pairwise-fault" },
   ])
   const named: Identifier[] = []
+  const recorded: unknown[] = []
   for (const server of [1, 2]) {
-    for (const { operation, outcome, reason, pair } of await lastEvents(world, server, 5)) {
+    for (const event of await lastEvents(world, server, 5)) {
+      const { operation, outcome, reason, pair, incidents } = event
       if (operation !== "presign" || outcome === "done" || reason === "permission-denied") continue
       assert.equal(outcome, "aborted")
       assert.equal(reason, "pairwise-fault")
       assert.deepEqual([...(pair ?? [])].sort(), [1, 2])
       named.push(server)
+      recorded.push(...incidents.map(({ number, evidence }) => ({ server, number, evidence })))
     }
   }
+  // The accuser's own message is no proof yet; with the proof, the record is in the same commit.
+  const [{ digest }] = at(world.sessions, 2).to.server.incidents.all() as [Incident]
+  assert.deepEqual(recorded, [{ server: 2, number: 1, evidence: digest }])
   assert.deepEqual([...new Set(named)], [1, 2])
 })
 

@@ -5,7 +5,7 @@ import { after, test } from "node:test"
 import { ERROR_CODES, KEY_TYPES, LockKeeperError } from "@lockkeeper/api"
 import { toHex } from "@lockkeeper/encoding"
 import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
-import { Counters } from "../src/counters.ts"
+import { Counters, INCIDENT_KINDS } from "../src/counters.ts"
 import { endpointOf } from "../src/endpoint.ts"
 import { Gate } from "../src/limits/gate.ts"
 import { exposition } from "../src/metrics/exposition.ts"
@@ -116,7 +116,10 @@ test("a scrape shows what a server did, names nobody and costs no read of the st
   has('lockkeeper_compute_waiting{urgency="background"} 7')
   has('lockkeeper_compute_waited_seconds_total{urgency="now"} 0.5')
 
-  const closed = new Set<string>([...ERROR_CODES, ...KEY_TYPES, VERSION, "now", "background"])
+  const closed = new Set<string>([
+    ...[...ERROR_CODES, ...KEY_TYPES, ...INCIDENT_KINDS],
+    ...[VERSION, "now", "background"],
+  ])
   for (const { name, samples } of metricFamilies(source)) {
     assert.match(name, /^lockkeeper_[a-z_]+$/)
     for (const value of samples.flatMap(({ labels }) => Object.values(labels))) {

@@ -14,6 +14,7 @@ import {
 } from "@lockkeeper/api"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
+import { Incidents } from "../src/incidents/incidents.ts"
 import { putKey, readKey, readListing } from "../src/keys.ts"
 import { showPool } from "../src/operations/pool-status.ts"
 import { prepareEcdsa } from "../src/operations/prepare-ecdsa.ts"
@@ -119,6 +120,7 @@ async function stepOf(
   const event = () => sessionEvent(operation, null)
   return {
     ...{ self: next, deps, counters, presigning, request, input, step: 1, event },
+    incidents: new Incidents(next, deps, counters),
     digest: new Uint8Array(32),
   } as Partial<Step> as Step
 }

@@ -173,6 +173,29 @@ test("log bodies open where they were put, and moving one is refused", async () 
   await assert.rejects(open(moved).store.entries(0, 1), broken("not-authentic", "log"))
 })
 
+test("a log that has lost entries is found by a process that saw them", async () => {
+  const entry = (time: number): Change => ({ kind: "append", entry: { time, event: utf8("done") } })
+  let current: RowStore = new MemoryRowStore()
+  const rows: RowStore = {
+    read: (table, id) => current.read(table, id),
+    scan: (table, prefix, after, limit) => current.scan(table, prefix, after, limit),
+    commit: (batch) => current.commit(batch),
+    logPosition: () => current.logPosition(),
+    entries: (from, limit) => current.entries(from, limit),
+    close: () => current.close(),
+  }
+  const { store } = open(rows)
+  // Entries that others append meanwhile, and commits that end in another order, are no loss.
+  await Promise.all([store.commit([entry(1)]), store.commit([entry(2)]), store.logPosition()])
+  await open(rows).store.commit([entry(3)])
+  await store.commit([entry(4)])
+  assert.equal((await store.logPosition())?.index, 3)
+  current = new MemoryRowStore()
+  await open(rows).store.commit([entry(1)])
+  await assert.rejects(store.logPosition(), broken("rolled-back", "log"))
+  await assert.rejects(store.commit([entry(5)]), broken("rolled-back", "log"))
+})
+
 test("closing wipes the key-encryption key", async () => {
   const kek = key()
   const { store } = open(new MemoryRowStore(), kek)

@@ -16,6 +16,10 @@ const LEVELS: Readonly<Record<string, "error" | "warn">> = {
   "unclean-stop": "warn",
   "certificate-expires-soon": "warn",
   "tidy-failed": "warn",
+  "evidence-against-this-server": "error",
+  "server-quarantined": "warn",
+  "pair-disputed": "warn",
+  "incident-cleared": "warn",
 }
 
 /** Events as JSON lines, one each, on standard error or where `destination` leads. */

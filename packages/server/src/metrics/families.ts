@@ -1,5 +1,5 @@
 import { ERROR_CODES, KEY_TYPES } from "@lockkeeper/api"
-import { COUNTED, type Counted } from "../counters.ts"
+import { COUNTED, type Counted, INCIDENT_KINDS } from "../counters.ts"
 import type { KeyServer } from "../key-server.ts"
 import type { Gate } from "../limits/gate.ts"
 import type { ComputeLoad, Urgency } from "../ports/dependencies.ts"
@@ -77,6 +77,16 @@ function countedFamilies({ counters }: KeyServer): Family[] {
         COUNTED_HELP[counted],
         counters.counts().get(counted) ?? 0,
       ),
+    ),
+    {
+      ...one("incidents_total", "counter", "Evidence recorded against servers, by kind.", 0),
+      samples: by("kind", INCIDENT_KINDS, counters.incidents()),
+    },
+    one(
+      "quarantined_servers",
+      "gauge",
+      "Servers that this one works with no more.",
+      counters.quarantined,
     ),
     {
       ...one("pool_presignatures", "gauge", "Unused presignatures of all keys, by signer set.", 0),

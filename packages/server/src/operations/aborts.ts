@@ -1,5 +1,6 @@
 import { type Event, LockKeeperError } from "@lockkeeper/api"
 import type { Abort } from "@lockkeeper/protocols"
+import { loggedIncidents, ownFindings } from "../incidents/own.ts"
 import type { Change } from "../ports/store.ts"
 import { commitChanges, type StepOutcome } from "../request/commit.ts"
 import { markLogged } from "../request/refusal.ts"
@@ -7,7 +8,8 @@ import type { Step } from "../request/step.ts"
 
 /**
  * Ends a step whose protocol aborted: what it took stays taken, the log says why and who, and the
- * principal gets the reason. The proof, where there is one, is in messages the coordinator holds.
+ * principal gets the reason. What this server can prove itself it records; other proofs are in messages
+ * the coordinator holds.
  */
 export async function refuseAbort(
   step: Step,
@@ -16,11 +18,18 @@ export async function refuseAbort(
   event: Partial<Event>,
 ): Promise<StepOutcome> {
   const { reason, culprits, field } = abort
-  await commitChanges(
-    step.deps,
-    changes,
-    step.event({ ...event, outcome: "aborted", reason, culprits }),
-  )
+  const recording = ownFindings(step, abort)
+  try {
+    const incidents = loggedIncidents(recording)
+    await commitChanges(
+      step.deps,
+      [...changes, ...recording.changes],
+      step.event({ ...event, outcome: "aborted", reason, culprits, incidents }),
+    )
+    recording.committed()
+  } finally {
+    recording.release()
+  }
   throw markLogged(abortError(abort, field))
 }
 

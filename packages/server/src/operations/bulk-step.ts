@@ -8,6 +8,7 @@ import {
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { type Abort, dkls, encodeEvidence, type Message, type Outcome } from "@lockkeeper/protocols"
+import { loggedIncidents, MAX_PIECES, ownFindings } from "../incidents/own.ts"
 import type { Urgency } from "../ports/dependencies.ts"
 import type { Change } from "../ports/store.ts"
 import type { Run } from "../presigning/runs.ts"
@@ -130,14 +131,22 @@ export async function stopped(
   const { reason, culprits, pair } = abort
   // Before anything can go wrong: what else is checked meanwhile has to know.
   const buried = await buryOwn(step, pair, reason)
-  const evidence = abort.evidence.slice(0, 8).map(encodeEvidence)
+  const evidence = abort.evidence.slice(0, MAX_PIECES).map(encodeEvidence)
+  const recording = ownFindings(step, abort)
+  const incidents = loggedIncidents(recording)
   return {
     output: encode(bulkStepOutput, { kind: "aborted", reason, culprits, pair, evidence }),
     answer: "in-memory",
-    changes: [...changes, ...buried],
-    event: step.event({ ...event, outcome: "aborted", reason, culprits, pair }),
-    afterCommit: () => step.counters.add("presign-aborts"),
-    release: () => run.settle(),
+    changes: [...changes, ...buried, ...recording.changes],
+    event: step.event({ ...event, outcome: "aborted", reason, culprits, pair, incidents }),
+    afterCommit: () => {
+      recording.committed()
+      step.counters.add("presign-aborts")
+    },
+    release: () => {
+      recording.release()
+      run.settle()
+    },
   }
 }
 

@@ -32,6 +32,7 @@ import { noSuchStep } from "./steps.ts"
  */
 export const createKey: OperationStep = async (step) => {
   const body = decodeAs("body", createKeyBody, step.request.body)
+  step.incidents.checkNone(body.holders)
   const task: Task = { step, body, ...contextOf(step, body), messages: readMessages(step.input) }
   switch (step.step) {
     case 1:

@@ -31,6 +31,7 @@ export const prepareEcdsa: OperationStep = async (step) => {
   checkEcdsaKey(row)
   const key = row.keyPackage.public
   checkSignerSet(self.roster, self.identifier, key, signers)
+  step.incidents.checkNone(signers)
   const old = presigning.pool.dropOutdated(keyId, key.keyEpoch, self.roster.rosterEpoch)
   presigning.countBurnt(old)
   const { prepared, issue } = prepareNext(step, key, signers, count)

@@ -63,6 +63,7 @@ export const presign: OperationStep = async (step) => {
   const messages = readBulkMessages(step.input)
   const { keyId, signers, count } = body
   checkAddressees(step, signers, "body.signers")
+  step.incidents.checkNone(signers)
   if (signers.length > dkls.MAX_SIGNERS) {
     throw new LockKeeperError("invalid-request", `At most ${dkls.MAX_SIGNERS} servers presign.`, {
       field: "body.signers",

@@ -24,6 +24,7 @@ export const setupPairs: OperationStep = async (step) => {
   const { participants } = decodeAs("body", setupPairsBody, step.request.body)
   const messages = readBulkMessages(step.input)
   checkAddressees(step, participants, "body.participants")
+  step.incidents.checkNone(participants)
   const run = await openOrResume(step, participants)
   try {
     return await advance(step, run, participants, messages)

@@ -51,6 +51,7 @@ export const signEcdsa: OperationStep = async (step) => {
   const key = row.keyPackage.public
   const digest = ecdsaDigest(body.content, deriveChild(key, body.path).verifyingKey)
   const pooled = findPresignature(step, key, input.presignature)
+  step.incidents.checkNone(pooled.signers)
   const opened = orderOf(step, body, input, key, pooled, digest)
   const presignature = await take(step, opened.order, pooled)
   const signer = { public: key, identifier: self.identifier, identity: dklsIdentity(step) }

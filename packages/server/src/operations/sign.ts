@@ -42,6 +42,7 @@ export const sign: OperationStep = async (step) => {
       field: "package.attempt",
     })
   }
+  step.incidents.checkNone(frost.signersIn(signingPackage))
   checkPlacement(step.self.roster, signingPackage)
   const { value: row } = await readKey(step.deps.store, step.request.accountId, body.keyId)
   const key = row.keyPackage

@@ -14,6 +14,7 @@ export const TABLES = [
   "pairs",
   "ot-checks",
   "presignatures",
+  "incidents",
 ] as const
 
 export type Table = (typeof TABLES)[number]

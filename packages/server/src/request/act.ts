@@ -11,11 +11,13 @@ import { changePassword } from "../operations/change-password.ts"
 import { createKey } from "../operations/create-key.ts"
 import { deriveKey } from "../operations/derive-key.ts"
 import { forgiveGuesses } from "../operations/forgive-guesses.ts"
+import { listIncidents } from "../operations/list-incidents.ts"
 import { listKeys } from "../operations/list-keys.ts"
 import { showPool } from "../operations/pool-status.ts"
 import { prepareEcdsa } from "../operations/prepare-ecdsa.ts"
 import { prepareSigning } from "../operations/prepare-signing.ts"
 import { presign } from "../operations/presign.ts"
+import { reportIncident } from "../operations/report-incident.ts"
 import { setupPairs } from "../operations/setup-pairs.ts"
 import { showAccount } from "../operations/show-account.ts"
 import { showKey } from "../operations/show-key.ts"
@@ -45,6 +47,8 @@ const OPERATION_STEPS: Readonly<Record<Operation, OperationStep>> = {
   "pool.status": showPool,
   "ecdsa.prepare": prepareEcdsa,
   "ecdsa.sign": signEcdsa,
+  "incidents.report": reportIncident,
+  "incidents.list": listIncidents,
 }
 
 /** What refills of pools give way to. */
@@ -98,6 +102,8 @@ function eventAbout(request: Request, digest: Bytes, step: number): Step["event"
     accountId: request.accountId,
     requestDigest: digest,
     keyId: null,
+    incidents: [],
+    note: "",
     ...details,
   })
 }

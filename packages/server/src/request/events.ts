@@ -18,6 +18,8 @@ export function sessionEvent(
     accountId,
     requestDigest: null,
     keyId: null,
+    incidents: [],
+    note: "",
     ...details,
   }
 }

@@ -2,6 +2,7 @@ import type { Event } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 import type { Counters } from "../counters.ts"
 import type { Guesses } from "../guesses.ts"
+import type { Incidents } from "../incidents/incidents.ts"
 import type { OneTimeLedger } from "../one-time.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
@@ -20,6 +21,7 @@ export interface CallContext {
   readonly guesses: Guesses
   readonly counters: Counters
   readonly presigning: PresigningRoom
+  readonly incidents: Incidents
 }
 
 /** What an operation's step acts on. */

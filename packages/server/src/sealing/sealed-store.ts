@@ -42,13 +42,16 @@ const logPlace = struct<{ readonly table: string; readonly commitment: Bytes }>(
 
 /**
  * A store over rows that the database cannot read, move, swap or alter; one that hides a row, or
- * gives it back older than this process has seen it, is found out. Log bodies are sealed to their commitments.
+ * gives it back older than this process has seen it, or takes log entries away, is found out. Log
+ * bodies are sealed to their commitments.
  */
 export class SealedStore implements Store, Log {
   readonly #rows: RowStore
   readonly #key: Secret
   readonly #randomness: Randomness
   readonly #freshness = new Freshness()
+  /** Entries that the log is known to have: it never has fewer. */
+  #logSize = 0
 
   /** Takes ownership of `keyEncryptionKey`: `close` wipes it. */
   constructor(rows: RowStore, keyEncryptionKey: Secret, randomness: Randomness) {
@@ -84,18 +87,24 @@ export class SealedStore implements Store, Log {
 
   async commit(batch: readonly Change[]): Promise<readonly LogPosition[]> {
     const claims = this.#freshness.begin(batch)
+    const known = this.#logSize
     try {
       const positions = await this.#rows.commit(batch.map((change) => this.#seal(change)))
       const broken = this.#freshness.committed(claims)
       if (broken !== null) throw new SealBroken("rolled-back", broken)
+      const [first] = positions
+      if (first !== undefined) this.#acceptLog(first.index, known)
       return positions
     } finally {
       this.#freshness.end(claims)
     }
   }
 
-  logPosition(): Promise<LogPosition | null> {
-    return this.#rows.logPosition()
+  async logPosition(): Promise<LogPosition | null> {
+    const known = this.#logSize
+    const position = await this.#rows.logPosition()
+    this.#acceptLog(position === null ? 0 : position.index + 1, known)
+    return position
   }
 
   async entries(from: number, limit: number): Promise<readonly LoggedEntry[]> {
@@ -114,6 +123,12 @@ export class SealedStore implements Store, Log {
     } finally {
       this.#key.wipe()
     }
+  }
+
+  /** @throws SealBroken when the log has fewer entries than it was known to have before. */
+  #acceptLog(size: number, known: number): void {
+    if (size < known) throw new SealBroken("rolled-back", "log")
+    this.#logSize = Math.max(this.#logSize, size)
   }
 
   #open(table: Table, id: string, { version, value }: Versioned<Bytes>, before: Before): Bytes {

@@ -6,10 +6,11 @@ import { StoreUnavailable } from "../../ports/row-store.ts"
 const APPLICATION_ID = 0x4c4b6579
 
 /**
- * 2 came with presignatures. Nothing in the file changed, but a program that knows only version 1
- * would leave them where they are when it has to burn them.
+ * 2 came with presignatures, 3 with incidents. Nothing in the file changed, but a program that knows
+ * only version 1 would leave presignatures where they are when it has to burn them, and one that knows
+ * only version 2 would work with servers that are quarantined.
  */
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 
 /** How long a writer waits for another process's transaction, milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000
