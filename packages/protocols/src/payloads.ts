@@ -45,13 +45,13 @@ export interface StepPayloads {
   readonly sealed: Codec<unknown> | null
 }
 
-function row(
+function row<B, S>(
   protocol: string,
   step: string,
-  broadcast: Codec<never> | null,
-  sealed: Codec<never> | null = null,
+  broadcast: Codec<B> | null,
+  sealed: Codec<S> | null = null,
 ): StepPayloads {
-  return { protocol, step, broadcast, sealed } as StepPayloads
+  return { protocol, step, broadcast, sealed } as unknown as StepPayloads
 }
 
 /** Of a batch of one presignature. */

@@ -8,6 +8,7 @@ import {
   type DkgOpened,
   type DkgParams,
   type DkgRevealed,
+  type DkgStep,
   dkgActivate,
   dkgAdvance,
   dkgCoordinate,
@@ -30,7 +31,7 @@ import {
   messageCodec,
   verifyEvidence,
 } from "../src/index.ts"
-import { assertAborted, driveWith, paramsFor, signs } from "./dkg-cluster.ts"
+import { assertAborted, driveWith, HonestParticipant, paramsFor, signs } from "./dkg-cluster.ts"
 import { flip, identity, rewrite, rosterOf, seeded } from "./messages-fixtures.ts"
 
 const params = paramsFor(2, [1, 2, 3])
@@ -283,6 +284,39 @@ test("split view: two reveals for one session never both confirm, and name their
     reason: "equivocation",
     culprits: [3],
   })
+})
+
+/** A run in which the culprit gives the coordinator two messages at one step. */
+function driveTwice(step: DkgStep, both: (message: Message) => readonly Message[]) {
+  const participants = new Map(
+    params.participants.map((i) => [i, new HonestParticipant(params, i, "run")]),
+  )
+  let task = dkgCoordinate(params, rosterOf(params.participants))
+  while (task.kind === "ask") {
+    const responses = []
+    for (const [from, messages] of task.deliveries) {
+      const answer = participants.get(from)!.step(task.step, messages)
+      assert.ok(answer.ok)
+      const twice = from === CULPRIT && task.step === step
+      const sent = twice ? both(answer.value) : [answer.value]
+      responses.push(...sent.map((message) => ({ from, message })))
+    }
+    task = dkgAdvance(task.waiting, responses)
+  }
+  return { task, keys: new Map(), certificates: [], aborts: new Map() }
+}
+
+test("two messages for one place name their author though one echoes what nobody sent", () => {
+  const header = { previousDigest: seeded("nothing that was sent", 32) }
+  for (const step of ["reveal", "verdict"] as const) {
+    for (const reversed of [false, true]) {
+      const result = driveTwice(step, (message) => {
+        const both = [message, rewrite(message, identity(CULPRIT), { header })]
+        return reversed ? both.reverse() : both
+      })
+      assertAborted(result, params, { reason: "equivocation", culprits: [CULPRIT] })
+    }
+  }
 })
 
 test("a relay that alters a delivered byte gets nobody blamed and no key made", () => {

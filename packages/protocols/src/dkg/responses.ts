@@ -23,11 +23,11 @@ export interface Answers {
 function refusal(round: Round, { from, message }: DkgResponse): AbortReason | Received {
   const opened = openInRound(round, message)
   if (!opened.ok) return opened.abort.reason
-  const { header } = opened.value
-  if (header.sender !== from) return "unknown-sender"
-  const { previousDigest } = round
-  if (previousDigest && !equalBytes(header.previousDigest, previousDigest)) return "echo-mismatch"
-  return opened.value
+  return opened.value.header.sender === from ? opened.value : "unknown-sender"
+}
+
+function echoes({ previousDigest }: Round, { header }: Received): boolean {
+  return previousDigest === null || equalBytes(header.previousDigest, previousDigest)
 }
 
 /**
@@ -36,22 +36,25 @@ function refusal(round: Round, { from, message }: DkgResponse): AbortReason | Re
  * names its author.
  */
 export function gather(round: Round, responses: readonly DkgResponse[]): Outcome<Answers> {
-  const received = new Map<Identifier, Received>()
+  const opened = new Map<Identifier, Received>()
   let refused: AbortReason | null = null
   for (const response of responses) {
-    const opened = refusal(round, response)
-    if (typeof opened === "string") {
-      refused ??= opened
+    const message = refusal(round, response)
+    if (typeof message === "string") {
+      refused ??= message
       continue
     }
-    const { sender } = opened.header
-    const earlier = received.get(sender)
-    if (earlier && !equalBytes(earlier.digest, opened.digest)) {
-      const evidence = [equivocationOf(earlier.signed, opened.signed)]
+    const { sender } = message.header
+    const earlier = opened.get(sender)
+    if (earlier && !equalBytes(earlier.digest, message.digest)) {
+      const evidence = [equivocationOf(earlier.signed, message.signed)]
       return abort("equivocation", { culprits: [sender], evidence })
     }
-    received.set(sender, opened)
+    opened.set(sender, message)
   }
+  // Only now: two headers prove their author whatever they echo.
+  const received = new Map([...opened].filter(([, message]) => echoes(round, message)))
+  if (received.size < opened.size) refused ??= "echo-mismatch"
   const silent = round.senders.filter((sender) => !received.has(sender))
   return done({ received, silent, refused: refused ?? "missing-messages" })
 }
