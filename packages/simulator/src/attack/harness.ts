@@ -39,6 +39,8 @@ export interface Verdicts {
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
   /** Why honest participants, coordinator or client stopped; also faults beside a good end. */
   readonly aborts: readonly Ended[]
+  /** What is proven only by comparing what several of them were shown, after the run. */
+  readonly compared?: readonly Ended[]
   /** Whether everyone honest has the result, and it is right. */
   readonly finished: boolean
   /** Wrong results that somebody honest took for right ones, in words. */
@@ -91,7 +93,7 @@ interface Proof {
 }
 
 /** What the evidence of a case proves to somebody who has nothing but the roster. */
-function proofOf({ aborts, verifyKeys }: Verdicts): Proof {
+function proofOf(aborts: readonly Ended[], { verifyKeys }: Verdicts): Proof {
   const culprits = new Set<Identifier>()
   const pairs: (readonly [Identifier, Identifier])[] = []
   const evidence: Bytes[] = []
@@ -126,25 +128,26 @@ function encodedOrNull(evidence: Evidence): Bytes | null {
   }
 }
 
+/** Why a culprit is named whom nobody in the run could name. */
+export const BY_COMPARISON = "named by two of its signed headers once they are compared"
+
 /** Runs one case and says what became of it. */
 export function judge(target: Target, attack: Attack): CaseResult {
   const { protocol, step, field, mutation, by, sender, victim } = attack
   const about: Case = { protocol, step, field, mutation, by, sender, victim }
   const verdicts = attack.run()
-  const proof = proofOf(verdicts)
+  const { aborts, compared = [] } = verdicts
+  const proof = proofOf([...aborts, ...compared], verdicts)
   const dishonest = by === "sender" ? sender : null
-  const namedPairs = [
-    ...proof.pairs,
-    ...verdicts.aborts.flatMap(({ pair }) => (pair ? [pair] : [])),
-  ]
-  const named = [...proof.culprits, ...verdicts.aborts.flatMap(({ culprits }) => culprits)]
+  const namedPairs = [...proof.pairs, ...aborts.flatMap(({ pair }) => (pair ? [pair] : []))]
+  const named = [...proof.culprits, ...aborts.flatMap(({ culprits }) => culprits)]
   const honestBlamed =
     named.some((identifier) => identifier !== dishonest) ||
     namedPairs.some(([a, b]) => a !== dishonest && b !== dishonest)
   const wrongAccepted = verdicts.accepted.length > 0
   const result = {
     ...about,
-    reason: verdicts.aborts[0]?.reason ?? null,
+    reason: [...aborts, ...compared][0]?.reason ?? null,
     culprits: [...new Set(named)],
     honestBlamed,
     wrongAccepted,
@@ -155,7 +158,10 @@ export function judge(target: Target, attack: Attack): CaseResult {
   if (honestBlamed)
     return fail(`honest participants blamed: ${named}; pairs ${namedPairs.join(" ")}`)
   if (proof.problems.length > 0) return fail(proof.problems.join("; "))
-  if (proof.culprits.length > 0) return { ...result, outcome: "culprit", why: "" }
+  if (proof.culprits.length > 0) {
+    const inRun = aborts.some(({ culprits }) => culprits.length > 0)
+    return { ...result, outcome: "culprit", why: inRun ? "" : BY_COMPARISON }
+  }
   if (namedPairs.length > 0) return { ...result, outcome: "pair", why: "" }
   const outcome = verdicts.finished ? "harmless" : "unattributable"
   const kind = target[outcome].find(({ covers }) => covers(about, verdicts))

@@ -1,4 +1,4 @@
-import { type CaseResult, idOf } from "./harness.ts"
+import { BY_COMPARISON, type CaseResult, idOf } from "./harness.ts"
 
 interface Counted {
   readonly why: string
@@ -9,6 +9,8 @@ interface Counted {
 export interface Report {
   readonly cases: number
   readonly culpritNamed: number
+  /** Of these, the ones that take a comparison of what several participants were shown. */
+  readonly byComparison: number
   readonly pairNamed: number
   readonly honestBlamed: number
   readonly wrongAccepted: number
@@ -19,7 +21,14 @@ export interface Report {
 
 /** Counts results. */
 export class Tally {
-  readonly #ended = { culprit: 0, pair: 0, honestBlamed: 0, wrongAccepted: 0, cases: 0 }
+  readonly #ended = {
+    culprit: 0,
+    pair: 0,
+    byComparison: 0,
+    honestBlamed: 0,
+    wrongAccepted: 0,
+    cases: 0,
+  }
   readonly #kinds = {
     harmless: new Map<string, Counted>(),
     unattributable: new Map<string, Counted>(),
@@ -31,6 +40,7 @@ export class Tally {
     this.#ended.cases++
     if (result.honestBlamed) this.#ended.honestBlamed++
     if (result.wrongAccepted) this.#ended.wrongAccepted++
+    if (why === BY_COMPARISON) this.#ended.byComparison++
     if (outcome === "failure") this.#failures.push({ id: idOf(result), why })
     else if (outcome === "culprit" || outcome === "pair") this.#ended[outcome]++
     else {
@@ -42,10 +52,11 @@ export class Tally {
   }
 
   report(): Report {
-    const { cases, culprit, pair, honestBlamed, wrongAccepted } = this.#ended
+    const { cases, culprit, byComparison, pair, honestBlamed, wrongAccepted } = this.#ended
     return {
       cases,
       culpritNamed: culprit,
+      byComparison,
       pairNamed: pair,
       honestBlamed,
       wrongAccepted,

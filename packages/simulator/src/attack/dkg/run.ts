@@ -240,6 +240,37 @@ export function messageOf(recorded: Recorded, step: dkg.DkgStep, sender: Identif
   return message
 }
 
+/** Passes an attack on and notes whether it changed anything. */
+class Watched implements Meddling {
+  readonly #meddling: Meddling
+  readonly dishonest: Identifier | null
+  changed = false
+
+  constructor(meddling: Meddling) {
+    this.#meddling = meddling
+    this.dishonest = meddling.dishonest
+  }
+
+  #note(before: Message, after: readonly Message[] | null | undefined) {
+    if (after && (after.length !== 1 || after[0] !== before)) this.changed = true
+    if (after === null) this.changed = true
+    return after
+  }
+
+  answers(step: dkg.DkgStep, message: Message, self: Dishonest): readonly Message[] | null {
+    const { answers } = this.#meddling
+    return answers ? (this.#note(message, answers(step, message, self)) ?? null) : [message]
+  }
+
+  collects(step: dkg.DkgStep, sender: Identifier, message: Message): readonly Message[] {
+    return this.#note(message, this.#meddling.collects?.(step, sender, message)) ?? [message]
+  }
+
+  delivers(recipient: Identifier, message: Message): readonly Message[] {
+    return this.#note(message, this.#meddling.delivers?.(recipient, message)) ?? [message]
+  }
+}
+
 /** Runs an attack from the step at which it begins and says how it ended. */
 export function attacked(
   setting: Setting,
@@ -247,7 +278,9 @@ export function attacked(
   step: string,
   meddling: Meddling,
 ): Verdicts {
-  const result = drive(setting, meddling, recorded.checkpoints.get(step))
+  const watched = new Watched(meddling)
+  const result = drive(setting, watched, recorded.checkpoints.get(step))
+  if (!watched.changed) throw new Error("the attack was never carried out")
   const honest = setting.params.participants.filter((i) => i !== meddling.dishonest)
   const { task, aborts, keys } = result
   const ended = honest.flatMap((i) => aborts.get(i) ?? [])

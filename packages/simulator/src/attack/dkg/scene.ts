@@ -1,5 +1,5 @@
 import { type Group, groupByName, type Identifier } from "@lockkeeper/crypto"
-import type { Bytes, Codec } from "@lockkeeper/encoding"
+import { type Bytes, type Codec, equalBytes } from "@lockkeeper/encoding"
 import { type dkg, groupOf, type KeyType, type Message } from "@lockkeeper/protocols"
 import { payloadCodecs, type StepPayloads } from "@lockkeeper/protocols/payloads"
 import type { Attack, Case } from "../harness.ts"
@@ -99,7 +99,9 @@ export function liesToOne(
   const { sender, setting } = scene
   const truth = messageOf(recorded, told.step, sender)
   const delivers = (recipient: Identifier, message: Message) => [
-    recipient === told.victim && message.header.bytes === truth.header.bytes ? lie : message,
+    recipient === told.victim && equalBytes(message.header.bytes, truth.header.bytes)
+      ? lie
+      : message,
   ]
   const attack = attackAt(scene, told, { dishonest: sender, delivers }, recorded)
   const verifyKeys = rosterOf(setting.params.participants)
@@ -107,8 +109,10 @@ export function liesToOne(
     ...attack,
     run() {
       const verdicts = attack.run()
-      const compared = pooled([truth.header, lie.header], verifyKeys)
-      return { ...verdicts, aborts: [...verdicts.aborts, ...compared] }
+      const named = verdicts.aborts.some(({ culprits }) => culprits.length > 0)
+      return named
+        ? verdicts
+        : { ...verdicts, compared: pooled([truth.header, lie.header], verifyKeys) }
     },
   }
 }
