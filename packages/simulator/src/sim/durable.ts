@@ -1,5 +1,5 @@
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Log, type Store, type Table, TABLES } from "@lockkeeper/server"
+import { type Log, type Store, TABLES, type Table } from "@lockkeeper/server"
 import type { DurableRow, DurableState } from "./observed.ts"
 
 const PAGE = 256

@@ -70,7 +70,7 @@ function problemOf(
   const group = groupByName(pkg.group)
   const expected = pkg.verifyingShares.get(server)
   const own = group.multiplyBase(signingShare.expose() as Scalar)
-  if (expected === undefined || !group.equalElements(own, expected)) return "has a wrong share"
+  if (expected === undefined || !equalBytes(own, expected)) return "has a wrong share"
   return null
 }
 

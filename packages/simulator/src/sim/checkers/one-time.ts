@@ -115,7 +115,8 @@ export const answers: Checker = {
         const before = first.get(place)
         if (before === undefined) first.set(place, value)
         const restored = starts.some(
-          (start) => start.server === server && start.how === "restored" && start.process <= process,
+          (start) =>
+            start.server === server && start.how === "restored" && start.process <= process,
         )
         if (before === undefined || before === value || restored) return []
         return [`server ${server} kept two answers to ${shortened(change.id)}`]

@@ -6,10 +6,7 @@ import type { Checker } from "./checker.ts"
 
 /** DER prefixes of a SubjectPublicKeyInfo, before the bare key. */
 const ED25519_PREFIX = Buffer.from("302a300506032b6570032100", "hex")
-const SECP256K1_PREFIX = Buffer.from(
-  "3036301006072a8648ce3d020106052b8104000a032200",
-  "hex",
-)
+const SECP256K1_PREFIX = Buffer.from("3036301006072a8648ce3d020106052b8104000a032200", "hex")
 
 /** Judged by OpenSSL, and for BIP340 by arithmetic of its own: never by the code under test. */
 export const signatures: Checker = {

@@ -1,0 +1,92 @@
+import type { Identifier } from "@lockkeeper/crypto"
+import { CHEATS, type Cheat } from "../adversaries/cheating-store.ts"
+import { SeededRandomness } from "../world/seeded-randomness.ts"
+
+export type Mode = "safety" | "liveness"
+
+/** What one seed stands for: everything about a run that its code does not fix. */
+export interface Plan {
+  readonly seed: number
+  readonly mode: Mode
+  readonly servers: number
+  readonly minSigners: number
+  /** Honest owners, each with so many devices. */
+  readonly devices: readonly number[]
+  /** Oblivious transfers are expensive: few runs make ECDSA keys. */
+  readonly ecdsa: boolean
+  readonly cheater: { readonly server: Identifier; readonly cheats: readonly Cheat[] } | null
+  readonly dishonestOwner: boolean
+  readonly guesser: boolean
+  /** How long faults happen, milliseconds of virtual time. */
+  readonly stormMs: number
+  /** Faults begin while owners are still registering. */
+  readonly early: boolean
+}
+
+/** How often, out of 100 runs, something takes part in a run. */
+const SHARES = { ecdsa: 12, cheater: 25, dishonestOwner: 35, guesser: 35, early: 25 }
+
+export function planOf(seed: number, mode: Mode): Plan {
+  const randomness = new SeededRandomness(String(seed), `plan of a ${mode} run`)
+  const often = (share: number): boolean => randomness.below(100) < share
+  const pick = <T>(from: readonly T[]): T => from[randomness.below(from.length)] as T
+  const [servers, minSigners] = pick([
+    ...Array.from({ length: 8 }, () => [3, 2] as const),
+    [4, 3] as const,
+    [5, 3] as const,
+  ])
+  const ecdsa = servers === 3 && often(SHARES.ecdsa)
+  const cheats = often(50) ? [pick(CHEATS)] : CHEATS.filter(() => often(50))
+  const server = 1 + randomness.below(servers)
+  return {
+    ...{ seed, mode, servers, minSigners, ecdsa },
+    devices: pick([[1], [2], [1, 1], [2, 1], [1, 1, 1]]),
+    cheater: often(SHARES.cheater) && cheats.length > 0 ? { server, cheats } : null,
+    dishonestOwner: often(SHARES.dishonestOwner),
+    guesser: often(SHARES.guesser),
+    stormMs: 4_000 + randomness.below(16_000),
+    early: often(SHARES.early),
+  }
+}
+
+/** Seeded choices of one part of a run. */
+export class Dice {
+  readonly #randomness: SeededRandomness
+
+  constructor({ seed, mode }: Pick<Plan, "seed" | "mode">, part: string) {
+    this.#randomness = new SeededRandomness(String(seed), `${part} of a ${mode} run`)
+  }
+
+  below(bound: number): number {
+    return this.#randomness.below(bound)
+  }
+
+  /** From `least` to `most`, both included. */
+  between(least: number, most: number): number {
+    return least + this.below(most - least + 1)
+  }
+
+  percent(share: number): boolean {
+    return this.below(100) < share
+  }
+
+  pick<T>(from: readonly T[]): T {
+    if (from.length === 0) throw new RangeError("there is nothing to pick from")
+    return from[this.below(from.length)] as T
+  }
+
+  /** One of the names, as often as its weight says. */
+  weighted<T extends string>(weights: Readonly<Record<T, number>>): T {
+    const names = Object.keys(weights) as T[]
+    let left = this.below(names.reduce((sum, name) => sum + weights[name], 0))
+    for (const name of names) {
+      left -= weights[name]
+      if (left < 0) return name
+    }
+    throw new RangeError("weights add up to nothing")
+  }
+
+  bytes(length: number): Uint8Array<ArrayBuffer> {
+    return this.#randomness.bytes(length)
+  }
+}

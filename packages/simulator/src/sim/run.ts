@@ -1,0 +1,218 @@
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, equalBytes } from "@lockkeeper/encoding"
+import { cheatingStore } from "../adversaries/cheating-store.ts"
+import type { TraceLine } from "../world/trace.ts"
+import { World } from "../world/world.ts"
+import { violationsOf } from "./checkers/index.ts"
+import { readDurable } from "./durable.ts"
+import { FaultSchedule } from "./faults.ts"
+import type { Observed, Violation } from "./observed.ts"
+import { Dice, type Mode, type Plan, planOf } from "./plan.ts"
+import { commitsOf, Recorder, startsOf } from "./recorder.ts"
+import { Workload } from "./workload.ts"
+
+/** After healing, everything ends within this, milliseconds of virtual time. */
+export const LIVENESS_MS = 30_000
+
+/** Where nothing is promised about time, what takes longer than this hangs all the same. */
+const HANGS_MS = 600_000
+
+/** Evaluations that a server gives for one account; the server's own default. */
+const GUESS_LIMIT = 10
+
+/** What became of one seed. */
+export interface RunReport {
+  readonly plan: Plan
+  readonly violations: readonly Violation[]
+  readonly traceHash: string
+  readonly virtualMs: number
+  readonly faults: readonly string[]
+  readonly counts: Readonly<Record<string, number>>
+  readonly failedWith: Readonly<Record<string, number>>
+  readonly lastLines: readonly TraceLine[]
+}
+
+/** Carries out what a seed stands for and judges it. The same seed gives the same report. */
+export async function runSeed(seed: number, mode: Mode): Promise<RunReport> {
+  const plan = planOf(seed, mode)
+  const world = await World.create({
+    seed: `${mode} ${seed}`,
+    servers: plan.servers,
+    minSigners: plan.minSigners,
+    deps: (identifier, deps) => {
+      const { cheater } = plan
+      if (cheater?.server !== identifier) return deps
+      return { ...deps, store: cheatingStore(deps.store, cheater.cheats) }
+    },
+  })
+  const start = world.clock.now()
+  const recorder = new Recorder(world.observations, () => world.clock.now())
+  const run = new Run(world, plan, recorder)
+  await world.clock.run(() => run.all())
+  const observed = await observedIn(world, plan, recorder)
+  return {
+    plan,
+    violations: violationsOf(observed),
+    traceHash: world.trace.hash,
+    virtualMs: world.clock.now() - start,
+    faults: run.faults.happened,
+    counts: countsOf(observed),
+    failedWith: tally(observed.failures.map(({ code }) => code)),
+    lastLines: world.trace.lines.slice(-40),
+  }
+}
+
+class Run {
+  readonly faults: FaultSchedule
+  readonly #world: World
+  readonly #plan: Plan
+  readonly #recorder: Recorder
+  readonly #workload: Workload
+
+  constructor(world: World, plan: Plan, recorder: Recorder) {
+    this.#world = world
+    this.#plan = plan
+    this.#recorder = recorder
+    this.#workload = new Workload(world, plan, recorder, () => this.#excuses())
+    this.faults = new FaultSchedule(world, plan, this.#workload.actors)
+  }
+
+  async all(): Promise<void> {
+    const { early } = this.#plan
+    if (!early) await this.#workload.register()
+    const storm = this.faults.storm()
+    if (early) await this.#workload.register()
+    const running = this.#workload.start()
+    await storm
+    await this.#heal()
+    const rounds = this.#plan.mode === "liveness" ? this.#newRound() : new Map()
+    const limit = this.#plan.mode === "liveness" ? LIVENESS_MS : HANGS_MS
+    await this.#allEnd(new Map([...running, ...rounds]), limit)
+    if (this.#plan.mode === "safety") await this.#allEnd(this.#newRound(), HANGS_MS)
+  }
+
+  /** What failures faults of this run explain beside those that any fault may cause. */
+  #excuses(): readonly string[] {
+    const { skewed, duplicated, relayed, restored } = this.faults
+    return [
+      ...(skewed ? ["clock-skew", "expired", "unauthenticated"] : []),
+      // Of two copies of a frame the later one is refused, and may be the one that is heard of.
+      ...(duplicated ? ["replayed"] : []),
+      ...(relayed
+        ? ["untrusted-server", "unauthenticated", "replayed", "wrong-server", "invalid-request"]
+        : []),
+      // Accounts and passwords of that day return.
+      ...(restored.size > 0 ? ["wrong-password", "not-found", "already-exists"] : []),
+      ...(this.#plan.cheater === null ? [] : ["untrusted-server", "internal"]),
+    ]
+  }
+
+  /** In liveness mode as few servers as may be: t honest ones, or all. */
+  async #heal(): Promise<void> {
+    const world = this.#world
+    world.heal()
+    const healed = this.#healed()
+    for (const server of world.servers) {
+      if (!healed.includes(server)) world.kill(server)
+      else if (!world.isRunning(server)) await world.start(server)
+    }
+  }
+
+  #healed(): readonly Identifier[] {
+    const { mode, cheater, minSigners } = this.#plan
+    const { servers } = this.#world
+    const dice = new Dice(this.#plan, "healing")
+    const fit = servers.filter((id) => id !== cheater?.server && !this.faults.restored.has(id))
+    if (mode === "safety" || fit.length < minSigners || dice.percent(50)) return servers
+    const turn = dice.below(fit.length)
+    return [...fit.slice(turn), ...fit.slice(0, turn)].slice(0, minSigners)
+  }
+
+  /** One more time everything that an owner needs; it has to succeed. */
+  #newRound(): ReadonlyMap<string, Promise<void>> {
+    const healed = this.#world.servers.filter((id) => this.#world.isRunning(id))
+    const fit = healed.filter((id) => !this.faults.restored.has(id))
+    const rounds = this.#workload.owners.map((owner): [string, Promise<void>] => {
+      const device = this.#workload.devices.find((one) => one.owner === owner)
+      const round = async (): Promise<void> => {
+        if (device === undefined || !owner.registered) return
+        const must = (what: string, done: boolean): boolean => {
+          if (!done) this.#recorder.unfinished(`${device.actor} could not ${what} after healing`)
+          return done
+        }
+        await device.logout()
+        if (!must("log in", (await device.login()) || this.#isLocked())) return
+        if (!device.loggedIn) return
+        await device.list()
+        for (const key of owner.keys) {
+          const { minSigners } = this.#plan
+          if (this.#holdersOf(key.keyId, fit) < minSigners) continue
+          must("sign", await device.sign(key))
+        }
+        if (owner.keys.length === 0) {
+          must("create a key", (await device.createKey("ed25519")) !== null)
+        }
+        await device.logout()
+      }
+      return [`new round of ${owner.name}`, round()]
+    })
+    return new Map(rounds)
+  }
+
+  /** How many of these servers have told the key's maker that they hold it. */
+  #holdersOf(keyId: Bytes, among: readonly Identifier[]): number {
+    const { cheater } = this.#plan
+    const told = this.#recorder.told.keys.find((key) => equalBytes(key.keyId, keyId))
+    const holders = told?.log.map(({ server }) => server) ?? []
+    return holders.filter((id) => among.includes(id) && id !== cheater?.server).length
+  }
+
+  /** Logins whose answers were lost in the storm have cost guesses, like those of a stranger. */
+  #isLocked(): boolean {
+    return this.#recorder.told.failures.at(-1)?.code === "locked"
+  }
+
+  async #allEnd(running: ReadonlyMap<string, Promise<void>>, limitMs: number): Promise<void> {
+    const { clock } = this.#world
+    const left = new Set(running.keys())
+    const timer = new AbortController()
+    const all = Promise.all(
+      [...running].map(async ([name, work]) => {
+        await work
+        left.delete(name)
+      }),
+    )
+    await Promise.race([all, clock.wait(limitMs, timer.signal)])
+    timer.abort()
+    for (const name of left) {
+      this.#recorder.unfinished(`${name} has not ended ${limitMs} ms after healing`)
+    }
+  }
+}
+
+async function observedIn(world: World, plan: Plan, recorder: Recorder): Promise<Observed> {
+  const { minSigners, cheater } = plan
+  return {
+    ...recorder.told,
+    ...{ servers: world.servers, minSigners, guessLimit: GUESS_LIMIT },
+    cheaters: cheater === null ? [] : [cheater.server],
+    commits: commitsOf(world.observations),
+    starts: startsOf(world.observations),
+    durable: await Promise.all(world.servers.map((id) => readDurable(id, world.inspect(id)))),
+  }
+}
+
+function countsOf(observed: Observed): Readonly<Record<string, number>> {
+  const { commits, starts, keys, accounts, signatures, shares, evaluations, failures } = observed
+  return {
+    ...{ commits: commits.length, starts: starts.length, accounts: accounts.length },
+    ...{ keys: keys.length, signatures: signatures.length, shares: shares.length },
+    ...{ evaluations: evaluations.length, failures: failures.length },
+  }
+}
+
+function tally(names: readonly string[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1
+  return counts
+}
