@@ -173,7 +173,7 @@ test("log bodies open where they were put, and moving one is refused", async () 
   await assert.rejects(open(moved).store.entries(0, 1), broken("not-authentic", "log"))
 })
 
-test("a log that has lost entries is found by a process that saw them", async () => {
+test("a log that has lost entries is found by a process that saw them, for good", async () => {
   const entry = (time: number): Change => ({ kind: "append", entry: { time, event: utf8("done") } })
   let current: RowStore = new MemoryRowStore()
   const rows: RowStore = {
@@ -193,7 +193,11 @@ test("a log that has lost entries is found by a process that saw them", async ()
   current = new MemoryRowStore()
   await open(rows).store.commit([entry(1)])
   await assert.rejects(store.logPosition(), broken("rolled-back", "log"))
+  for (let n = 0; n < 5; n++) await open(rows).store.commit([entry(n)])
+  await assert.rejects(store.logPosition(), broken("rolled-back", "log"))
+  const { index } = (await current.logPosition()) ?? { index: -1 }
   await assert.rejects(store.commit([entry(5)]), broken("rolled-back", "log"))
+  assert.equal((await current.logPosition())?.index, index, "nothing is written any more")
 })
 
 test("closing wipes the key-encryption key", async () => {

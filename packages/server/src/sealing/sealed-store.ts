@@ -52,6 +52,8 @@ export class SealedStore implements Store, Log {
   readonly #freshness = new Freshness()
   /** Entries that the log is known to have: it never has fewer. */
   #logSize = 0
+  /** The log has lost entries. Those that came since could make up for their number. */
+  #logBroken = false
 
   /** Takes ownership of `keyEncryptionKey`: `close` wipes it. */
   constructor(rows: RowStore, keyEncryptionKey: Secret, randomness: Randomness) {
@@ -86,6 +88,7 @@ export class SealedStore implements Store, Log {
   }
 
   async commit(batch: readonly Change[]): Promise<readonly LogPosition[]> {
+    if (this.#logBroken) throw new SealBroken("rolled-back", "log")
     const claims = this.#freshness.begin(batch)
     const known = this.#logSize
     try {
@@ -127,7 +130,8 @@ export class SealedStore implements Store, Log {
 
   /** @throws SealBroken when the log has fewer entries than it was known to have before. */
   #acceptLog(size: number, known: number): void {
-    if (size < known) throw new SealBroken("rolled-back", "log")
+    this.#logBroken ||= size < known
+    if (this.#logBroken) throw new SealBroken("rolled-back", "log")
     this.#logSize = Math.max(this.#logSize, size)
   }
 
