@@ -18,6 +18,7 @@ import {
   markStop,
   parseConfig,
   type RowChange,
+  SealBroken,
   SealedStore,
   type ServerConfig,
   type ServerSecrets,
@@ -205,7 +206,8 @@ export class Machine {
     try {
       await Promise.race([left(), stopped])
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
+      // Nothing vouches for what is left then, as after a crash.
+      if (!(error instanceof StoreUnavailable || error instanceof SealBroken)) throw error
     }
     if (end.signal.aborted) return
     this.#note("stop")
@@ -263,7 +265,8 @@ export class Machine {
       await markStart(deps, condition)
       await server.start(condition, pool)
     } catch (error) {
-      if (!(error instanceof StoreUnavailable || error instanceof LockKeeperError)) throw error
+      const refused = [StoreUnavailable, SealBroken, LockKeeperError]
+      if (!refused.some((kind) => error instanceof kind)) throw error
       this.#note("start-failed")
       this.disk.unmount()
       end.abort()
