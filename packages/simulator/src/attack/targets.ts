@@ -1,8 +1,13 @@
 import { dkgTarget } from "./dkg/target.ts"
+import { frostTarget } from "./frost/target.ts"
 import type { Target } from "./harness.ts"
 
 /** Every protocol under attack, for each kind of key that it works differently for. */
 export const TARGETS: readonly (() => Target)[] = [
   () => dkgTarget("ed25519"),
   () => dkgTarget("bip340"),
+  () => frostTarget({ keyType: "ed25519" }),
+  () => frostTarget({ keyType: "ed25519", path: [0, 5] }),
+  () => frostTarget({ keyType: "bip340" }),
+  () => frostTarget({ keyType: "bip340", path: [7], tweak: { kind: "key-path" } }),
 ]

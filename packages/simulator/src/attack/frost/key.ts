@@ -1,0 +1,62 @@
+import {
+  type Element,
+  evaluatePolynomial,
+  groupByName,
+  type Identifier,
+  type Scalar,
+  Secret,
+} from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
+import {
+  confirmKey,
+  groupOf,
+  type KeyCertificate,
+  type KeyPackage,
+  type KeyType,
+  type PublicKeyPackage,
+} from "@lockkeeper/protocols"
+import { identityOf, seeded } from "../seeded.ts"
+
+export const ROSTER_EPOCH = 7
+
+/** A key dealt for the attack, which everyone has confirmed. */
+export interface DealtKey {
+  readonly certificate: KeyCertificate
+  readonly keys: ReadonlyMap<Identifier, KeyPackage>
+}
+
+export function dealKey(
+  keyType: KeyType,
+  holders: readonly Identifier[],
+  minSigners: number,
+  name = "key",
+): DealtKey {
+  const group = groupByName(groupOf(keyType))
+  const coefficients = Array.from({ length: minSigners }, (_, i) =>
+    group.scalarFromUniform(seeded(`${keyType}/${name}/${i}`, 64)),
+  )
+  const share = (holder: Identifier): Scalar => evaluatePolynomial(group, coefficients, holder)
+  const pkg: PublicKeyPackage = {
+    keyId: seeded(`${keyType}/${name}/id`),
+    keyType,
+    group: groupOf(keyType),
+    keyEpoch: 1,
+    rosterEpoch: ROSTER_EPOCH,
+    minSigners,
+    verifyingKey: group.multiplyBase(coefficients[0] as Scalar),
+    verifyingShares: new Map<Identifier, Element>(
+      holders.map((i) => [i, group.multiplyBase(share(i))]),
+    ),
+    additive: new Map(),
+  }
+  const confirmations = new Map<Identifier, Bytes>(
+    holders.map((i) => [i, confirmKey(identityOf(i), pkg)]),
+  )
+  const keys = new Map<Identifier, KeyPackage>(
+    holders.map((identifier) => {
+      const signingShare = new Secret(share(identifier))
+      return [identifier, { identifier, signingShare, public: pkg }]
+    }),
+  )
+  return { certificate: { public: pkg, confirmations }, keys }
+}

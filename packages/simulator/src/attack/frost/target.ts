@@ -1,0 +1,243 @@
+import { type Group, groupByName, type Identifier } from "@lockkeeper/crypto"
+import { type Bytes, type Codec, encode } from "@lockkeeper/encoding"
+import { type ChildPath, frost, groupOf, type KeyType, type Message } from "@lockkeeper/protocols"
+import { payloadCodecs } from "@lockkeeper/protocols/payloads"
+import { altered, headersSignedAgain, signedAgain } from "../forgery.ts"
+import type { Attack, Case, Target } from "../harness.ts"
+import { mutantsOf, type Subject } from "../mutations.ts"
+import { pooled } from "../pooled.ts"
+import { identityOf, rosterOf, seeded } from "../seeded.ts"
+import { dealKey } from "./key.ts"
+import { HARMLESS, UNATTRIBUTABLE } from "./kinds.ts"
+import {
+  attacked,
+  type Meddling,
+  packageOrNull,
+  type Recorded,
+  record,
+  type Setting,
+  settingOf,
+} from "./run.ts"
+
+const SENDER = 2
+
+/** What is signed with: a type of key, a child of it, a tweak. */
+export interface Signing {
+  readonly keyType: KeyType
+  readonly path?: ChildPath
+  readonly tweak?: frost.Tweak
+}
+
+interface Scene {
+  readonly protocol: string
+  readonly setting: Setting
+  readonly group: Group
+  readonly honest: Recorded
+  readonly elsewhere: Recorded
+  readonly codecs: ReadonlyMap<string, Codec<unknown>>
+}
+
+/** FROST with one type of key, attacked in every field of every message and of the package. */
+export function frostTarget({ keyType, ...what }: Signing): Target {
+  const child = what.path ? " child" : ""
+  const protocol = `frost/${keyType}${child}`
+  return {
+    protocol,
+    steps: ["commitment", "package", "share"],
+    attacks: () => attacksOn(sceneOf(protocol, keyType, what)),
+    harmless: HARMLESS,
+    unattributable: UNATTRIBUTABLE,
+  }
+}
+
+function sceneOf(protocol: string, keyType: KeyType, what: Omit<Signing, "keyType">): Scene {
+  const setting = settingOf(keyType, what)
+  const rows = payloadCodecs(keyType).filter((row) => row.protocol === "frost")
+  return {
+    protocol,
+    setting,
+    group: groupByName(groupOf(keyType)),
+    honest: record(setting),
+    elsewhere: record({ ...setting, seed: "another session" }),
+    codecs: new Map(rows.map(({ step, broadcast }) => [step, broadcast as Codec<unknown>])),
+  }
+}
+
+function* attacksOn(scene: Scene): Iterable<Attack> {
+  for (const step of ["commitment", "share"] as const) {
+    yield* payloadAttacks(scene, step)
+    yield* headerAttacks(scene, step)
+    yield* relayAttacks(scene, step)
+    yield* replayAttacks(scene, step)
+  }
+  yield* packageAttacks(scene)
+}
+
+type Step = "commitment" | "share"
+
+const said = (recorded: Recorded, step: Step, signer = SENDER): Message =>
+  (step === "commitment" ? recorded.commitments : recorded.shares).get(signer) as Message
+
+function subjectOf({ codecs, group, honest, elsewhere, protocol }: Scene, step: Step): Subject {
+  return {
+    name: `${protocol}/${step}`,
+    codec: codecs.get(step) as Codec<unknown>,
+    encoded: said(honest, step).broadcast,
+    group,
+    participants: said(honest, step, 1).broadcast,
+    sessions: said(elsewhere, step).broadcast,
+    ...(step === "share" && { earlier: said(honest, "commitment").broadcast }),
+  }
+}
+
+type Told = Omit<Case, "protocol" | "sender">
+
+function attack({ protocol, setting }: Scene, told: Told, meddling: Meddling): Attack {
+  return { protocol, sender: SENDER, ...told, run: () => attacked(setting, meddling) }
+}
+
+/** What the coordinator gets from the sender is `lie`. */
+function lies(step: Step, lie: Message | null, dishonest: Identifier | null): Meddling {
+  const instead = (signer: Identifier, message: Message) => (signer === SENDER ? lie : message)
+  return step === "commitment" ? { dishonest, commits: instead } : { dishonest, shares: instead }
+}
+
+/** A coordinator shows one signer another commitment of the sender than the others. */
+function showsTo(victim: Identifier, lie: Message, dishonest: Identifier | null): Meddling {
+  return {
+    dishonest,
+    shows: (signer, pkg) =>
+      signer === victim
+        ? { ...pkg, commitments: pkg.commitments.map((m, i) => (i === SENDER - 1 ? lie : m)) }
+        : pkg,
+  }
+}
+
+function splitView(scene: Scene, told: Told, victim: Identifier, lie: Message): Attack {
+  const made = attack(scene, { ...told, victim }, showsTo(victim, lie, SENDER))
+  const truth = said(scene.honest, "commitment")
+  return {
+    ...made,
+    run() {
+      const verdicts = made.run()
+      const named = verdicts.aborts.some(({ culprits }) => culprits.length > 0)
+      if (named) return verdicts
+      const compared = pooled([truth.header, lie.header], rosterOf(scene.setting.signers))
+      return { ...verdicts, compared }
+    },
+  }
+}
+
+function* payloadAttacks(scene: Scene, step: Step): Iterable<Attack> {
+  const message = said(scene.honest, step)
+  for (const { field: path, mutation, encoded } of mutantsOf(subjectOf(scene, step))) {
+    const lie = signedAgain(message, identityOf(SENDER), { broadcast: encoded })
+    const told = {
+      step,
+      field: `broadcast.${path}`,
+      mutation,
+      by: "sender",
+      victim: "all",
+    } as const
+    yield attack(scene, told, lies(step, lie, SENDER))
+    if (step === "share") continue
+    for (const victim of [1, 3]) yield splitView(scene, told, victim, lie)
+  }
+}
+
+function* headerAttacks(scene: Scene, step: Step): Iterable<Attack> {
+  const { honest, elsewhere, protocol } = scene
+  const message = said(honest, step)
+  const forged = headersSignedAgain(message, identityOf(SENDER), {
+    name: `${protocol}/${step}/header`,
+    participants: said(honest, step, 1).header.bytes,
+    sessions: said(elsewhere, step).header.bytes,
+  })
+  for (const { field, mutation, message: lie } of forged) {
+    const told = { step, field, mutation, by: "sender", victim: "all" } as const
+    yield attack(scene, told, lies(step, lie, SENDER))
+    if (step === "commitment") yield splitView(scene, told, 1, lie)
+  }
+  const sealed = new Map([[1, new Uint8Array(40)]])
+  const told = {
+    step,
+    field: "sealed",
+    mutation: "duplicated",
+    by: "sender",
+    victim: "all",
+  } as const
+  const extra = signedAgain(message, identityOf(SENDER), { sealed })
+  yield attack(scene, told, lies(step, extra, SENDER))
+}
+
+function* relayAttacks(scene: Scene, step: Step): Iterable<Attack> {
+  const { honest, elsewhere, protocol } = scene
+  const forged = altered(said(honest, step), subjectOf(scene, step), {
+    name: `${protocol}/${step}/relay`,
+    participants: said(honest, step, 1).header.bytes,
+    sessions: said(elsewhere, step).header.bytes,
+  })
+  for (const { field, mutation, message } of forged) {
+    const told = { step, field, mutation, by: "relay", victim: "all" } as const
+    yield attack(scene, told, lies(step, message, null))
+    if (step === "commitment")
+      yield attack(scene, { ...told, victim: 1 }, showsTo(1, message, null))
+  }
+}
+
+/** Messages out of place: of other sessions, tries, rosters and generations, and none at all. */
+function* replayAttacks(scene: Scene, step: Step): Iterable<Attack> {
+  const { setting, honest, elsewhere } = scene
+  const { keyType, approved } = setting
+  const key = dealKey(keyType, setting.signers, 2, "another key")
+  const other = (change: Partial<Setting>) => record({ ...setting, ...change })
+  const message = { ...approved, message: seeded("another message") }
+  const replayed: Record<string, Message | null> = {
+    "another session's message": said(elsewhere, step),
+    "an earlier attempt's message": said(other({ attempt: 2 }), step),
+    "another key's message": said(other({ key }), step),
+    "the message of another order": said(other({ approved: message }), step),
+    "the other step's message": said(honest, step === "share" ? "commitment" : "share"),
+    "another participant's message": said(honest, step, 1),
+    missing: null,
+  }
+  for (const [mutation, instead] of Object.entries(replayed)) {
+    const told = { step, field: "message", mutation, victim: "all" } as const
+    // A commitment knows neither attempt nor order: it is the very same message.
+    if (instead && same(instead, said(honest, step))) continue
+    yield attack(scene, { ...told, by: "relay" }, lies(step, instead, null))
+    yield attack(scene, { ...told, by: "sender" }, lies(step, instead, SENDER))
+  }
+}
+
+function same(a: Message, b: Message): boolean {
+  return a.header.bytes.toString() === b.header.bytes.toString()
+}
+
+/** The coordinator asks one signer, or all, for another package than was approved or prepared. */
+function* packageAttacks(scene: Scene): Iterable<Attack> {
+  const { honest, elsewhere, group, protocol } = scene
+  const codec = frost.signingPackageCodec
+  const shown = (victim: Identifier | "all", pkg: frost.SigningPackage | null): Meddling => ({
+    dishonest: null,
+    shows: (signer, truth) => (victim === "all" || signer === victim ? pkg : truth),
+  })
+  const cases: [string, string, Bytes][] = mutantsOf({
+    name: `${protocol}/package`,
+    codec,
+    encoded: encode(codec, honest.package),
+    group,
+    sessions: encode(codec, elsewhere.package),
+  }).map(({ field, mutation, encoded }) => [field, mutation, encoded])
+  const commitments = [...honest.package.commitments].reverse()
+  cases.push(["commitments", "reversed", encode(codec, { ...honest.package, commitments })])
+  for (const [field, mutation, encoded] of cases) {
+    const pkg = packageOrNull(encoded)
+    // What is no package is refused before anyone signs: the decoders have their own tests.
+    if (pkg === null) continue
+    const told = { step: "package", field, mutation, by: "coordinator" } as const
+    for (const victim of [1, "all"] as const) {
+      yield attack(scene, { ...told, victim }, shown(victim, pkg))
+    }
+  }
+}
