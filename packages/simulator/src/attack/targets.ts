@@ -1,5 +1,6 @@
 import { dkgTarget } from "./dkg/target.ts"
 import { frostTarget } from "./frost/target.ts"
+import { DKLS_TARGETS } from "./dkls/targets.ts"
 import type { Target } from "./harness.ts"
 
 /** Every protocol under attack, for each kind of key that it works differently for. */
@@ -10,4 +11,5 @@ export const TARGETS: readonly (() => Target)[] = [
   () => frostTarget({ keyType: "ed25519", path: [0, 5] }),
   () => frostTarget({ keyType: "bip340" }),
   () => frostTarget({ keyType: "bip340", path: [7], tweak: { kind: "key-path" } }),
+  ...DKLS_TARGETS,
 ]

@@ -1,6 +1,7 @@
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import type { dkls } from "@lockkeeper/protocols"
 import { dklsInside } from "@lockkeeper/protocols/payloads"
+import { isEncodingOf } from "../forgery.ts"
 import { type Mutant, mutantsOf, type Subject } from "../mutations.ts"
 import { seeded } from "../seeded.ts"
 import type { PresignLie } from "./presign-driver.ts"
@@ -40,9 +41,11 @@ function subjectOf(
 }
 
 /** A few of all ways to change each field: what is computed from most of them is wrong alike. */
-function some(mutants: readonly Mutant[], each: number): Mutant[] {
+function some(subject: Subject, each: number): Mutant[] {
   const byField = new Map<string, Mutant[]>()
-  for (const mutant of mutants) {
+  for (const mutant of mutantsOf(subject)) {
+    // Nothing is computed from what does not decode: its sender would only fall silent.
+    if (!isEncodingOf(subject.codec, mutant.encoded)) continue
     byField.set(mutant.field, [...(byField.get(mutant.field) ?? []), mutant])
   }
   return [...byField].flatMap(([field, ways]) =>
@@ -88,7 +91,7 @@ function taskLies(scene: PresignScene, step: SaidStep, each: number): Named {
     return { liar: scene.liar, from: step, task }
   }
   const outer = subjectOf(`task/${step}`, presignTaskCodec, (of) => bodyOf(from[of].task))
-  const changed = some(mutantsOf(outer), each).map(
+  const changed = some(outer, each).map(
     (mutant) => [`task.${mutant.field}`, mutant, lie(mutant.encoded)] as const,
   )
   const kept = KEPT_BEFORE[step]
@@ -99,7 +102,7 @@ function taskLies(scene: PresignScene, step: SaidStep, each: number): Named {
     kept,
     (of) => decode(presignTaskCodec, bodyOf(from[of].task)).secret,
   )
-  const secrets = some(mutantsOf(inner), each).map((mutant) => {
+  const secrets = some(inner, each).map((mutant) => {
     const body = encode(presignTaskCodec, { ...own, secret: mutant.encoded })
     return [`task secret.${mutant.field}`, mutant, lie(body)] as const
   })
@@ -113,7 +116,7 @@ function resultLies(scene: PresignScene, step: SaidStep, each: number): Named {
     return { liar: scene.liar, from: step, result }
   }
   const outer = subjectOf(`result/${step}`, presignResultCodec, (of) => from[of].result)
-  const changed = some(mutantsOf(outer), each).map(
+  const changed = some(outer, each).map(
     (mutant) => [`result.${mutant.field}`, mutant, lie(mutant.encoded)] as const,
   )
   const secretOf = (encoded: Bytes): Bytes => {
@@ -125,7 +128,7 @@ function resultLies(scene: PresignScene, step: SaidStep, each: number): Named {
   const inner = subjectOf(`result secret/${step}`, KEPT_AFTER[step], (of) =>
     secretOf(from[of].result),
   )
-  const secrets = some(mutantsOf(inner), each).map((mutant) => {
+  const secrets = some(inner, each).map((mutant) => {
     const encoded = encode(presignResultCodec, {
       result: { ...result, secret: mutant.encoded },
       carried,

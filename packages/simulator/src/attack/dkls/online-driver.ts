@@ -1,6 +1,6 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { decode, encode } from "@lockkeeper/encoding"
-import { type Abort, dkls, type Message, type Outcome } from "@lockkeeper/protocols"
+import { type Abort, abort, dkls, type Message, type Outcome } from "@lockkeeper/protocols"
 import { seeded } from "../seeded.ts"
 import { type Parties, ROSTER_EPOCH } from "./parties.ts"
 import { COORDINATOR } from "./presign-driver.ts"
@@ -72,6 +72,15 @@ function shareOf(
   return dkls.ecdsaSign(copied(presignature), order, { public: key, identifier, identity })
 }
 
+/** Whoever lies cannot always go on from what it made up: then it is silent. */
+function shareOfLiar(...input: Parameters<typeof shareOf>): Outcome<Message> {
+  try {
+    return shareOf(...input)
+  } catch {
+    return abort("missing-messages")
+  }
+}
+
 /** Signs with one presignature of everyone; it can be used again, since copies are used up. */
 export function signOnline(
   parties: Parties,
@@ -87,7 +96,7 @@ export function signOnline(
     const isLiar = identifier === lie?.liar
     const own = isLiar ? (lie?.presignature?.(presignature) ?? presignature) : presignature
     const asked = lie?.order?.(identifier, order) ?? order
-    const made = shareOf(parties, own, asked)
+    const made = isLiar ? shareOfLiar(parties, own, asked) : shareOf(parties, own, asked)
     if (!made.ok) {
       if (!isLiar) aborts.set(identifier, made.abort)
       continue

@@ -1,0 +1,79 @@
+import type { Identifier } from "@lockkeeper/crypto"
+import type { Attack, Target } from "../harness.ts"
+import { computedLies } from "./computed-lies.ts"
+import { presignVerdicts } from "./presign-end.ts"
+import { PRESIGN_HARMLESS, PRESIGN_UNATTRIBUTABLE } from "./presign-kinds.ts"
+import {
+  broadcastLies,
+  headerLies,
+  type PresignChange,
+  partLies,
+  payloadLies,
+  relayLies,
+  sealedLies,
+} from "./presign-lies.ts"
+import {
+  type PresignScene,
+  presignScene,
+  SAID_STEPS,
+  type SaidStep,
+  type SceneOptions,
+} from "./presign-scene.ts"
+
+const STEP_NAMES: Readonly<Record<SaidStep, string>> = {
+  1: "open",
+  2: "exchange",
+  3: "publish",
+  4: "confirm",
+}
+
+function* changesAt(scene: PresignScene, step: SaidStep): Generator<PresignChange> {
+  const { honest, liar } = scene
+  yield* headerLies(scene, step)
+  yield* broadcastLies(scene, step)
+  if (step === 2 || step === 3) yield* payloadLies(scene, step)
+  for (const victim of honest) {
+    if (step !== 4) yield* partLies(scene, step, victim)
+    if (step === 2 || step === 3) yield* sealedLies(scene, step, victim)
+  }
+  yield* computedLies(scene, step, 3)
+  yield* relayLies(scene, step, liar, honest[0]!)
+}
+
+/** One change as a case of the suite. */
+export function presignAttack(
+  protocol: string,
+  scene: PresignScene,
+  step: SaidStep,
+  change: PresignChange,
+): Attack {
+  const { field, mutation, victim, by, lie } = change
+  const { recorded, parties, options, liar } = scene
+  const honest: readonly Identifier[] = by === "relay" ? options.signers : scene.honest
+  return {
+    ...{ protocol, step: STEP_NAMES[step], field, mutation, by, sender: liar, victim },
+    run() {
+      const end = recorded.before(lie.from).finish(lie)
+      return presignVerdicts(parties, honest, options.signers, end)
+    },
+  }
+}
+
+/** Presigning by one signer set, in which one of them lies about everything in turn. */
+export function presignTarget(options: SceneOptions): Target {
+  const { minSigners, servers, liar } = options
+  const protocol = `dkls-presign ${minSigners}/${servers} liar ${liar}`
+  return {
+    ...{ protocol, steps: SAID_STEPS.map((step) => STEP_NAMES[step]) },
+    *attacks() {
+      const scene = presignScene(options)
+      for (const step of SAID_STEPS) {
+        for (const change of changesAt(scene, step)) {
+          yield presignAttack(protocol, scene, step, change)
+        }
+      }
+    },
+    harmless: PRESIGN_HARMLESS,
+    unattributable: PRESIGN_UNATTRIBUTABLE,
+  }
+}
