@@ -7,6 +7,7 @@ import { type Incident, IncidentLog } from "./incidents.ts"
 import { DEFAULT_PATIENCE, type Patience } from "./limits.ts"
 import { loginTo } from "./login.ts"
 import type { Cancellable } from "./options.ts"
+import { outsideRefusal } from "./outside-refusals.ts"
 import { within } from "./patience.ts"
 import { type Registered, type RegisterOptions, register } from "./register.ts"
 import { Servers } from "./servers.ts"
@@ -112,7 +113,8 @@ export class LockKeeper {
   async #healthOf(server: Identifier, signal: AbortSignal): Promise<ServerHealth> {
     const { deps, patience, trust } = this.#servers
     const { clock } = deps
-    const { name, url, operator } = this.#servers.member(server)
+    const member = this.#servers.member(server)
+    const { name, url, operator } = member
     const facts = { server, name, url, operator }
     const start = clock.now()
     try {
@@ -121,7 +123,8 @@ export class LockKeeper {
       const now = clock.now()
       const problem = problemOf(status, server, trust.roster.rosterEpoch, now)
       return { ...facts, ready: problem === "", problem, status, latencyMs: now - start }
-    } catch (error) {
+    } catch (failure) {
+      const error = outsideRefusal(member, failure, signal)
       if (!(error instanceof LockKeeperError) || error.code === "cancelled") throw error
       return { ...facts, ready: false, problem: error.message, status: null, latencyMs: null }
     }

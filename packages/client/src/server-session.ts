@@ -21,6 +21,7 @@ import {
 import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, DecodeError, decodeShared, encode } from "@lockkeeper/encoding"
 import type { ServerLink } from "./dependencies.ts"
+import { outsideRefusal } from "./outside-refusals.ts"
 import type { Servers } from "./servers.ts"
 
 type Answer<K extends CallAnswer["kind"]> = Extract<CallAnswer, { readonly kind: K }>
@@ -66,7 +67,7 @@ export class ServerSession {
     randomness.fill(0)
     const link = servers.link(identifier)
     try {
-      const answered = await link.open(hello, signal)
+      const answered = await heard(member, signal, () => link.open(hello, signal))
       const finished = wellFormed(member, () => finishHello(state, member.identityKey, answered))
       if (finished === null) throw untrusted(member, "did not prove its identity")
       const answer = decodeAnswer(member, openAnswer, finished.payload)
@@ -134,7 +135,8 @@ export class ServerSession {
     const frame = sealFrame(channel, "to-server", counter, content)
     content.fill(0)
     const { sessionId } = channel
-    const sealed = await this.#link.call({ sessionId, counter, sealed: frame }, signal)
+    const outgoing = { sessionId, counter, sealed: frame }
+    const sealed = await heard(this.#member, signal, () => this.#link.call(outgoing, signal))
     return { counter, sealed }
   }
 
@@ -147,6 +149,15 @@ export class ServerSession {
     if (answer.kind === "refused") throw refusal(this.#member, answer.error)
     if (answer.kind !== kind) throw untrusted(this.#member, "answered something else")
     return answer as Answer<K>
+  }
+}
+
+/** What comes back through a link, refusals only as far as no session would have to carry them. */
+async function heard(member: Member, signal: AbortSignal, call: () => Promise<Bytes>) {
+  try {
+    return await call()
+  } catch (error) {
+    throw outsideRefusal(member, error, signal)
   }
 }
 
