@@ -5,6 +5,7 @@ export type { Machine, Planted } from "./world/machine.ts"
 export { SimulatedNetwork } from "./world/network.ts"
 export type {
   ObservedAnswer,
+  ObservedBug,
   ObservedChange,
   ObservedCommit,
   ObservedEvent,

@@ -207,7 +207,7 @@ export class Machine {
       await Promise.race([left(), stopped])
     } catch (error) {
       // Nothing vouches for what is left then, as after a crash.
-      if (!(error instanceof StoreUnavailable || error instanceof SealBroken)) throw error
+      if (!isRefusal(error)) throw error
     }
     if (end.signal.aborted) return
     this.#note("stop")
@@ -265,8 +265,7 @@ export class Machine {
       await markStart(deps, condition)
       await server.start(condition, pool)
     } catch (error) {
-      const refused = [StoreUnavailable, SealBroken, LockKeeperError]
-      if (!refused.some((kind) => error instanceof kind)) throw error
+      if (!isRefusal(error)) throw error
       this.#note("start-failed")
       this.disk.unmount()
       end.abort()
@@ -284,10 +283,15 @@ export class Machine {
 
   /** Housekeeping for as long as the process lives. */
   async #tidy({ server, gone, deps }: Process): Promise<void> {
+    const { clock, observations } = this.#around
     for (;;) {
-      await this.#around.clock.waitInBackground(TIDY_MS, gone)
+      await clock.waitInBackground(TIDY_MS, gone)
       if (gone.aborted) return
-      await server.tidy().catch(() => deps.events.event("tidy-failed", {}))
+      await server.tidy().catch((error) => {
+        deps.events.event("tidy-failed", {})
+        if (isRefusal(error)) return
+        observations.bugs.push({ server: this.identifier, time: clock.now(), error })
+      })
     }
   }
 
@@ -308,4 +312,9 @@ export class Machine {
       },
     }
   }
+}
+
+/** Whether it says that something could not be done, and not that the program is wrong. */
+function isRefusal(error: unknown): boolean {
+  return [StoreUnavailable, SealBroken, LockKeeperError].some((kind) => error instanceof kind)
 }

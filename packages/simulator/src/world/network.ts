@@ -99,8 +99,8 @@ export class SimulatedNetwork {
     const { promise, resolve, reject } = Promise.withResolvers<WireAnswer>()
     const over = new AbortController()
     const onAbort = (): void => reject(new LockKeeperError("cancelled", "The call was cancelled."))
-    if (signal?.aborted) onAbort()
-    signal?.addEventListener("abort", onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    else signal.addEventListener("abort", onAbort, { once: true })
     void clock.wait(CONNECTION_MS, over.signal).then(() => resolve(BROKEN))
     const { request } = asked
     this.#log(asked, request.kind, "content" in request ? request.content : EMPTY)
@@ -109,7 +109,7 @@ export class SimulatedNetwork {
     }
     return promise.finally(() => {
       over.abort()
-      signal?.removeEventListener("abort", onAbort)
+      signal.removeEventListener("abort", onAbort)
     })
   }
 
@@ -122,24 +122,22 @@ export class SimulatedNetwork {
     const { actor } = asked
     const { server, request, laterMs = 0 } = delivery
     const { randomness } = this.#around
-    const { duplicate } = this.faults.of(actor, server, "requests")
-    const again = randomness.chance(duplicate)
-    if (again) {
-      // Whoever repeats it keeps what is answered the second time.
-      this.#log(asked, "duplicated", EMPTY)
-      const repeat = async (): Promise<void> => {
-        const arrived = await this.#underWay(asked, server, "requests", laterMs)
-        if (arrived) await this.#reach(asked, server, request)
-      }
-      void repeat()
-    }
     if (!(await this.#underWay(asked, server, "requests", laterMs))) return
+    const { duplicate } = this.faults.of(actor, server, "requests")
+    if (randomness.chance(duplicate)) void this.#repeat(asked, server, request)
     const answer = await this.#reach(asked, server, request)
     if (!(await this.#underWay(asked, server, "answers", 0))) return
     const shown = this.relay.onAnswer(asked, delivery, answer)
     if (shown === null) return this.#log(asked, "withheld", EMPTY)
     this.#log(asked, `${request.kind}-${shown.kind}`, contentOf(shown))
     told(shown)
+  }
+
+  /** The same request once more, a while later; what is answered then, nobody hears. */
+  async #repeat(asked: Asked, server: Identifier, request: WireRequest): Promise<void> {
+    this.#log(asked, "duplicated", EMPTY)
+    const arrived = await this.#underWay(asked, server, "requests", 0)
+    if (arrived) await this.#reach(asked, server, request)
   }
 
   /** False when the message is lost on the way. */
@@ -176,6 +174,11 @@ export class SimulatedNetwork {
       const answer = await Promise.race([answerOf(process.endpoint, actor, request), broken])
       if (answer.kind !== "broken") this.#observe(process, actor, server, request, answer)
       return answer
+    } catch (error) {
+      // No peer's input may come this far: whoever judges the run has to hear of it.
+      const time = this.#around.clock.now()
+      this.#around.observations.bugs.push({ server, time, error })
+      return BROKEN
     } finally {
       process.gone.removeEventListener("abort", onGone)
     }

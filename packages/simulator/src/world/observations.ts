@@ -80,6 +80,13 @@ export interface ObservedIncident {
   readonly incident: Incident
 }
 
+/** An error in a server that is none of its refusals: a defect, whatever caused it. */
+export interface ObservedBug {
+  readonly server: Identifier
+  readonly time: number
+  readonly error: unknown
+}
+
 /** Which tables hold what is used once, and the operations that use it; all else burns it. */
 const ONE_TIME: ReadonlyMap<Table, { readonly kind: ObservedUse["kind"]; readonly by: string }> =
   new Map([
@@ -117,6 +124,7 @@ export class Observations {
   readonly events: ObservedEvent[] = []
   readonly signatures: ObservedSignature[] = []
   readonly incidents: ObservedIncident[] = []
+  readonly bugs: ObservedBug[] = []
 
   /** Every use of a nonce or presignature that became durable, with what it was used for. */
   get uses(): readonly ObservedUse[] {
