@@ -1,8 +1,10 @@
 import {
   advanceChannel,
   type CallAnswer,
+  type Event,
   LockKeeperError,
   type LoginStatement,
+  type LogPosition,
   loginStatement,
   type OpenPayload,
 } from "@lockkeeper/api"
@@ -20,27 +22,31 @@ import type { CallContext } from "../request/step.ts"
 import { rosterBinding } from "../self.ts"
 import { abortError } from "./aborts.ts"
 
+/** How often a login that others of the account get ahead of tries to count itself. */
+const MOST_TRIES = 16
+
 /**
  * First half of a login: takes a guess durably, and only then evaluates. Unknown names take the same
  * path and cost the same work.
  */
 export async function startLogin(
-  { self, deps, guesses }: OpeningContext,
+  context: OpeningContext,
   payload: Extract<OpenPayload, { kind: "login" }>,
 ): Promise<Opening> {
+  const { self, deps } = context
   const accountId = opaque.accountIdOf(payload.name)
   const account = await readActiveAccount(deps.store, accountId)
   // Reading an account takes a while, which must not tell whether there is one.
   if (account === null) wipeAccount(await readDecoy(deps.store))
-  const guess = await guesses.read(accountId, account !== null)
-  const taken = opaque.takeGuess(guess.counter)
-  if (!taken.ok) throw lockedOut()
-  const event = sessionEvent("login.start", account === null ? null : accountId, {
-    // Logged where the lock begins: whoever is refused from here on writes nothing.
-    reason: opaque.guessesRemaining(taken.value) === 0 ? "last-guess" : "",
+  const { counter } = await moveCounter(context, accountId, account !== null, (before) => {
+    const taken = opaque.takeGuess(before)
+    if (!taken.ok) throw lockedOut()
+    const event = sessionEvent("login.start", account === null ? null : accountId, {
+      // Logged where the lock begins: whoever is refused from here on writes nothing.
+      reason: opaque.guessesRemaining(taken.value) === 0 ? "last-guess" : "",
+    })
+    return { counter: taken.value, event }
   })
-  await commitChanges(deps, [guesses.put(guess, taken.value)], event)
-  guesses.remember(guess, taken.value)
 
   const record =
     account === null ? null : recordFor(self.loginServer.fakes, account, payload.shownVersion)
@@ -55,9 +61,36 @@ export async function startLogin(
   if (!answered.ok) throw abortError(answered.abort, `payload.${answered.abort.field || "ke1"}`)
   const { response, state } = answered.value
   return {
-    answer: { kind: "login", response, guessesRemaining: opaque.guessesRemaining(taken.value) },
+    answer: { kind: "login", response, guessesRemaining: opaque.guessesRemaining(counter) },
     stage: { kind: "logging-in", state },
     expiresAt: deps.clock.now() + UNFINISHED_MS,
+  }
+}
+
+/**
+ * Commits what becomes of an account's counter, with its log entry. Other logins of the same account
+ * move it too: of those that come at once each starts again from what the one before has left.
+ */
+async function moveCounter(
+  { deps, guesses }: Pick<OpeningContext, "deps" | "guesses">,
+  accountId: Bytes,
+  exists: boolean,
+  move: (before: opaque.GuessCounter) => {
+    readonly counter: opaque.GuessCounter
+    readonly event: Event
+  },
+): Promise<{ readonly counter: opaque.GuessCounter; readonly log: LogPosition }> {
+  for (let tries = 1; ; tries++) {
+    const guess = await guesses.read(accountId, exists)
+    const { counter, event } = move(guess.counter)
+    try {
+      const log = await commitChanges(deps, [guesses.put(guess, counter)], event)
+      guesses.remember(guess, counter)
+      return { counter, log }
+    } catch (error) {
+      const beaten = error instanceof LockKeeperError && error.code === "conflict"
+      if (!beaten || tries === MOST_TRIES) throw error
+    }
   }
 }
 
@@ -81,7 +114,7 @@ function recordFor(
  * that only who knows the password can have.
  */
 export async function finishLogin(context: CallContext, ke3: Bytes): Promise<CallAnswer> {
-  const { self, deps, session, sessions, guesses } = context
+  const { self, deps, session, sessions } = context
   const { stage } = session
   if (stage.kind !== "logging-in") {
     throw new LockKeeperError("out-of-order", "No login is waiting for this.", {
@@ -112,13 +145,11 @@ export async function finishLogin(context: CallContext, ke3: Bytes): Promise<Cal
       remedy: "Log in with the new password.",
     })
   }
-  const guess = await guesses.read(accountId, true)
-  // The owner may have forgiven it, from another session, since this login took it.
-  const forgiven = guess.counter.taken === 0
-  const counter = forgiven ? guess.counter : opaque.giveGuessBack(guess.counter)
-  const event = sessionEvent("login.finish", accountId)
-  const log = await commitChanges(deps, [guesses.put(guess, counter)], event)
-  guesses.remember(guess, counter)
+  const { log } = await moveCounter(context, accountId, true, (before) => {
+    // The owner may have forgiven it, from another session, since this login took it.
+    const counter = before.taken === 0 ? before : opaque.giveGuessBack(before)
+    return { counter, event: sessionEvent("login.finish", accountId) }
+  })
 
   const now = deps.clock.now()
   const expiresAt = now + LOGIN_LIFETIME_MS
