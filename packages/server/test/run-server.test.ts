@@ -101,6 +101,10 @@ test("init writes owner-only files, a readable descriptor and no key in the clea
     () => readDescriptor(written.replace('"name"', '"names"')),
     refusal("descriptor.name", /malformed/),
   )
+  for (const operator of ["o".repeat(65), "\ud800"]) {
+    const changed = JSON.stringify({ ...JSON.parse(written), operator })
+    assert.throws(() => readDescriptor(changed), refusal("descriptor.operator", /up to 64 bytes/))
+  }
   assert.throws(() => readDescriptor("{"), refusal("descriptor.", /not JSON/))
   assert.equal(readConfig(directory).listen.host, "127.0.0.1")
 })

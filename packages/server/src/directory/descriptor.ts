@@ -7,6 +7,7 @@ import {
   struct,
   text,
   toBase64url,
+  utf8,
 } from "@lockkeeper/encoding"
 import { z } from "zod"
 
@@ -36,15 +37,21 @@ const keyText = (length: number) =>
     return z.NEVER
   })
 
+/** Text that the signed fields can hold: what is longer, or has lone surrogates, has no encoding. */
+const plainText = (max: number) =>
+  z.string().refine((value) => value.isWellFormed() && utf8(value).length <= max, {
+    error: `not text of up to ${max} bytes`,
+  })
+
 const descriptorSchema = z.strictObject({
-  name: z.string(),
-  url: z.string(),
+  name: plainText(64),
+  url: plainText(256),
   identityKey: keyText(32),
   channelKey: keyText(1216),
   opaqueKey: keyText(32),
-  operator: z.string(),
-  cloud: z.string(),
-  jurisdiction: z.string(),
+  operator: plainText(64),
+  cloud: plainText(64),
+  jurisdiction: plainText(64),
   signature: keyText(64),
 })
 
