@@ -59,12 +59,26 @@ export function passphraseFile(directory: string, identifier: number): string {
 export function readPlan(directory: string): ClusterPlan | null {
   const { record } = clusterLayout(directory)
   if (!existsSync(record)) return null
-  const plan = JSON.parse(readFileSync(record, "utf8")) as ClusterPlan & { version?: number }
-  if (plan.version === 1) return plan
-  throw new LockKeeperError("misconfigured", `"${record}" is of another version.`, {
+  const plan = planIn(readFileSync(record, "utf8"))
+  if (plan !== null) return plan
+  throw new LockKeeperError("misconfigured", `"${record}" is damaged or of another version.`, {
     field: "directory",
     remedy: "Name an empty directory.",
   })
+}
+
+/** What `makeCluster` wrote, or null for anything else. */
+function planIn(written: string): ClusterPlan | null {
+  let found: unknown
+  try {
+    found = JSON.parse(written)
+  } catch {
+    return null
+  }
+  const plan = found as (Partial<ClusterPlan> & { readonly version?: number }) | null
+  const { threshold, ports, allowedOrigins } = plan ?? {}
+  const complete = [ports, allowedOrigins].every(Array.isArray) && typeof threshold === "number"
+  return plan?.version === 1 && complete ? (plan as ClusterPlan) : null
 }
 
 /**
