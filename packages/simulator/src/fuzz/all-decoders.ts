@@ -1,6 +1,16 @@
 import { codecDecoders } from "./codec-decoders.ts"
 import { unknownFactories } from "./codecs.ts"
 import type { Decoder } from "./decoder.ts"
+import { commandLineDecoders } from "./decoders/command-line.ts"
+import { fileDecoders } from "./decoders/files.ts"
+import { httpDecoders } from "./decoders/http.ts"
+import { proofsFrom } from "./decoders/proofs.ts"
+import { sealedDecoders } from "./decoders/sealed.ts"
+import { serverDecoders } from "./decoders/server.ts"
+import { taskDecoder } from "./decoders/tasks.ts"
+import { textDecoders } from "./decoders/texts.ts"
+import { transactionDecoders } from "./decoders/transactions.ts"
+import { trustDecoders } from "./decoders/trust.ts"
 import { harvest } from "./harvest.ts"
 import type { Inside } from "./inside.ts"
 import { loadAll } from "./modules.ts"
@@ -30,6 +40,26 @@ export async function allDecoders({
   if (unknown.length > 0) {
     throw new Error(`not known with what these make codecs (codecs.ts): ${unknown.join(", ")}`)
   }
-  const codecs = await codecDecoders(inside, seed, () => harvest(seed))
-  return { decoders: codecs, close: async () => undefined }
+  const { decoders: codecs, result: world } = await codecDecoders(inside, seed, () => harvest(seed))
+  const files = fileDecoders(inside)
+  const http = await httpDecoders(inside, world)
+  const decoders = [
+    ...codecs,
+    ...textDecoders(inside),
+    ...transactionDecoders(inside),
+    ...sealedDecoders(inside),
+    ...trustDecoders(inside, world, proofsFrom()),
+    ...files.decoders,
+    ...commandLineDecoders(inside),
+    taskDecoder(inside, codecs),
+    ...http.decoders,
+    ...(await serverDecoders(inside, world, codecs)),
+  ]
+  return {
+    decoders,
+    async close() {
+      files.close()
+      await http.close()
+    },
+  }
 }

@@ -47,16 +47,16 @@ function knownStrings(inside: Inside): Known {
 }
 
 /** A decoder for every codec there is, with what `work` writes and reads as samples. */
-export async function codecDecoders(
+export async function codecDecoders<T>(
   inside: Inside,
   seed: string,
-  work: () => Promise<void>,
-): Promise<readonly Decoder[]> {
+  work: () => Promise<T>,
+): Promise<{ readonly decoders: readonly Decoder[]; readonly result: T }> {
   const codecs: Codecs = findCodecs(inside)
   const samples = new Samples(codecs)
-  await samples.listen(inside, work)
+  const result = await samples.listen(inside, work)
   const known = knownStrings(inside)
-  return [...codecs]
+  const decoders = [...codecs]
     .map(([name, codec]) => {
       const seen = samples.of(codec)
       const dice = new Dice("invent", seed, name)
@@ -64,6 +64,7 @@ export async function codecDecoders(
       return codecDecoder(name, codec, distinct([...seen, ...invented.filter((b) => b !== null)]))
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
+  return { decoders, result }
 }
 
 function distinct(encodings: readonly Bytes[]): readonly Bytes[] {

@@ -1,36 +1,43 @@
-import { LockKeeper, type Session } from "@lockkeeper/client"
+import { type KeyType, LockKeeperError } from "@lockkeeper/api"
+import type { Session } from "@lockkeeper/client"
 import { utf8 } from "@lockkeeper/encoding"
 import { World } from "../index.ts"
 
-const PASSWORD = "correct horse battery staple"
+const FIRST_PASSWORD = "correct horse battery staple"
+
+export const ACCOUNT = "alice"
+export const PASSWORD = `${FIRST_PASSWORD}, again`
 
 /**
  * A short life of a cluster with one account: every operation at least once, so that every codec of
- * the wire, the rows and the log has something to write.
+ * the wire, the rows and the log has something to write. The world goes on, with the account in it.
  */
-export async function harvest(seed: string): Promise<void> {
+export async function harvest(seed: string): Promise<World> {
   const world = await World.create({ seed })
   await world.clock.run(async () => {
-    const dependencies = world.dependenciesFor("fuzz")
-    const keeper = await LockKeeper.connect({ ...world.trust, dependencies })
-    await keeper.register({ name: "alice", password: PASSWORD })
-    const session = await keeper.login({ name: "alice", password: PASSWORD })
-    await useFrostKeys(session)
-    for (const server of [1, 2, 3]) world.stop(server)
-    for (const server of [1, 2, 3]) await world.start(server)
+    const keeper = await world.connect("owner")
+    await keeper.register({ name: ACCOUNT, password: FIRST_PASSWORD })
+    // Counts a guess at each server, which the next login forgives.
+    await keeper.login({ name: ACCOUNT, password: "wrong" }).catch(expectRefusal)
+    const session = await keeper.login({ name: ACCOUNT, password: FIRST_PASSWORD })
+    for (const type of ["ed25519", "bip340"] as const) await useFrostKey(session, type)
+    for (const server of world.servers) await world.restart(server)
     await useEcdsaKey(session)
-    await session.changePassword({ current: PASSWORD, next: `${PASSWORD}, again` })
+    await session.changePassword({ current: FIRST_PASSWORD, next: PASSWORD })
     await session.logout()
   })
+  return world
 }
 
-async function useFrostKeys(session: Session): Promise<void> {
-  for (const type of ["ed25519", "bip340"] as const) {
-    const { key } = await session.keys.create({ type, label: `for ${type}` })
-    const message = utf8("pay one to bob".padEnd(32))
-    await session.sign({ keyId: key.keyId, message })
-    if (type === "bip340") await session.keys.derive(key.keyId, [1, 2])
-  }
+function expectRefusal(error: unknown): void {
+  if (!(error instanceof LockKeeperError)) throw error
+}
+
+async function useFrostKey(session: Session, type: KeyType): Promise<void> {
+  const { key } = await session.keys.create({ type, label: `for ${type}` })
+  const message = utf8("pay one to bob".padEnd(32))
+  await session.sign({ keyId: key.keyId, message })
+  if (type === "bip340") await session.keys.derive(key.keyId, [1, 2])
   await session.keys.list()
 }
 
@@ -39,7 +46,14 @@ async function useEcdsaKey(session: Session): Promise<void> {
   const { keyId } = key
   await session.pools.fill({ keyId, floor: 1, cap: 1 })
   await session.pools.status(keyId)
-  const content = { kind: "message", message: new Uint8Array(32).fill(7) } as const
-  await session.signDigestOf({ keyId, content })
+  for (const content of [
+    { kind: "message", message: new Uint8Array(32).fill(7) },
+    { kind: "evm-message", message: utf8("pay two to bob") },
+  ] as const) {
+    const digest = new Uint8Array(32).fill(7)
+    await session
+      .signDigestOf(content.kind === "message" ? { keyId, content } : { keyId, content, digest })
+      .catch(expectRefusal)
+  }
   await session.keys.derive(keyId, [44, 60])
 }

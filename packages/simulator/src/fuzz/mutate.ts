@@ -25,7 +25,8 @@ export function inputFor(decoder: Decoder, dice: Dice): Input {
   return { origin: "changed", bytes: bytes.slice(0, MAX_INPUT) }
 }
 
-function changed(decoder: Decoder, sample: Bytes, dice: Dice): Bytes {
+/** The sample with a change that its decoder knows, or with any. */
+export function changed(decoder: Decoder, sample: Bytes, dice: Dice): Bytes {
   if (decoder.change !== null && dice.below(3) > 0) return decoder.change(sample, dice)
   const fields = decoder.layout(sample)
   if (fields === null || fields.length === 0 || dice.once(5)) return changeBytes(sample, dice)

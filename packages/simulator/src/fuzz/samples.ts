@@ -31,7 +31,7 @@ export class Samples {
    * Runs `work` and keeps what it writes and reads, also as a part of something else. Codecs that are
    * passed to `encode` or `decode` and that nobody knew yet are added, named by their caller.
    */
-  async listen(inside: Inside, work: () => Promise<void>): Promise<void> {
+  async listen<T>(inside: Inside, work: () => Promise<T>): Promise<T> {
     const known = new Set(this.#codecs.values())
     const plain = new Map<Codec<unknown>, Codec<unknown>>()
     let writing = false
@@ -71,7 +71,7 @@ export class Samples {
       wrap(codec)
     }
     try {
-      await work()
+      return await work()
     } finally {
       inside.onCodec = null
       for (const [codec, own] of plain) Object.assign(codec, own)
