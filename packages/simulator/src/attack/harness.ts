@@ -163,7 +163,7 @@ export function judge(target: Target, attack: Attack): CaseResult {
     return { ...result, outcome: "culprit", why: inRun ? "" : BY_COMPARISON }
   }
   if (namedPairs.length > 0) return { ...result, outcome: "pair", why: "" }
-  const outcome = verdicts.finished ? "harmless" : "unattributable"
+  const outcome = verdicts.finished && aborts.length === 0 ? "harmless" : "unattributable"
   const kind = target[outcome].find(({ covers }) => covers(about, verdicts))
   if (kind) return { ...result, outcome, why: kind.why }
   return fail(verdicts.finished ? "had no effect that is expected" : "nobody is named")

@@ -1,7 +1,8 @@
 import { dkgTarget } from "./dkg/target.ts"
-import { frostTarget } from "./frost/target.ts"
 import { DKLS_TARGETS } from "./dkls/targets.ts"
+import { frostTarget } from "./frost/target.ts"
 import type { Target } from "./harness.ts"
+import { opaqueTarget } from "./opaque/target.ts"
 
 /** Every protocol under attack, for each kind of key that it works differently for. */
 export const TARGETS: readonly (() => Target)[] = [
@@ -11,5 +12,6 @@ export const TARGETS: readonly (() => Target)[] = [
   () => frostTarget({ keyType: "ed25519", path: [0, 5] }),
   () => frostTarget({ keyType: "bip340" }),
   () => frostTarget({ keyType: "bip340", path: [7], tweak: { kind: "key-path" } }),
+  opaqueTarget,
   ...DKLS_TARGETS,
 ]

@@ -89,6 +89,8 @@ interface Run {
   /** Packages that somebody honest signed. */
   readonly signed: readonly frost.SigningPackage[]
   readonly recorded: Recorded | null
+  /** Verdicts on single shares. */
+  judgeAlone(signer: Identifier): ReturnType<typeof frost.verifyShare> | null
 }
 
 function drive(setting: Setting, meddling: Meddling): Run {
@@ -97,7 +99,13 @@ function drive(setting: Setting, meddling: Meddling): Run {
   const verifyKeys = rosterOf(signers)
   const context = { public: certificate.public, verifyKeys }
   const aborts: Abort[] = []
-  const stopped: Run = { aborts, signature: null, signed: [], recorded: null }
+  const stopped: Run = {
+    aborts,
+    signature: null,
+    signed: [],
+    recorded: null,
+    judgeAlone: () => null,
+  }
   const opened: frost.OpenedCommitment[] = []
   const commitments = new Map<Identifier, Message>()
   for (const signer of signers) {
@@ -117,7 +125,7 @@ function drive(setting: Setting, meddling: Meddling): Run {
   const signed: frost.SigningPackage[] = []
   for (const signer of signers) {
     const shown = meddling.shows ? meddling.shows(signer, pkg) : pkg
-    if (shown === null) continue
+    if (shown === null || !commitments.has(signer)) continue
     const isLiar = signer === meddling.dishonest
     const commitment = isLiar
       ? (commitments.get(signer) as Message)
@@ -136,7 +144,13 @@ function drive(setting: Setting, meddling: Meddling): Run {
   const aggregated = frost.aggregate({ opened: prepared.value, shares, certificate, verifyKeys })
   if (!aggregated.ok) aborts.push(aggregated.abort)
   const signature = aggregated.ok ? aggregated.value : null
-  return { aborts, signature, signed, recorded: { commitments, package: pkg, shares } }
+  const judgeAlone = (signer: Identifier) => {
+    const share = shares.get(signer)
+    const input = { opened: prepared.value, certificate, verifyKeys }
+    return share ? frost.verifyShare(input, signer, share) : null
+  }
+  const recorded = { commitments, package: pkg, shares }
+  return { aborts, signature, signed, recorded, judgeAlone }
 }
 
 export function record(setting: Setting): Recorded {
@@ -160,6 +174,16 @@ export function attacked(setting: Setting, meddling: Meddling): Verdicts {
   }
   const verifyKeys = rosterOf(setting.signers)
   return { verifyKeys, aborts, finished: signature !== null, accepted }
+}
+
+/** The same where the coordinator judges the signer's share by itself. */
+export function attackedAlone(setting: Setting, meddling: Meddling, signer: Identifier): Verdicts {
+  const judged = drive(setting, meddling).judgeAlone(signer)
+  const silence = { reason: "missing-messages", culprits: [], pair: null, evidence: [] } as const
+  const aborts = judged === null ? [silence] : judged.ok ? [] : [judged.abort]
+  const verifyKeys = rosterOf(setting.signers)
+  // A share that is wrong passes nowhere; that a right one passes is checked where it is honest.
+  return { verifyKeys, aborts, finished: false, accepted: judged?.ok ? ["a wrong share"] : [] }
 }
 
 function isApproved(shown: frost.SigningPackage, approved: frost.Approved): boolean {

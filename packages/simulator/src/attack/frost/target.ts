@@ -3,7 +3,7 @@ import { type Bytes, type Codec, encode } from "@lockkeeper/encoding"
 import { type ChildPath, frost, groupOf, type KeyType, type Message } from "@lockkeeper/protocols"
 import { payloadCodecs } from "@lockkeeper/protocols/payloads"
 import { altered, headersSignedAgain, signedAgain } from "../forgery.ts"
-import type { Attack, Case, Target } from "../harness.ts"
+import type { Attack, Case, Target, Verdicts } from "../harness.ts"
 import { mutantsOf, type Subject } from "../mutations.ts"
 import { pooled } from "../pooled.ts"
 import { identityOf, rosterOf, seeded } from "../seeded.ts"
@@ -11,6 +11,7 @@ import { dealKey } from "./key.ts"
 import { HARMLESS, UNATTRIBUTABLE } from "./kinds.ts"
 import {
   attacked,
+  attackedAlone,
   type Meddling,
   packageOrNull,
   type Recorded,
@@ -43,8 +44,8 @@ export function frostTarget({ keyType, ...what }: Signing): Target {
   const protocol = `frost/${keyType}${child}`
   return {
     protocol,
-    steps: ["commitment", "package", "share"],
-    attacks: () => attacksOn(sceneOf(protocol, keyType, what)),
+    steps: ["commitment", "package", "share", "single share"],
+    attacks: () => withSingleShares(attacksOn(sceneOf(protocol, keyType, what))),
     harmless: HARMLESS,
     unattributable: UNATTRIBUTABLE,
   }
@@ -63,7 +64,19 @@ function sceneOf(protocol: string, keyType: KeyType, what: Omit<Signing, "keyTyp
   }
 }
 
-function* attacksOn(scene: Scene): Iterable<Attack> {
+/** Each wrong share also where a coordinator judges it alone, before it has the others. */
+function* withSingleShares(attacks: Iterable<FrostAttack>): Iterable<Attack> {
+  for (const { alone, ...made } of attacks) {
+    yield made
+    if (made.step === "share") yield { ...made, step: "single share", run: alone }
+  }
+}
+
+interface FrostAttack extends Attack {
+  alone(): Verdicts
+}
+
+function* attacksOn(scene: Scene): Iterable<FrostAttack> {
   for (const step of ["commitment", "share"] as const) {
     yield* payloadAttacks(scene, step)
     yield* headerAttacks(scene, step)
@@ -92,8 +105,10 @@ function subjectOf({ codecs, group, honest, elsewhere, protocol }: Scene, step: 
 
 type Told = Omit<Case, "protocol" | "sender">
 
-function attack({ protocol, setting }: Scene, told: Told, meddling: Meddling): Attack {
-  return { protocol, sender: SENDER, ...told, run: () => attacked(setting, meddling) }
+function attack({ protocol, setting }: Scene, told: Told, meddling: Meddling): FrostAttack {
+  const run = () => attacked(setting, meddling)
+  const alone = () => attackedAlone(setting, meddling, SENDER)
+  return { protocol, sender: SENDER, ...told, run, alone }
 }
 
 /** What the coordinator gets from the sender is `lie`. */
@@ -113,7 +128,7 @@ function showsTo(victim: Identifier, lie: Message, dishonest: Identifier | null)
   }
 }
 
-function splitView(scene: Scene, told: Told, victim: Identifier, lie: Message): Attack {
+function splitView(scene: Scene, told: Told, victim: Identifier, lie: Message): FrostAttack {
   const made = attack(scene, { ...told, victim }, showsTo(victim, lie, SENDER))
   const truth = said(scene.honest, "commitment")
   return {
@@ -128,7 +143,7 @@ function splitView(scene: Scene, told: Told, victim: Identifier, lie: Message): 
   }
 }
 
-function* payloadAttacks(scene: Scene, step: Step): Iterable<Attack> {
+function* payloadAttacks(scene: Scene, step: Step): Iterable<FrostAttack> {
   const message = said(scene.honest, step)
   for (const { field: path, mutation, encoded } of mutantsOf(subjectOf(scene, step))) {
     const lie = signedAgain(message, identityOf(SENDER), { broadcast: encoded })
@@ -145,7 +160,7 @@ function* payloadAttacks(scene: Scene, step: Step): Iterable<Attack> {
   }
 }
 
-function* headerAttacks(scene: Scene, step: Step): Iterable<Attack> {
+function* headerAttacks(scene: Scene, step: Step): Iterable<FrostAttack> {
   const { honest, elsewhere, protocol } = scene
   const message = said(honest, step)
   const forged = headersSignedAgain(message, identityOf(SENDER), {
@@ -170,7 +185,7 @@ function* headerAttacks(scene: Scene, step: Step): Iterable<Attack> {
   yield attack(scene, told, lies(step, extra, SENDER))
 }
 
-function* relayAttacks(scene: Scene, step: Step): Iterable<Attack> {
+function* relayAttacks(scene: Scene, step: Step): Iterable<FrostAttack> {
   const { honest, elsewhere, protocol } = scene
   const forged = altered(said(honest, step), subjectOf(scene, step), {
     name: `${protocol}/${step}/relay`,
@@ -186,36 +201,30 @@ function* relayAttacks(scene: Scene, step: Step): Iterable<Attack> {
 }
 
 /** Messages out of place: of other sessions, tries, rosters and generations, and none at all. */
-function* replayAttacks(scene: Scene, step: Step): Iterable<Attack> {
+function* replayAttacks(scene: Scene, step: Step): Iterable<FrostAttack> {
   const { setting, honest, elsewhere } = scene
   const { keyType, approved } = setting
   const key = dealKey(keyType, setting.signers, 2, "another key")
-  const other = (change: Partial<Setting>) => record({ ...setting, ...change })
+  const other = (change: Partial<Setting>, seed: string) => record({ ...setting, ...change, seed })
   const message = { ...approved, message: seeded("another message") }
   const replayed: Record<string, Message | null> = {
     "another session's message": said(elsewhere, step),
-    "an earlier attempt's message": said(other({ attempt: 2 }), step),
-    "another key's message": said(other({ key }), step),
-    "the message of another order": said(other({ approved: message }), step),
+    "an earlier attempt's message": said(other({ attempt: 2 }, "attempt"), step),
+    "another key's message": said(other({ key }, "key"), step),
+    "the message of another order": said(other({ approved: message }, "order"), step),
     "the other step's message": said(honest, step === "share" ? "commitment" : "share"),
     "another participant's message": said(honest, step, 1),
     missing: null,
   }
   for (const [mutation, instead] of Object.entries(replayed)) {
     const told = { step, field: "message", mutation, victim: "all" } as const
-    // A commitment knows neither attempt nor order: it is the very same message.
-    if (instead && same(instead, said(honest, step))) continue
     yield attack(scene, { ...told, by: "relay" }, lies(step, instead, null))
     yield attack(scene, { ...told, by: "sender" }, lies(step, instead, SENDER))
   }
 }
 
-function same(a: Message, b: Message): boolean {
-  return a.header.bytes.toString() === b.header.bytes.toString()
-}
-
 /** The coordinator asks one signer, or all, for another package than was approved or prepared. */
-function* packageAttacks(scene: Scene): Iterable<Attack> {
+function* packageAttacks(scene: Scene): Iterable<FrostAttack> {
   const { honest, elsewhere, group, protocol } = scene
   const codec = frost.signingPackageCodec
   const shown = (victim: Identifier | "all", pkg: frost.SigningPackage | null): Meddling => ({
