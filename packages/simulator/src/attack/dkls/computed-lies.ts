@@ -41,7 +41,7 @@ function subjectOf(
 }
 
 /** A few of all ways to change each field: what is computed from most of them is wrong alike. */
-function some(subject: Subject, each: number): Mutant[] {
+export function some(subject: Subject, each: number): Mutant[] {
   const byField = new Map<string, Mutant[]>()
   for (const mutant of mutantsOf(subject)) {
     // Nothing is computed from what does not decode: its sender would only fall silent.
