@@ -52,24 +52,26 @@ export async function createKey(principal: Principal, order: KeyOrder): Promise<
     keyId: servers.deps.randomness.bytes(32),
     keyType: order.keyType,
     minSigners: roster.minSigners,
-    participants: servers.all,
+    participants: servers.together(servers.all, roster.minSigners),
     rosterEpoch: roster.rosterEpoch,
     attempt: 1,
   }
   // Each failed attempt loses a participant, or is repeated once when nobody can be named.
   const mostAttempts = 2 * (servers.all.length - roster.minSigners + 1)
+  const refusals = new Set<string>()
   for (;;) {
-    const attempt = new KeyGeneration(principal, order, params)
+    const attempt = new KeyGeneration(principal, order, params, refusals)
     const result = await attempt.run()
     if (result.kind === "made") {
       const verified = verifyKeyCertificate(result.made.certificate, verifyKeys)
       if (verified.ok) return result.made
       throw new LockKeeperError("internal", "The generated key's certificate does not verify.")
     }
-    order.incidents.aborted(result.abort)
-    const next = dkg.nextAttempt(params, result.abort)
-    if (next === null || next.attempt > mostAttempts) throw attempt.failure(result.abort)
-    params = next
+    const abort = attempt.excusing(result.abort)
+    order.incidents.aborted(abort)
+    const next = dkg.nextAttempt(params, abort)
+    if (next === null || next.attempt > mostAttempts) throw attempt.failure(abort)
+    params = { ...next, participants: servers.together(next.participants, roster.minSigners) }
   }
 }
 
@@ -83,8 +85,12 @@ class KeyGeneration {
   readonly #params: dkg.DkgParams
   readonly #request: SignedRequest
   readonly #failures = new Map<Identifier, LockKeeperError>()
+  /** Who refused to work with whom, in all attempts: said twice, it is the refuser's own failure. */
+  readonly #refusals: Set<string>
+  readonly #excused = new Set<Identifier>()
 
-  constructor(principal: Principal, order: KeyOrder, params: dkg.DkgParams) {
+  constructor(principal: Principal, order: KeyOrder, params: dkg.DkgParams, refusals: Set<string>) {
+    this.#refusals = refusals
     this.#principal = principal
     this.#order = order
     this.#params = params
@@ -141,8 +147,22 @@ class KeyGeneration {
     for (const [server, error] of failures) {
       incidents.failed(server, error)
       this.#failures.set(server, error)
+      this.#excuse(server, error)
     }
     return answers
+  }
+
+  #excuse(server: Identifier, error: LockKeeperError): void {
+    const about = this.#principal.servers.exclusions.aboutWhom(server, error)
+    const refusal = `${server}-${about}`
+    if (about === null || this.#refusals.has(refusal)) return
+    this.#refusals.add(refusal)
+    this.#excused.add(server)
+  }
+
+  /** Without those who were silent only because they work with another participant no more. */
+  excusing(abort: Abort): Abort {
+    return { ...abort, silent: abort.silent.filter((server) => !this.#excused.has(server)) }
   }
 
   /** Why no further attempt is made. */

@@ -80,7 +80,7 @@ export class EcdsaSets {
 
   get #rules(): SetRules {
     const { trust } = this.#principal.servers
-    return { roster: trust.roster, dead: this.#supply.dead, size: this.#order.key.minSigners }
+    return { roster: trust.roster, dead: this.#supply.apart, size: this.#order.key.minSigners }
   }
 
   /** Those who may be asked, those last of whom there is something to doubt. */
@@ -89,7 +89,8 @@ export class EcdsaSets {
     const { keyId, holders } = this.#order.key
     const rank = (id: Identifier): number =>
       (servers.isDemoted(id) ? 1_000 : 0) + (this.#doubts.get(id) ?? 0)
-    return orderFor(keyId, holders)
+    return servers
+      .usable(orderFor(keyId, holders))
       .filter((id) => !this.excluded.has(id) && !this.slow.has(id))
       .sort((a, b) => rank(a) - rank(b))
   }

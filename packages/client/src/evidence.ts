@@ -19,7 +19,7 @@ import {
   struct,
   utf8,
 } from "@lockkeeper/encoding"
-import { LIMITS, verifyEvidence } from "@lockkeeper/protocols"
+import { decodeEvidence, LIMITS, rosterEpochOf, verifyEvidence } from "@lockkeeper/protocols"
 
 /** Longest evidence file, bytes. */
 export const MAX_EVIDENCE_FILE = 160 * 1024
@@ -94,6 +94,9 @@ function judge(evidence: Bytes, roster: Roster, digest: Bytes): EvidenceVerdict 
   if (!verdict.valid) return worthless(verdict.why)
   const { reason } = verdict
   const { rosterEpoch } = roster
+  if (rosterEpochOf(decodeEvidence(evidence)) !== rosterEpoch) {
+    return worthless("it is about a run under another roster")
+  }
   const about = { reason, rosterEpoch, rosterDigest: digest }
   const named = (server: Identifier) => {
     const { name, operator } = memberOf(roster, server)

@@ -13,9 +13,10 @@ import type { Servers } from "./servers.ts"
  * - `suspected`: its answer could not be used; it, or whoever relays to it, is at fault.
  * - `unresponsive`: it gave no answer. Silence is not guilt.
  * - `refused`: it said no, and why.
+ * - `quarantined`: another server refuses to work with it, and says that it has evidence against it.
  */
 export interface Incident {
-  readonly kind: "proven" | "disputed" | "suspected" | "unresponsive" | "refused"
+  readonly kind: "proven" | "disputed" | "suspected" | "unresponsive" | "refused" | "quarantined"
   readonly server: Identifier
   /** The server's name in the roster; both names when `kind` is `disputed`. */
   readonly name: string
@@ -84,6 +85,8 @@ export class IncidentLog {
     const verdict = verifyEvidence(encoded, verifyKeys)
     if (!verdict.valid) return null
     const { reason } = verdict
+    const about = "pair" in verdict ? verdict.pair : [verdict.culprit]
+    this.#servers.outbox.add({ evidence: encoded, servers: about })
     const file = evidenceFile(signedRoster, encoded)
     if ("pair" in verdict) {
       const { pair } = verdict
@@ -95,6 +98,7 @@ export class IncidentLog {
       return { kind: "pair", pair }
     }
     const { culprit: server } = verdict
+    this.#servers.exclusions.prove(server)
     const message = `It broke the protocol (${reason}); its own signed messages prove it.`
     this.#add({ kind: "proven", server, reason, message, evidence: file })
     return { kind: "culprit", culprit: server }
@@ -105,9 +109,20 @@ export class IncidentLog {
     this.#add({ kind: "suspected", server, reason, message, evidence: null })
   }
 
+  /** Notes a failed call; where it says that its server works with another no more, that one. */
   failed(server: Identifier, error: LockKeeperError): void {
+    const about = this.#servers.exclusions.heard(server, error)
+    if (about !== null) {
+      this.#quarantined(about, server)
+      return
+    }
     const kind = error.code === "unavailable" ? "unresponsive" : "refused"
     this.#add({ kind, server, reason: error.code, message: error.message, evidence: null })
+  }
+
+  #quarantined(server: Identifier, by: Identifier): void {
+    const message = `Server "${this.#servers.nameOf(by)}" works with it no more.`
+    this.#add({ kind: "quarantined", server, reason: "quarantined", message, evidence: null })
   }
 
   silent(server: Identifier): void {

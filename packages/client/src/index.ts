@@ -37,6 +37,7 @@ export type {
   EcdsaSignature,
   KeyList,
   Keys,
+  RecordedIncidents,
   Signature,
   SignDigestOptions,
   SignOptions,
@@ -56,6 +57,7 @@ export type {
 } from "./pools.ts"
 export type { Logged } from "./principal.ts"
 export type { Registered, RegisterOptions } from "./register.ts"
+export type { RecordedIncident } from "./reports.ts"
 export type { Session } from "./session.ts"
 export type { SignerSet } from "./signer-sets.ts"
 export { type PasswordInput, spellName } from "./spelling.ts"

@@ -26,6 +26,16 @@ export const LOGIN_LIFETIME_MS = 12 * 3_600_000
 /** How long a server that failed stands last in line, milliseconds. */
 export const DEMOTION_MS = 30_000
 
+/**
+ * How long a server is left out of signer sets once it was proven at fault, or others refused to work
+ * with it, milliseconds: after that one attempt finds out whether its quarantine was lifted.
+ */
+export const EXCLUSION_MS = 10 * 60_000
+
+/** Most pieces of evidence that wait for a login to be reported, and most that are remembered. */
+export const MAX_EVIDENCE_WAITING = 32
+export const MAX_EVIDENCE_SEEN = 256
+
 /** Most unused nonce commitments kept for one key and server, and most keys they are kept for. */
 export const MAX_POOLED = 16
 export const MAX_POOLED_KEYS = 64

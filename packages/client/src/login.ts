@@ -97,13 +97,15 @@ class LoginRun {
 
   async finish(): Promise<LoginOutcome> {
     const { minSigners, all } = this.#servers
-    const order = this.#servers.inOrder(all, minSigners)
+    const among = this.#servers.usable(all)
+    if (among.length < minSigners) throw this.#servers.leftOut(minSigners, all, among)
+    const order = this.#servers.inOrder(among, minSigners)
     await this.#ask(order, minSigners)
     for (;;) {
       const result = await this.#attempt()
       if (result !== null) return result
       // Fewer than t of those asked are of use: now everyone is asked, once.
-      const unasked = all.filter((id) => !this.#answered.has(id) && !this.#failures.has(id))
+      const unasked = among.filter((id) => !this.#answered.has(id) && !this.#failures.has(id))
       if (unasked.length > 0) await this.#ask(unasked, unasked.length)
       else if (!(await this.#askForOlder())) throw this.#failure()
     }

@@ -5,6 +5,7 @@ import type { EcdsaSigned } from "./ecdsa-attempt.ts"
 import type { Incident } from "./incidents.ts"
 import type { KeyInfo } from "./key-info.ts"
 import type { Logged } from "./principal.ts"
+import type { RecordedIncident } from "./reports.ts"
 import type { Signed } from "./signing-attempt.ts"
 import type { PasswordInput } from "./spelling.ts"
 
@@ -16,6 +17,10 @@ export interface Cancellable {
 /** What every result carries: the servers that did not do their part, proofs included. */
 export interface WithIncidents {
   readonly incidents: readonly Incident[]
+}
+
+export interface RecordedIncidents extends WithIncidents {
+  readonly recorded: readonly RecordedIncident[]
 }
 
 export interface CreateKeyOptions extends Cancellable {

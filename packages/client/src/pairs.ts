@@ -28,7 +28,8 @@ type States = ReadonlyMap<Identifier, ReadonlyMap<Identifier, PairState>>
  * @returns whether all pairs among the participants that are not dead are set up now.
  */
 export async function ensurePairs(principal: Principal, order: PairsOrder): Promise<boolean> {
-  let { participants } = order
+  const { exclusions } = principal.servers
+  let participants = exclusions.together(order.participants)
   // A run stops when one participant fails or a pair is found dead; the others go on without.
   for (let tries = 0; tries < 2 * order.participants.length; tries++) {
     const states = await showPairs(principal, { ...order, participants })
@@ -39,7 +40,7 @@ export async function ensurePairs(principal: Principal, order: PairsOrder): Prom
     const lost = await setUp(principal, { ...order, participants: present })
     // Whoever says that a pair is missing when it has just been set up is not believed again.
     if (lost === null) return present.length === order.participants.length
-    participants = present.filter((id) => !lost.includes(id))
+    participants = exclusions.together(present.filter((id) => !lost.includes(id)))
   }
   return false
 }
@@ -91,7 +92,14 @@ async function setUp(
   if (result.kind === "complete") return null
   const found = result.pairs.filter(([a, b]) => !dead.has(a, b))
   for (const [a, b] of result.pairs) dead.add(a, b)
-  const out = [...result.culprits, ...result.lost.keys()]
+  const out = [...result.culprits]
+  for (const [server, error] of result.lost) {
+    const about = principal.servers.exclusions.aboutWhom(server, error)
+    // Who works with another participant no more is tried again without that one.
+    if (about !== null && participants.includes(about)) incidents.failed(server, error)
+    else out.push(server)
+  }
   // Where nobody is named, every run loses somebody all the same, so that there is an end to it.
-  return out.length > 0 || found.length > 0 ? out : participants.slice(-1)
+  const isLess = out.length > 0 || found.length > 0 || result.lost.size > 0
+  return isLess ? out : participants.slice(-1)
 }

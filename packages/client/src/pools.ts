@@ -1,4 +1,5 @@
 import { LockKeeperError, MAX_PRESIGNATURES } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { type Incident, IncidentLog } from "./incidents.ts"
 import { bytesOf, type KeyInfo } from "./key-info.ts"
@@ -114,7 +115,7 @@ export class SessionPools implements Pools {
     const { principal, supply } = this.#owner
     const context = { dead: supply.dead, signal, incidents }
     const { sets, rooms: _, ...news } = await askPool(principal, key.keyId, key.holders, context)
-    const inUse = setsInUse(orderFor(key.keyId, key.holders), this.#rules(key))
+    const inUse = setsInUse(this.#orderOf(key), this.#rules(key))
     return {
       ...{ keyId: key.keyId, ...news, incidents: incidents.all },
       sets: inOrderOfUse(inUse, sets),
@@ -152,7 +153,7 @@ export class SessionPools implements Pools {
     const name = key.keyId.join()
     const before = this.#filling.get(name) ?? Promise.resolve()
     const rules = this.#rules(key)
-    const sets = plan.sets ?? setsInUse(orderFor(key.keyId, key.holders), rules)
+    const sets = plan.sets ?? setsInUse(this.#orderOf(key), rules)
     for (const set of sets) checkSet(set, key, rules)
     const run = before
       .catch(() => undefined)
@@ -168,7 +169,11 @@ export class SessionPools implements Pools {
   #rules(key: KeyInfo): SetRules {
     const { principal, supply } = this.#owner
     const { roster } = principal.servers.trust
-    return { roster, dead: supply.dead, size: key.minSigners }
+    return { roster, dead: supply.apart, size: key.minSigners }
+  }
+
+  #orderOf({ keyId, holders }: KeyInfo): readonly Identifier[] {
+    return this.#owner.principal.servers.usable(orderFor(keyId, holders))
   }
 
   #begin(): IncidentLog {

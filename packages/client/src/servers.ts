@@ -1,6 +1,8 @@
-import { type LockKeeperError, type Member, memberOf, placementViolation } from "@lockkeeper/api"
+import { LockKeeperError, type Member, memberOf, placementViolation } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Dependencies, ServerLink } from "./dependencies.ts"
+import { EvidenceOutbox } from "./evidence-outbox.ts"
+import { Exclusions } from "./exclusions.ts"
 import type { Incident } from "./incidents.ts"
 import { DEMOTION_MS, type Patience } from "./limits.ts"
 import type { Trust } from "./trust.ts"
@@ -12,6 +14,10 @@ export class Servers {
   readonly patience: Patience
   /** Told of each incident when it is noticed, so that proofs survive a failed operation. */
   readonly onIncident: (incident: Incident) => void
+  /** Who is left out of signer sets. */
+  readonly exclusions: Exclusions
+  /** Evidence on its way to the servers. */
+  readonly outbox = new EvidenceOutbox()
   readonly #links = new Map<Identifier, ServerLink>()
   readonly #failedAt = new Map<Identifier, number>()
   #turn: number
@@ -26,6 +32,7 @@ export class Servers {
     this.deps = deps
     this.patience = patience
     this.onIncident = onIncident
+    this.exclusions = new Exclusions(this, deps.clock)
     // Clients that start at the same time do not all begin with the same servers.
     this.#turn = deps.randomness.bytes(1)[0] as number
   }
@@ -40,6 +47,46 @@ export class Servers {
 
   member(identifier: Identifier): Member {
     return memberOf(this.trust.roster, identifier)
+  }
+
+  /** As the roster has it; empty for servers it does not list. */
+  nameOf(identifier: Identifier): string {
+    const { members } = this.trust.roster
+    return members.find((member) => member.identifier === identifier)?.name ?? ""
+  }
+
+  /** Those that no evidence and no t servers speak against. */
+  usable(among: readonly Identifier[] = this.all): readonly Identifier[] {
+    return among.filter((id) => !this.exclusions.isOut(id))
+  }
+
+  /**
+   * Those of them that work with each other.
+   *
+   * @throws LockKeeperError `not-enough-servers` naming who is left out, when fewer than needed are left.
+   */
+  together(among: readonly Identifier[], need: number): readonly Identifier[] {
+    const left = this.exclusions.together(among)
+    if (left.length >= need || left.length === among.length) return left
+    throw this.leftOut(need, among, left)
+  }
+
+  /** That too few are left without those that broke a protocol. */
+  leftOut(
+    need: number,
+    among: readonly Identifier[],
+    left: readonly Identifier[],
+  ): LockKeeperError {
+    const out = among.filter((id) => !left.includes(id))
+    const names = out.map((id) => `${id} "${this.nameOf(id)}"`).join(", ")
+    return new LockKeeperError(
+      "not-enough-servers",
+      `It takes ${need} key servers that work together; left out for breaking a protocol: ${names}.`,
+      {
+        server: out[0] ?? 0,
+        remedy: "See `lockkeeper incidents list`, and ask their operators to repair or clear them.",
+      },
+    )
   }
 
   link(identifier: Identifier): ServerLink {
@@ -69,12 +116,13 @@ export class Servers {
 
   /**
    * These servers in the order to ask them: rotated from call to call so that work is spread, those
-   * that failed lately last, and the first `size` of them a signer set the roster's placement rules
-   * allow, where there is one.
+   * that failed lately last, those that broke a protocol not at all, and the first `size` of them a
+   * signer set the roster's placement rules allow, where there is one.
    */
   inOrder(among: readonly Identifier[], size: number): readonly Identifier[] {
-    const turn = this.#turn++ % Math.max(1, among.length)
-    const rotated = [...among.slice(turn), ...among.slice(0, turn)]
+    const usable = this.usable(among)
+    const turn = this.#turn++ % Math.max(1, usable.length)
+    const rotated = [...usable.slice(turn), ...usable.slice(0, turn)]
     const isDemoted = (id: Identifier): boolean => this.isDemoted(id)
     const ordered = [...rotated.filter((id) => !isDemoted(id)), ...rotated.filter(isDemoted)]
     return this.#placed(ordered, size)

@@ -12,6 +12,7 @@ import { childKey, pathOf, registerChild, registerWhereMissing } from "./child-k
 import { CommitmentPool } from "./commitments.ts"
 import { ecdsaSignable, frostSignable } from "./content.ts"
 import { createKey } from "./create-key.ts"
+import type { Piece } from "./evidence-outbox.ts"
 import { askAll } from "./gather.ts"
 import { type Incident, IncidentLog } from "./incidents.ts"
 import { bytesOf, type KeyInfo, openListing } from "./key-info.ts"
@@ -27,6 +28,7 @@ import type {
   EcdsaSignature,
   KeyList,
   Keys,
+  RecordedIncidents,
   Signature,
   SignDigestOptions,
   SignOptions,
@@ -38,6 +40,7 @@ import type {
 import { ensurePairs } from "./pairs.ts"
 import { type Pools, SessionPools } from "./pools.ts"
 import { Principal } from "./principal.ts"
+import { recordedIncidents, reportEvidence } from "./reports.ts"
 import type { Servers } from "./servers.ts"
 import { sign } from "./sign.ts"
 import { signEcdsa } from "./sign-ecdsa.ts"
@@ -64,6 +67,7 @@ export class Session {
   readonly #supply: Supply
   readonly #known = new Map<string, KeyInfo>()
   #signing = 0
+  readonly #report = (piece: Piece): Promise<void> => reportEvidence(this.#principal, piece)
 
   private constructor(
     servers: Servers,
@@ -83,6 +87,7 @@ export class Session {
       derive: (keyId, path, options = {}) => this.#derive(keyId, path, options),
       childKey,
     }
+    servers.outbox.attach(this.#report)
     this.#supply = new Supply(this.#principal, new DeadPairs())
     this.pools = new SessionPools({
       principal: this.#principal,
@@ -181,8 +186,24 @@ export class Session {
     return { incidents: incidents.all }
   }
 
-  /** Ends the session at the servers and wipes it here; a second call does nothing. */
+  /**
+   * What the servers have recorded against each other: evidence that this session or others reported,
+   * or that they found themselves. Each speaks for itself alone, and a liar may list anything.
+   */
+  async recordedIncidents(options: Cancellable = {}): Promise<RecordedIncidents> {
+    const { signal, incidents } = this.#begin(options)
+    const recorded = await recordedIncidents(this.#principal, { signal, incidents })
+    return { recorded, incidents: incidents.all }
+  }
+
+  /**
+   * Ends the session at the servers and wipes it here, once evidence that is being reported has
+   * arrived; a second call does nothing.
+   */
   async logout({ signal = new AbortController().signal }: Cancellable = {}): Promise<void> {
+    const { outbox } = this.#principal.servers
+    outbox.detach(this.#report)
+    await outbox.settled()
     this.#commitments.clear()
     this.#supply.clear()
     this.#known.clear()

@@ -45,6 +45,8 @@ class EcdsaRun {
   readonly #order: EcdsaSigningOrder
   readonly #sets: EcdsaSets
   readonly #failures = new Map<Identifier, LockKeeperError>()
+  /** Who refused to work with whom in this run: said twice, it is the refuser's own failure. */
+  readonly #refusals = new Set<string>()
   /** Signer sets at work, with what they are. */
   readonly #tracks = new Map<string, SignerSet>()
   #tried = 0
@@ -262,14 +264,24 @@ class EcdsaRun {
     if (this.#over) return
     if (!(error instanceof LockKeeperError)) throw error
     const { incidents } = this.#order
-    this.#failures.set(server, error)
+    const { servers } = this.#principal
     incidents.failed(server, error)
-    this.#principal.servers.report(server, error)
+    const about = servers.exclusions.aboutWhom(server, error)
+    const refusal = `${server}-${about}`
+    const isApart = about !== null && !this.#refusals.has(refusal)
+    this.#refusals.add(refusal)
+    // No set has both any more; neither is at fault by that alone.
+    if (isApart) return
+    this.#failures.set(server, error)
+    servers.report(server, error)
     this.#sets.excluded.add(server)
   }
 
   #failure(): LockKeeperError {
     const { minSigners, holders } = this.#order.key
+    const { servers } = this.#principal
+    const together = servers.exclusions.together(holders)
+    if (together.length < minSigners) return servers.leftOut(minSigners, holders, together)
     if (this.#failures.size === 0) return noSetLeft()
     const left = holders.filter((id) => !this.#sets.excluded.has(id)).length
     return notEnough(minSigners, Math.min(left, minSigners - 1), this.#failures)

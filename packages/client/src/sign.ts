@@ -46,12 +46,16 @@ class SignRun {
   /** Attempts made before the last restart: their numbers are used up. */
   #attemptBase = 0
   #restarts = 0
+  /** How many of the restarts were for lost nonces. */
+  #lost = 0
   #mustRestart = false
   #over = false
   readonly #held = new Map<Identifier, frost.OpenedCommitment>()
   readonly #preparing = new Map<Identifier, { slow: boolean }>()
   #asked = new Map<number, SigningAttempt>()
   readonly #failures = new Map<Identifier, LockKeeperError>()
+  /** Who refused to work with whom in this run: said twice, it is the refuser's own failure. */
+  readonly #refusals = new Set<string>()
   #wake = Promise.withResolvers<void>()
 
   constructor(principal: Principal, pool: CommitmentPool, order: SignOrder) {
@@ -63,7 +67,9 @@ class SignRun {
     const body = encode(signBody, { keyId, path, content, merkleRoot })
     this.#request = principal.request("sign", holders, body)
     this.#digest = requestDigest(this.#request)
-    this.#state = frost.roastStart(minSigners, principal.servers.inOrder(holders, minSigners))
+    const { servers } = principal
+    const among = servers.together(holders, minSigners)
+    this.#state = frost.roastStart(minSigners, servers.inOrder(among, minSigners))
   }
 
   async finish(): Promise<Signed> {
@@ -216,7 +222,8 @@ class SignRun {
       this.#observe({ kind: "share", identifier: server, attempt, spare: false })
     } catch (error) {
       if (!isCurrent()) return
-      if (isConflict(error) && this.#restarts < MAX_RESTARTS) this.#onLostNonces(server)
+      if (isConflict(error) && this.#lost < MAX_RESTARTS) this.#onLostNonces(server)
+      else if (this.#isApart(server, error)) this.#regroup(server, error)
       else this.#exclude(server, error)
     } finally {
       stop()
@@ -226,13 +233,31 @@ class SignRun {
   /** A restarted server is no worse than before: begin again with fresh commitments of it. */
   #onLostNonces(server: Identifier): void {
     this.#pool.drop(this.#order.key.keyId, server)
+    this.#lost++
+    this.#mustRestart = true
+    this.#wake.resolve()
+  }
+
+  /** Whether it refuses to work with another signer, for the first time in this run. */
+  #isApart(server: Identifier, error: unknown): error is LockKeeperError {
+    if (!(error instanceof LockKeeperError)) return false
+    const about = this.#principal.servers.exclusions.aboutWhom(server, error)
+    return about !== null && !this.#refusals.has(`${server}-${about}`)
+  }
+
+  /** Neither is at fault by that alone: begin again with signers that work with each other. */
+  #regroup(server: Identifier, error: LockKeeperError): void {
+    const about = this.#principal.servers.exclusions.aboutWhom(server, error)
+    this.#refusals.add(`${server}-${about}`)
+    this.#order.incidents.failed(server, error)
     this.#mustRestart = true
     this.#wake.resolve()
   }
 
   #restart(): void {
     const { minSigners, servers, standing, attempts } = this.#state
-    const left = servers.filter((id) => standing.get(id)?.kind !== "excluded")
+    const here = servers.filter((id) => standing.get(id)?.kind !== "excluded")
+    const left = this.#principal.servers.together(here, minSigners)
     if (left.length < minSigners) throw this.#failure()
     this.#mustRestart = false
     this.#restarts++

@@ -40,7 +40,8 @@ export class DeadPairs {
 
 export interface SetRules {
   readonly roster: Roster
-  readonly dead: DeadPairs
+  /** Pairs that no set may hold. */
+  readonly dead: Pick<DeadPairs, "has">
   /** How many sign together. */
   readonly size: number
   /** Whether a complete set is out of the question for other reasons. */

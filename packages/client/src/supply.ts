@@ -48,6 +48,12 @@ export class Supply {
     this.#batches = new SharedWork(servers)
   }
 
+  /** Pairs that no signer set may hold: dead ones, and servers of which one works with the other no more. */
+  get apart(): Pick<DeadPairs, "has"> {
+    const { exclusions } = this.#principal.servers
+    return { has: (a, b) => this.dead.has(a, b) || exclusions.areApart(a, b) }
+  }
+
   take(keyId: Bytes, set: SignerSet): Material | null {
     return this.#material.take(keyId, set)
   }

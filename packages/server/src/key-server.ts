@@ -3,6 +3,7 @@ import type { Bytes } from "@lockkeeper/encoding"
 import { Counters } from "./counters.ts"
 import { storeDecoy } from "./decoy-account.ts"
 import { Guesses } from "./guesses.ts"
+import { clearIncident } from "./incidents/clear.ts"
 import { Incidents } from "./incidents/incidents.ts"
 import { OneTimeLedger } from "./one-time.ts"
 import { burnExpired, burnUnfinished } from "./operations/key-generation.ts"
@@ -79,6 +80,16 @@ export class KeyServer {
     if (burnt > 0) this.#deps.events.event("burnt-unfinished", { count: burnt })
     await this.incidents.start()
     await this.#presigning.start(store, pool)
+  }
+
+  /**
+   * Ends an incident by an operator's decision, and lifts the quarantine that rests on it.
+   *
+   * @param note - the operator's reason, kept in the log.
+   * @returns false when there is no such incident, or it was cleared before.
+   */
+  clearIncident(number: number, note: string): Promise<boolean> {
+    return clearIncident(this.#deps, this.incidents, number, note)
   }
 
   now(): number {

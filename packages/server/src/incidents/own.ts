@@ -1,4 +1,4 @@
-import type { EventIncident } from "@lockkeeper/api"
+import { type EventIncident, MAX_EVENT_INCIDENTS } from "@lockkeeper/api"
 import { type Abort, encodeEvidence } from "@lockkeeper/protocols"
 import type { Step } from "../request/step.ts"
 import type { Recording } from "./incidents.ts"
@@ -21,5 +21,7 @@ export function ownFindings({ self, incidents }: Step, { evidence }: Abort): Rec
 
 /** What the log says of it. */
 export function loggedIncidents({ incidents }: Recording): readonly EventIncident[] {
-  return incidents.map(({ number, digest }) => ({ number, evidence: digest }))
+  return incidents
+    .slice(0, MAX_EVENT_INCIDENTS)
+    .map(({ number, digest }) => ({ number, evidence: digest }))
 }
