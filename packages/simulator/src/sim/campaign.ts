@@ -1,6 +1,7 @@
 import type { Asked } from "./main.ts"
 import type { Mode } from "./plan.ts"
 import { type RunReport, runSeed } from "./run.ts"
+import { storyOf } from "./story.ts"
 
 /** How often the number of seeds so far is shown. */
 const PROGRESS = 50
@@ -70,7 +71,8 @@ function add(totals: Totals, report: RunReport): void {
 }
 
 /** A violation with all that it takes to look for its cause. */
-function told({ plan, violations, lastLines, faults }: RunReport, { bug }: Asked): string {
+function told(report: RunReport, { bug, story }: Asked): string {
+  const { plan, violations, lastLines, faults, observed } = report
   const { seed, mode } = plan
   const again = `npm run sim -- --seed ${seed} --mode ${mode}${bug === null ? "" : ` --bug ${bug}`}`
   const start = lastLines[0]?.time ?? 0
@@ -79,6 +81,7 @@ function told({ plan, violations, lastLines, faults }: RunReport, { bug }: Asked
     ...violations.slice(0, 20).map(({ checker, message }) => `  ${checker}: ${message}`),
     `  plan: ${JSON.stringify(plan)}`,
     `  faults: ${faults.join(", ")}`,
+    ...(story ? ["  story:", ...storyOf(observed)] : []),
     "  last lines:",
     ...lastLines.map(({ time, actor, server, what, bytes }) => {
       return `    +${time - start} ms ${actor || "-"} > ${server} ${what} (${bytes} bytes)`

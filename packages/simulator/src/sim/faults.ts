@@ -2,6 +2,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import type { DiskSnapshot } from "../world/disk.ts"
 import type { World } from "../world/world.ts"
 import { LyingRelay } from "./lying-relay.ts"
+import type { PutBack } from "./observed.ts"
 import { Dice, type Plan } from "./plan.ts"
 
 /** Each kind of fault and how often it is chosen, against each other. */
@@ -35,14 +36,15 @@ const LOOK_MS = 250
 export class FaultSchedule {
   /** Kinds that happened, for reports. */
   readonly happened: FaultKind[] = []
-  /** Servers whose database the run put back to an older copy. */
+  /** Servers whose database the run puts back, or will. */
   readonly restored = new Set<Identifier>()
+  readonly copies: PutBack[] = []
   /** Somebody's clock was wrong by more than servers accept. */
   skewed = false
   duplicated = false
   relayed = false
   readonly #world: World
-  readonly #plan: Plan
+  readonly plan: Plan
   readonly #dice: Dice
   readonly #actors: readonly string[]
   readonly #down = new Map<Identifier, number>()
@@ -52,7 +54,7 @@ export class FaultSchedule {
   /** @param actors - names of those whose links can fail by themselves. */
   constructor(world: World, plan: Plan, actors: readonly string[]) {
     this.#world = world
-    this.#plan = plan
+    this.plan = plan
     this.#dice = new Dice(plan, "faults")
     this.#actors = actors
   }
@@ -60,7 +62,7 @@ export class FaultSchedule {
   /** Resolves when the storm is over; everything is still as broken as it was. */
   async storm(): Promise<void> {
     const { clock } = this.#world
-    const until = clock.now() + this.#plan.stormMs
+    const until = clock.now() + this.plan.stormMs
     void this.#supervise()
     while (clock.now() < until) {
       await clock.wait(this.#dice.between(50, 2_500))
@@ -131,7 +133,7 @@ export class FaultSchedule {
         return this.#skew(server)
       case "relay":
         this.relayed = true
-        world.network.relay = new LyingRelay(world.servers, new Dice(this.#plan, "relay"))
+        world.network.relay = new LyingRelay(world.servers, new Dice(this.plan, "relay"))
         return this.#later(() => this.#mendNetwork())
     }
   }
@@ -166,6 +168,8 @@ export class FaultSchedule {
     const dice = this.#dice
     this.restored.add(server)
     const snapshot: DiskSnapshot = world.disk(server).snapshot()
+    const { commits } = world.observations
+    const taken = commits.length
     const what = dice.pick(["database", "directory"] as const)
     const orderly = dice.percent(50)
     const putBack = async (): Promise<void> => {
@@ -173,6 +177,7 @@ export class FaultSchedule {
       if (orderly && world.isRunning(server)) await world.stop(server).catch(ignoreNotRunning)
       world.kill(server)
       world.disk(server).restore(snapshot, what)
+      this.copies.push({ server, taken, putBack: commits.length })
       await world.start(server)
     }
     this.#working.push(putBack())
@@ -181,7 +186,7 @@ export class FaultSchedule {
 
   /** Liveness is promised only while t servers hold what they said they hold. */
   #mayRestore(server: Identifier): boolean {
-    const { mode, minSigners, cheater } = this.#plan
+    const { mode, minSigners, cheater } = this.plan
     if (mode === "safety") return true
     const unfit = new Set([...this.restored, server, ...(cheater ? [cheater.server] : [])])
     return this.#world.servers.length - unfit.size >= minSigners
@@ -189,7 +194,9 @@ export class FaultSchedule {
 
   #skew(server: Identifier): boolean {
     const who = this.#dice.percent(50) ? server : this.#dice.pick(this.#actors)
-    const ms = this.#dice.pick([-200_000, -60_000, 60_000, 200_000])
+    // A server that was far ahead does not start again before its own log's last entry, by design.
+    const far = this.plan.mode === "safety" || typeof who === "string"
+    const ms = this.#dice.pick([-60_000, 60_000, far ? -200_000 : -90_000, far ? 200_000 : 90_000])
     if (Math.abs(ms) > 100_000) this.skewed = true
     this.#world.skew(who, ms)
     return this.#later(() => this.#world.skew(who, 0))

@@ -4,10 +4,12 @@ import type { Mode } from "./plan.ts"
 import { plant } from "./planting.ts"
 
 const USAGE = `npm run sim -- [--seeds N] [--from S] [--seed S] [--mode safety|liveness]
-                [--bug NAME] [--repeat N] [--keep-going] [--json]
+                [--bug NAME] [--repeat N] [--keep-going] [--story] [--json]
 
 Runs N seeds (100 by default), from S on (1 by default): safety and liveness in turn, or one of them.
---seed runs one, --repeat runs it N times and compares the traces, --bug plants a bug first.`
+--seed runs one, --repeat runs it N times and compares the traces, --bug plants a bug first,
+--story tells beside each violation what every actor was told and when, --keep-going does not stop at
+the first.`
 
 /** What the command line asks for. */
 export interface Asked {
@@ -17,6 +19,7 @@ export interface Asked {
   readonly bug: string | null
   readonly json: boolean
   readonly keepGoing: boolean
+  readonly story: boolean
 }
 
 class Misuse extends Error {}
@@ -32,6 +35,7 @@ function asked(): Asked {
       repeat: { type: "string" },
       json: { type: "boolean", default: false },
       "keep-going": { type: "boolean", default: false },
+      story: { type: "boolean", default: false },
     },
   })
   const { mode, bug } = values
@@ -51,6 +55,7 @@ function asked(): Asked {
     bug: bug ?? null,
     json: values.json,
     keepGoing: values["keep-going"],
+    story: values.story,
   }
 }
 

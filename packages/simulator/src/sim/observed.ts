@@ -33,8 +33,16 @@ export interface ProcessStart {
   readonly server: Identifier
   readonly process: number
   readonly how: Start
-  /** `restored` only: entries of the copy's log; what came later is gone. */
+  /** Entries that the log had before. */
   readonly logSize: number
+}
+
+/** A copy of a server's database that the run made, and put back in place of the database. */
+export interface PutBack {
+  readonly server: Identifier
+  /** Batches of all servers that were durable when it was made, and when it was put back. */
+  readonly taken: number
+  readonly putBack: number
 }
 
 /** A place in a server's log that a client was told. */
@@ -125,6 +133,7 @@ export interface Observed {
   readonly cheaters: readonly Identifier[]
   readonly commits: readonly Commit[]
   readonly starts: readonly ProcessStart[]
+  readonly copies: readonly PutBack[]
   readonly keys: readonly AcknowledgedKey[]
   readonly children: readonly AcknowledgedChild[]
   readonly accounts: readonly (Acknowledged & { readonly accountId: Bytes })[]

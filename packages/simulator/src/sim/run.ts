@@ -30,6 +30,7 @@ export interface RunReport {
   readonly counts: Readonly<Record<string, number>>
   readonly failedWith: Readonly<Record<string, number>>
   readonly lastLines: readonly TraceLine[]
+  readonly observed: Observed
 }
 
 /** Carries out what a seed stands for and judges it. The same seed gives the same report. */
@@ -49,7 +50,7 @@ export async function runSeed(seed: number, mode: Mode): Promise<RunReport> {
   const recorder = new Recorder(world.observations, () => world.clock.now())
   const run = new Run(world, plan, recorder)
   await world.clock.run(() => run.all())
-  const observed = await observedIn(world, plan, recorder)
+  const observed = await observedIn(world, run.faults, recorder)
   return {
     plan,
     violations: violationsOf(observed),
@@ -59,6 +60,7 @@ export async function runSeed(seed: number, mode: Mode): Promise<RunReport> {
     counts: countsOf(observed),
     failedWith: tally(observed.failures.map(({ code }) => code)),
     lastLines: world.trace.lines.slice(-40),
+    observed,
   }
 }
 
@@ -190,14 +192,18 @@ class Run {
   }
 }
 
-async function observedIn(world: World, plan: Plan, recorder: Recorder): Promise<Observed> {
-  const { minSigners, cheater } = plan
+async function observedIn(
+  world: World,
+  { plan: { minSigners, cheater }, copies }: FaultSchedule,
+  recorder: Recorder,
+): Promise<Observed> {
   return {
     ...recorder.told,
     ...{ servers: world.servers, minSigners, guessLimit: GUESS_LIMIT },
     cheaters: cheater === null ? [] : [cheater.server],
     commits: commitsOf(world.observations),
     starts: startsOf(world.observations),
+    copies,
     durable: await Promise.all(world.servers.map((id) => readDurable(id, world.inspect(id)))),
   }
 }

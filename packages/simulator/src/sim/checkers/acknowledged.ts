@@ -3,7 +3,7 @@ import { decode, equalBytes, toHex } from "@lockkeeper/encoding"
 import { formatChildPath, frost } from "@lockkeeper/protocols"
 import { accountRow, keyRow } from "@lockkeeper/server/rows"
 import type { AcknowledgedKey, DurableState, Observed, ToldPosition } from "../observed.ts"
-import { type Checker, type Moment, wasRolledBack } from "./checker.ts"
+import { type Checker, isKept, restoresOf } from "./checker.ts"
 
 /** What clients were told, against what the databases hold in the end. */
 export const acknowledged: Checker = {
@@ -26,7 +26,7 @@ function lostPositions(observed: Observed): readonly string[] {
   return [...keys, ...children, ...signatures].flatMap((one) =>
     one.log.flatMap((position) => {
       const { server, index, head } = position
-      if (wasRolledBack(observed, server, one, index)) return []
+      if (!isKept(observed, position)) return []
       const entry = stateOf(observed, server)?.log[index]
       if (entry !== undefined && toHex(entry.head) === head) return []
       const state = entry === undefined ? "is gone" : "is another"
@@ -35,14 +35,12 @@ function lostPositions(observed: Observed): readonly string[] {
   )
 }
 
-/** The holders that said to `one.actor` that they have it, and that no copy took it from. */
+/** The servers that said that they have something, and that no copy took it from. */
 function holdersOf(
   observed: Observed,
-  one: Moment & { readonly log: readonly ToldPosition[] },
+  { log }: { readonly log: readonly ToldPosition[] },
 ): readonly Identifier[] {
-  return one.log
-    .filter(({ server, index }) => !wasRolledBack(observed, server, one, index))
-    .map(({ server }) => server)
+  return log.filter((position) => isKept(observed, position)).map(({ server }) => server)
 }
 
 function lostKeys(observed: Observed): readonly string[] {
@@ -89,8 +87,7 @@ function lostAccounts(observed: Observed): readonly string[] {
   return observed.accounts.flatMap((account) => {
     const id = toHex(account.accountId)
     const holding = observed.durable.filter(({ server, tables }) => {
-      if (wasRolledBack(observed, server, account, 0)) return true
-      if (observed.starts.some((s) => s.server === server && s.how === "restored")) return true
+      if (restoresOf(observed.starts, server).length > 0) return true
       const row = tables.get("accounts")?.get(id)
       return row !== undefined && decode(accountRow, row.value).active !== null
     })

@@ -1,5 +1,5 @@
 import type { Identifier } from "@lockkeeper/crypto"
-import type { Observed, ProcessStart } from "../observed.ts"
+import type { Observed, ProcessStart, ToldPosition } from "../observed.ts"
 
 /** Judges a run that has ended. */
 export interface Checker {
@@ -10,24 +10,31 @@ export interface Checker {
   check(observed: Observed): readonly string[]
 }
 
-/** A time and how it is counted within a run: what came later has the higher order. */
-export interface Moment {
-  readonly order: number
-}
-
 /**
- * Whether the run itself put the server's database back, after `since`, to a copy that ends before
- * the entry `index`: what such a copy does not hold, the server cannot have.
+ * Whether an entry that a client was told of is to be found in the end: not when the run itself put
+ * the database back to a copy that was made before the entry, or belongs to another history.
  */
-export function wasRolledBack(
-  { starts }: Pick<Observed, "starts">,
-  server: Identifier,
-  since: Moment,
-  index: number,
+export function isKept(
+  { commits, copies }: Pick<Observed, "commits" | "copies">,
+  { server, index, head }: ToldPosition,
 ): boolean {
-  return restoresOf(starts, server).some(
-    ({ order, logSize }) => order > since.order && logSize <= index,
+  const commit = commits.find(
+    (one) =>
+      one.server === server &&
+      one.events.some((event) => event.index === index && event.head === head),
   )
+  // What nobody committed cannot have been lost by a copy.
+  if (commit === undefined) return true
+  const { order } = commit
+  const own = copies.filter((copy) => copy.server === server)
+  // Backwards: what was written since the last copy was put back, then what that copy held.
+  for (let until = Number.POSITIVE_INFINITY; ; ) {
+    const before = own.filter(({ putBack }) => putBack < until)
+    const last = before.sort((a, b) => b.putBack - a.putBack)[0]
+    if (last === undefined) return order < until
+    if (order >= last.putBack && order < until) return true
+    until = last.taken
+  }
 }
 
 export function restoresOf(
