@@ -8,11 +8,13 @@ import { accountRow, keyGenerationRow, keyRow, presignatureRow } from "@lockkeep
  * of it with its own key.
  *
  * - `evaluation`: its OPRF share is another one.
+ * - `vector`: it shows another commitment vector of the account than was registered, which nothing
+ *   proves: owners see one that most servers do not confirm.
  * - `dealing`: what it committed to in key generation does not open.
  * - `key-share`: its share of every key is another one, in FROST and in presigning.
  * - `presignature`: its part of every presignature is another one.
  */
-export const CHEATS = ["evaluation", "dealing", "key-share", "presignature"] as const
+export const CHEATS = ["evaluation", "vector", "dealing", "key-share", "presignature"] as const
 
 export type Cheat = (typeof CHEATS)[number]
 
@@ -31,6 +33,16 @@ const CHANGES: Readonly<Record<Cheat, { readonly table: Table; readonly change: 
       if (active === null) return account
       const share = ristretto255.addScalars(active.share.expose() as Scalar, ristretto255.one)
       return { ...account, active: { ...active, share: new Secret(share) } }
+    }),
+  },
+  vector: {
+    table: "accounts",
+    change: changed(accountRow, (account) => {
+      const { active } = account
+      if (active === null) return account
+      const [first = ristretto255.generator, ...rest] = active.registration.vector
+      const vector = [ristretto255.add(first, ristretto255.generator), ...rest]
+      return { ...account, active: { ...active, registration: { ...active.registration, vector } } }
     }),
   },
   dealing: {

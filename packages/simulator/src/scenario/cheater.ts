@@ -7,7 +7,12 @@ import { KINDS, type Kind, kindOf, Owner } from "./operations.ts"
 const CHEATER: Identifier = 2
 
 /** Signs of a try that was in vain; a disputed pair stands for one. */
-const COSTLY: ReadonlySet<Incident["kind"]> = new Set(["proven", "suspected", "disputed"])
+const COSTLY: ReadonlySet<Incident["kind"]> = new Set([
+  "proven",
+  "suspected",
+  "disputed",
+  "unresponsive",
+])
 
 export interface CheaterOptions {
   readonly seed: string
@@ -38,7 +43,8 @@ interface Run {
   readonly failures: readonly string[]
 }
 
-async function run({ seed, operations }: CheaterOptions, cheats: readonly Cheat[]): Promise<Run> {
+async function run({ seed, operations }: CheaterOptions, way: Way): Promise<Run> {
+  const cheats = way === "silence" ? [] : way
   const world = await World.create({
     seed,
     deps: (identifier, deps) =>
@@ -49,6 +55,8 @@ async function run({ seed, operations }: CheaterOptions, cheats: readonly Cheat[
   const failures: string[] = []
   await world.clock.run(async () => {
     const owner = await Owner.register(await world.connect("alice's laptop"))
+    // Registration takes every server, and says which one holds it up.
+    if (way === "silence") world.network.partition("*", CHEATER, "answers")
     for (let i = 0; i < operations; i++) {
       const kind = kindOf(i)
       const start = world.clock.now()
@@ -66,8 +74,10 @@ async function run({ seed, operations }: CheaterOptions, cheats: readonly Cheat[
   return { times, incidents, failures }
 }
 
-/** Every way to cheat by itself, and all at once. */
-const WAYS: readonly (readonly Cheat[])[] = [...CHEATS.map((cheat) => [cheat]), CHEATS]
+type Way = readonly Cheat[] | "silence"
+
+/** Every way to cheat by itself, all at once, and never to answer. */
+const WAYS: readonly Way[] = [...CHEATS.map((cheat) => [cheat]), CHEATS, "silence"]
 
 /** The same operations with and without a cheater, in worlds of the same seed. */
 export async function cheater({ seed, operations }: CheaterOptions): Promise<CheaterOutcome> {
@@ -75,7 +85,7 @@ export async function cheater({ seed, operations }: CheaterOptions): Promise<Che
   const honest = await run(part, [])
   const typical = medians(honest)
   const runs: Run[] = []
-  for (const cheats of WAYS) runs.push(await run(part, cheats))
+  for (const way of WAYS) runs.push(await run(part, way))
   const retries = runs.flatMap(({ incidents }) => incidents.map(costlyOf))
   const added = runs.flatMap(({ times }) =>
     times.flatMap((time, i) => (time === null ? [] : [time - (typical.get(kindOf(i)) ?? 0)])),
@@ -98,7 +108,9 @@ export async function cheater({ seed, operations }: CheaterOptions): Promise<Che
 }
 
 function costlyOf(incidents: readonly Incident[]): number {
-  return incidents.filter(({ kind }) => COSTLY.has(kind)).length
+  // That its messages are missing is the same silence once more.
+  const isCostly = ({ kind, reason }: Incident) => COSTLY.has(kind) && reason !== "missing-messages"
+  return incidents.filter(isCostly).length
 }
 
 function blamed({ server, pair }: Incident): readonly Identifier[] {
