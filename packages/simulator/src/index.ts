@@ -1,3 +1,4 @@
+export type { Coordinator } from "./world/coordinator.ts"
 export { type DiskLatency, type DiskSnapshot, SimulatedDisk } from "./world/disk.ts"
 export type { DiskContent } from "./world/disk-content.ts"
 export { CALM, type Direction, type LinkFaults, type LinkPlace } from "./world/faults.ts"

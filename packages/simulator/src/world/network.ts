@@ -23,6 +23,8 @@ const CONNECTION_MS = 120_000
 
 const EMPTY = new Uint8Array(0)
 const BROKEN: WireAnswer = { kind: "broken" }
+// Given as the reason, since an exception with its stack would cost more than most messages.
+const OVER = "over"
 
 /** What the network takes from its world. */
 export interface NetworkSurroundings {
@@ -108,7 +110,7 @@ export class SimulatedNetwork {
       void this.#carry(asked, delivery, resolve).catch(reject)
     }
     return promise.finally(() => {
-      over.abort()
+      over.abort(OVER)
       signal.removeEventListener("abort", onAbort)
     })
   }

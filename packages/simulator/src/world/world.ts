@@ -15,6 +15,7 @@ import {
 import { type Identifier, Secret, sha512 } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import type { SealedStore, ServerConfig } from "@lockkeeper/server"
+import { type Coordinator, InsideSessions } from "./coordinator.ts"
 import type { DiskLatency, SimulatedDisk } from "./disk.ts"
 import { LIMITS, Machine, type Planted } from "./machine.ts"
 import { SimulatedNetwork } from "./network.ts"
@@ -173,13 +174,15 @@ export class World {
     for (const { disk } of this.#machines.values()) disk.heal()
   }
 
-  /** What an SDK on some machine of this world takes. */
-  dependenciesFor(actor: string): ClientDependencies {
+  /** What an SDK on some machine of this world takes; `coordinator` changes what it relays. */
+  dependenciesFor(actor: string, coordinator: Coordinator | null = null): ClientDependencies {
     const { randomness, clock } = this.#actor(actor)
+    const network = this.network.for(actor)
+    const inside = coordinator && new InsideSessions(network, randomness, coordinator)
     return {
       clock,
-      randomness,
-      network: this.network.for(actor),
+      randomness: inside?.randomness ?? randomness,
+      network: inside ?? network,
       compute: {
         // How long a password is stretched concerns nobody here; that it is, and by what, does.
         async stretch(input, { memoryKib, passes, lanes }) {
@@ -191,9 +194,13 @@ export class World {
   }
 
   /** An actor's way to the servers; incidents it is told of are observed. */
-  connect(actor: string, options: Partial<ConnectOptions> = {}): Promise<LockKeeper> {
+  connect(
+    actor: string,
+    options: Partial<ConnectOptions> = {},
+    coordinator: Coordinator | null = null,
+  ): Promise<LockKeeper> {
     return LockKeeper.connect({
-      ...{ ...this.trust, dependencies: this.dependenciesFor(actor) },
+      ...{ ...this.trust, dependencies: this.dependenciesFor(actor, coordinator) },
       ...options,
       onIncident: (incident) => {
         this.observations.incidents.push({ actor, time: this.clock.now(), incident })
