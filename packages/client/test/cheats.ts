@@ -102,12 +102,14 @@ export function evaluateWrongly(server: TestServer, name: string): Promise<void>
   })
 }
 
-/** From now on this server shows another commitment vector than the one that was registered. */
+/** From now on this server shows another dealing than the one that was registered, and fits it. */
 export function showAnotherVector(server: TestServer, name: string): Promise<void> {
   return rewriteRecord(server, name, (record) => {
+    const { add, addScalars, generator, one } = ristretto255
     const [first, ...rest] = record.registration.vector
-    const vector = [ristretto255.add(first!, ristretto255.generator), ...rest]
-    return { ...record, registration: { ...record.registration, vector } }
+    const vector = [add(first!, generator), ...rest]
+    const share = new Secret(addScalars(record.share.expose() as Scalar, one))
+    return { ...record, share, registration: { ...record.registration, vector } }
   })
 }
 

@@ -27,13 +27,12 @@ import { ke1Codec } from "./opaque/key-exchange.ts"
 export * as dklsInside from "./dkls/inside.ts"
 export { sealedPartCodec } from "./messages/sealing.ts"
 export {
-  evaluationSigned,
-  evaluationStatementCodec,
+  evaluateShare,
   loginResponseCodec,
   signEvaluation,
   statementOf,
 } from "./opaque/evaluation.ts"
-export { ke1Codec, ke2Codec } from "./opaque/key-exchange.ts"
+export { ke1Codec } from "./opaque/key-exchange.ts"
 
 /** The bodies of one step's messages; null where there is no such part. */
 export interface StepPayloads {

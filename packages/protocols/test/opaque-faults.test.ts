@@ -3,7 +3,13 @@ import { test } from "node:test"
 import { type Element, type Identifier, ristretto255, Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, equalBytes } from "@lockkeeper/encoding"
 import { decodeEvidence, encodeEvidence, verifyEvidence } from "../src/evidence/evidence.ts"
-import { signEvaluation, statementOf } from "../src/opaque/evaluation.ts"
+import {
+  type EvaluationScope,
+  type EvaluationStatement,
+  evaluateShare,
+  signEvaluation,
+  statementOf,
+} from "../src/opaque/evaluation.ts"
 import {
   answerLogin,
   combineLogin,
@@ -14,6 +20,7 @@ import {
 } from "../src/opaque/index.ts"
 import { scalarOf } from "../src/opaque/oprf.ts"
 import {
+  type Account,
   type Asked,
   abortOf,
   answer,
@@ -53,6 +60,28 @@ function lie(
   const frame = { ...changed.frame, signature }
   const encoded = encode(loginResponseCodec, { ...changed, frame })
   return new Map(login.responses).set(identifier, encoded)
+}
+
+/** The same with a proof made for what the answer says now: what a liar does who knows its share. */
+function lieWithProof(
+  world: Cluster,
+  { account, login }: { account: Account; login: Asked },
+  identifier: Identifier,
+  change: (response: LoginResponse) => LoginResponse,
+): Map<Identifier, Bytes> {
+  return lie(world, login, identifier, (response) => {
+    const changed = change(response)
+    const ke1 = get(login.ke1, identifier)
+    const scope = statementOf(changed, ke1, login.state.plan.accountId)
+    const share = scalarOf(get(account.records, identifier).share)
+    const blinded = ristretto255.decodeElement(ke1.subarray(0, 32))
+    const { proof } = evaluateShare(share, blinded, scopeOf(scope), world.random.bytes(32))
+    return { ...changed, frame: { ...changed.frame, proof } }
+  })
+}
+
+function scopeOf({ evaluation: _, proof: __, ...scope }: EvaluationStatement): EvaluationScope {
+  return scope
 }
 
 /** Replaces one server's answer, as a relay would: the signature stays what it was. */
@@ -159,16 +188,14 @@ test("another proof than the one for this evaluation is evidence too", () => {
   }
 })
 
-test("another vector, version or stretching is stale or a lie: nobody is blamed", () => {
-  const changes: ((world: Cluster) => Partial<LoginResponse["frame"]>)[] = [
-    (world) => ({ vector: [some(world), some(world)] }),
-    (world) => ({ vector: [some(world), NON_CANONICAL] }),
-    () => ({ shownVersion: 1 }),
-    () => ({ stretching: { ...STRETCHING, passes: 3 } }),
+test("another version or stretching is stale or a lie: nobody is blamed", () => {
+  const changes: Partial<LoginResponse["frame"]>[] = [
+    { shownVersion: 1 },
+    { stretching: { ...STRETCHING, passes: 3 } },
   ]
   for (const [index, change] of changes.entries()) {
-    const { world, login } = scene(`vector-${index}`)
-    const responses = lie(world, login, 3, withFrame(change(world)))
+    const { world, account, login } = scene(`vector-${index}`)
+    const responses = lieWithProof(world, { account, login }, 3, withFrame(change))
     const { combined } = must(combineLogin(login.state, responses))
     assert.deepEqual([...combined.answers.keys()], [1, 2])
     assert.deepEqual(combined.faults, [{ identifier: 3, reason: "stale-or-lying", evidence: null }])
@@ -176,14 +203,44 @@ test("another vector, version or stretching is stale or a lie: nobody is blamed"
     assert.equal(few.reason, "too-few-agree")
     assert.deepEqual([few.culprits, few.evidence, few.silent], [[], [], [1, 3]])
     // Asked all, the login finishes; with two liars of three it fails and blames nobody.
-    const worse = lie(
-      world,
-      { ...login, responses },
-      1,
-      withFrame({ vector: [some(world), some(world)] }),
-    )
+    const both = { account, login: { ...login, responses } }
+    const worse = lieWithProof(world, both, 1, withFrame({ shownVersion: 2 }))
     const all = abortOf(combineLogin(login.state, worse))
     assert.deepEqual([all.reason, all.culprits, all.silent], ["too-few-agree", [], [1, 2, 3]])
+  }
+})
+
+test("an old vector is stale, and nobody is blamed for it", () => {
+  const world = cluster("old-vector")
+  const old = register(world, "alice", PASSWORD)
+  const fresh = register(world, "alice", PASSWORD, old)
+  const records = new Map(fresh.records).set(3, get(old.records, 3))
+  const login = ask(world, "alice", PASSWORD, records)
+  const { combined } = must(combineLogin(login.state, login.responses))
+  assert.deepEqual(combined.faults, [{ identifier: 3, reason: "stale-or-lying", evidence: null }])
+})
+
+test("whoever signs another vector, and no proof that holds for it, is named", () => {
+  const vectors: ((world: Cluster) => Bytes[])[] = [
+    (world) => [some(world), some(world)],
+    (world) => [some(world), NON_CANONICAL],
+    (world) => [some(world)],
+    () => [],
+  ]
+  for (const [index, vectorOf] of vectors.entries()) {
+    const { world, account, login } = scene(`own-vector-${index}`)
+    const vector = vectorOf(world)
+    for (const responses of [
+      lie(world, login, 3, withFrame({ vector })),
+      lieWithProof(world, { account, login }, 3, withFrame({ vector })),
+    ]) {
+      const { combined } = must(combineLogin(login.state, responses))
+      const [fault, ...rest] = combined.faults
+      assert.deepEqual(rest, [])
+      assert.deepEqual([fault?.identifier, fault?.reason], [3, "wrong-evaluation"])
+      const verdict = verifyEvidence(encodeEvidence(fault!.evidence!), world.verifyKeys)
+      assert.deepEqual(verdict, { valid: true, culprit: 3, reason: "wrong-evaluation" })
+    }
   }
 })
 
@@ -209,9 +266,21 @@ test("a vector longer or shorter than minSigners never counts, however many sign
       responses = lie(world, { ...login, responses }, identifier, withFrame({ vector }))
     }
     const aborted = abortOf(combineLogin(login.state, responses))
-    assert.deepEqual([aborted.reason, aborted.culprits], ["too-few-agree", []])
-    assert.equal(aborted.silent.length, 3)
+    assert.deepEqual(
+      [aborted.reason, aborted.culprits, aborted.silent],
+      ["wrong-evaluation", [1, 2], [3]],
+    )
   }
+})
+
+test("a vector of another length for which the proof holds blames nobody", () => {
+  const { world, account, login } = scene("length-proven")
+  const share = scalarOf(get(account.records, 3).share)
+  const vector = [ristretto255.multiplyBase(share)]
+  const responses = lieWithProof(world, { account, login }, 3, withFrame({ vector }))
+  const { combined } = must(combineLogin(login.state, responses))
+  const fault = { identifier: 3, reason: "wrong-vector-length", evidence: null }
+  assert.deepEqual(combined.faults, [fault])
 })
 
 test("what a relay may have altered names nobody, field by field", () => {

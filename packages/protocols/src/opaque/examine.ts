@@ -12,10 +12,12 @@ import {
   toHex,
   u32,
 } from "@lockkeeper/encoding"
+import type { Evidence } from "../evidence/evidence.ts"
 import { LIMITS } from "../messages/limits.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import {
   type EvaluationStatement,
+  evaluationFault,
   evaluationSigned,
   type LoginResponse,
   loginResponseCodec,
@@ -33,9 +35,14 @@ export interface Examined {
   readonly signature: Bytes
 }
 
+/** What proves that the author of an answer evaluated wrongly, by its own vector. */
+export function evidenceOf({ statement, signature }: Omit<Examined, "ke2">): Evidence {
+  return { kind: "opaque-evaluation", statement, signature }
+}
+
 /**
- * Decodes one answer and checks that its author signed it for this login. Whatever is wrong here a
- * relay may have caused, so nobody is named.
+ * Decodes one answer and checks that its author signed it for this login. What is wrong here a relay
+ * may have caused, so nobody is named but for a proof that fails for a vector of the wrong length.
  */
 export function examine(
   { plan, openings }: LoginState,
@@ -57,8 +64,11 @@ export function examine(
   const statement = statementOf(response, opening.ke1, plan.accountId)
   if (!evaluationSigned(verifyKey, statement, frame.signature)) return abort("wrong-signature")
   if (frame.rosterEpoch !== plan.rosterEpoch) return abort("wrong-roster-epoch")
-  if (frame.vector.length !== plan.minSigners) return abort("wrong-vector-length")
-  return done({ ke2, statement, signature: frame.signature })
+  const { signature, vector } = frame
+  if (vector.length === plan.minSigners) return done({ ke2, statement, signature })
+  if (evaluationFault(statement) === null) return abort("wrong-vector-length")
+  const evidence = [evidenceOf({ statement, signature })]
+  return abort("wrong-evaluation", { culprits: [identifier], evidence })
 }
 
 interface Agreement {

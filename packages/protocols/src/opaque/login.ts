@@ -9,7 +9,7 @@ import { type Abort, abort, done, type Outcome } from "../outcome.ts"
 import type { Binding } from "./account.ts"
 import { keyExchangePair } from "./envelope.ts"
 import { combineEvaluations, evaluationFault } from "./evaluation.ts"
-import { agreeing, type Examined, examine } from "./examine.ts"
+import { agreeing, type Examined, evidenceOf, examine } from "./examine.ts"
 import { type Ke2, ke1Codec } from "./key-exchange.ts"
 import { NONCE_LENGTH, SEED_LENGTH } from "./labels.ts"
 import { blind, finalize, randomScalar, scalarOf } from "./oprf.ts"
@@ -153,12 +153,13 @@ export function combineLogin(
   for (const [identifier, response] of responses) {
     const outcome = examine(state, identifier, response)
     if (outcome.ok) examined.set(identifier, outcome.value)
-    else faults.push({ identifier, reason: outcome.abort.reason, evidence: null })
+    else {
+      const { reason, evidence } = outcome.abort
+      faults.push({ identifier, reason, evidence: evidence[0] ?? null })
+    }
   }
   const { group, others } = agreeing(examined, plan.minSigners)
-  for (const identifier of others) {
-    faults.push({ identifier, reason: "stale-or-lying", evidence: null })
-  }
+  for (const identifier of others) faults.push(unlike(identifier, examined.get(identifier)!))
   const proven = new Map<Identifier, Examined>()
   for (const [identifier, answer] of group) {
     const fault = evaluationFault(answer.statement)
@@ -187,8 +188,12 @@ export function olderVersions(
   return [...shown].sort((a, b) => b - a).slice(1)
 }
 
-function evidenceOf({ statement, signature }: Examined): Evidence {
-  return { kind: "opaque-evaluation", statement, signature }
+/** Another vector may be an old one, whose proof holds; a proof that fails for it is a lie. */
+function unlike(identifier: Identifier, answer: Examined): LoginFault {
+  if (evaluationFault(answer.statement) === null) {
+    return { identifier, reason: "stale-or-lying", evidence: null }
+  }
+  return { identifier, reason: "wrong-evaluation", evidence: evidenceOf(answer) }
 }
 
 function tooFew(faults: readonly LoginFault[]): Outcome<never> {
