@@ -9,6 +9,8 @@ export { WorkerCompute, type WorkerOptions } from "./adapters/worker-compute/wor
 export { readConfig } from "./config/read.ts"
 export { parseConfig, type ServerConfig } from "./config/schema.ts"
 export { readTls, type TlsMaterial } from "./config/tls.ts"
+export { askServer } from "./control/ask.ts"
+export type { ControlAnswer, ControlRequest, IncidentRecord } from "./control/requests.ts"
 export { Counters } from "./counters.ts"
 export { encodeAnchor, judgeStore } from "./directory/anchor.ts"
 export { type Descriptor, readDescriptor, writeDescriptor } from "./directory/descriptor.ts"

@@ -1,9 +1,14 @@
+import { join } from "node:path"
 import { DEFAULT_STRETCHING, LockKeeperError, MAX_CLOCK_SKEW_MS, openRoster } from "@lockkeeper/api"
+import { type ControlListening, listenForControl } from "./adapters/control-socket.ts"
 import { systemClock, systemRandomness } from "./adapters/system.ts"
 import { WorkerCompute } from "./adapters/worker-compute/worker-compute.ts"
 import type { ServerConfig } from "./config/schema.ts"
 import { readTls } from "./config/tls.ts"
+import { answerControl } from "./control/answer.ts"
+import { MAX_CONTROL_REQUEST } from "./control/requests.ts"
 import { findAnchor, judgeStore, removeAnchor, writeAnchor } from "./directory/anchor.ts"
+import { FILES } from "./directory/layout.ts"
 import { holdDirectory } from "./directory/process-lock.ts"
 import { ownMember, readInstalledRoster } from "./directory/roster.ts"
 import { type Unsealed, unsealServer } from "./directory/unseal.ts"
@@ -153,6 +158,21 @@ async function stopInOrder(
   }
 }
 
+/** The operator's way in; a server that cannot have one serves all the same, and says so. */
+async function openControl(
+  { directory, events }: RunOptions,
+  server: KeyServer,
+): Promise<ControlListening | null> {
+  const path = join(directory, FILES.control)
+  try {
+    return await listenForControl(path, MAX_CONTROL_REQUEST, (line) => answerControl(server, line))
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : ""
+    events.event("control-unavailable", { code })
+    return null
+  }
+}
+
 async function serve(options: RunOptions, started: Started): Promise<RunningServer> {
   const { config, events } = options
   const { unsealed, server, compute, letGo } = started
@@ -168,6 +188,7 @@ async function serve(options: RunOptions, started: Started): Promise<RunningServ
     await stopInOrder(options, started)
     throw error
   })
+  const control = await openControl(options, server)
   const tidying = setInterval(() => {
     server.tidy().catch(() => events.event("tidy-failed", {}))
   }, TIDY_MS)
@@ -181,6 +202,7 @@ async function serve(options: RunOptions, started: Started): Promise<RunningServ
   const close = async (): Promise<void> => {
     state = "stopping"
     clearInterval(tidying)
+    await control?.close()
     await listening.close(config.limits.shutdownTimeoutMs)
     await compute.close()
     server.stop()

@@ -16,6 +16,7 @@ const LEVELS: Readonly<Record<string, "error" | "warn">> = {
   "unclean-stop": "warn",
   "certificate-expires-soon": "warn",
   "tidy-failed": "warn",
+  "control-unavailable": "warn",
   "evidence-against-this-server": "error",
   "server-quarantined": "warn",
   "pair-disputed": "warn",

@@ -10,6 +10,8 @@ export const FILES = {
   anchor: "anchor",
   /** Held by the process that runs the server; empty. */
   lock: "lock",
+  /** Where the operator asks the running server; a socket, there only while it runs. */
+  control: "control.sock",
   /** Public: the server's row for a roster, signed by itself. */
   descriptor: "descriptor.json",
 } as const
