@@ -1,5 +1,4 @@
 import { codecDecoders } from "./codec-decoders.ts"
-import { unknownFactories } from "./codecs.ts"
 import type { Decoder } from "./decoder.ts"
 import { commandLineDecoders } from "./decoders/command-line.ts"
 import { fileDecoders } from "./decoders/files.ts"
@@ -26,21 +25,14 @@ export interface AllDecoders {
  *
  * @throws Error when there is one that nobody knows how to try.
  */
-export async function allDecoders({
-  root,
-  inside,
-  seed,
-}: {
+export async function allDecoders(from: {
   readonly root: string
   readonly inside: Inside
   readonly seed: string
 }): Promise<AllDecoders> {
+  const { root, inside, seed } = from
   await loadAll(root)
-  const unknown = unknownFactories(root)
-  if (unknown.length > 0) {
-    throw new Error(`not known with what these make codecs (codecs.ts): ${unknown.join(", ")}`)
-  }
-  const { decoders: codecs, result: world } = await codecDecoders(inside, seed, () => harvest(seed))
+  const { decoders: codecs, result: world } = await codecDecoders(from, () => harvest(seed))
   const files = fileDecoders(inside)
   const http = await httpDecoders(inside, world)
   const decoders = [

@@ -49,14 +49,15 @@ export async function check(decoder: Decoder, input: Bytes): Promise<Checked> {
 
 async function slowOrLarge(decoder: Decoder, input: Bytes, first: Measured): Promise<Fault | null> {
   const most = ALLOCATION_BYTES + ALLOCATION_FACTOR * input.length
+  const { patienceMs = HANG_MS } = decoder
   let { milliseconds, allocated } = first
   for (let i = 0; i < REPEATS; i++) {
-    if (milliseconds <= HANG_MS && allocated <= most) return null
+    if (milliseconds <= patienceMs && allocated <= most) return null
     const again = await measure(decoder, input)
     milliseconds = Math.min(milliseconds, again.milliseconds)
     allocated = Math.min(allocated, again.allocated)
   }
-  if (milliseconds > HANG_MS) return { kind: "hang", message: `${Math.round(milliseconds)} ms` }
+  if (milliseconds > patienceMs) return { kind: "hang", message: `${Math.round(milliseconds)} ms` }
   return allocated > most ? { kind: "allocation", message: `${allocated} bytes` } : null
 }
 

@@ -48,11 +48,10 @@ function knownStrings(inside: Inside): Known {
 
 /** A decoder for every codec there is, with what `work` writes and reads as samples. */
 export async function codecDecoders<T>(
-  inside: Inside,
-  seed: string,
+  { inside, root, seed }: { readonly inside: Inside; readonly root: string; readonly seed: string },
   work: () => Promise<T>,
 ): Promise<{ readonly decoders: readonly Decoder[]; readonly result: T }> {
-  const codecs: Codecs = findCodecs(inside)
+  const codecs: Codecs = findCodecs(inside, root)
   const samples = new Samples(codecs)
   const result = await samples.listen(inside, work)
   const known = knownStrings(inside)

@@ -19,6 +19,8 @@ export interface Decoder {
   readonly samples: readonly Bytes[]
   /** Its part of the frames, against 1 of a usual one: less where one takes long. */
   readonly weight: number
+  /** Longest that one input may take, milliseconds, where reading it is not all that is done. */
+  readonly patienceMs?: number
   /** Throws only what a decoder may refuse with. */
   read(input: Bytes): Reading | Promise<Reading>
   /** Where the fields of a sample lie; null where only its bytes are known. */

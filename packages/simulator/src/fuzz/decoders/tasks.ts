@@ -14,6 +14,8 @@ export function taskDecoder(inside: Inside, codecs: readonly Decoder[]): Decoder
     name: "worker: task",
     samples: (tasks?.samples ?? []).toSorted((a, b) => a.length - b.length).slice(0, 12),
     weight: 0.02,
+    // A task that says so presigns a whole batch: that is work, in a thread of its own.
+    patienceMs: 5000,
     change: null,
     layout: (sample) => tasks?.layout(sample) ?? null,
     read: (input) => (answer(dkls.work, input).kind === "done" ? ACCEPTED : REFUSED),
