@@ -15,7 +15,7 @@ import {
   saidPayloadCodec,
 } from "../src/dkls/presign/payloads.ts"
 import { openedSecretCodec } from "../src/dkls/presign/task.ts"
-import type { Abort, AbortReason } from "../src/index.ts"
+import { type Abort, type AbortReason, deliver } from "../src/index.ts"
 import { dealtPairs, type Meddling, PresignRunner, verdictsOf } from "./dkls-cluster.ts"
 import {
   computesInstead,
@@ -452,6 +452,21 @@ test("two different messages for one slot are equivocation, and everyone can sho
   const twice = signsInstead(runner, 2, LIAR, () => ({ broadcast })).message!
   const again = twice(2, LIAR, runner.said[1]![1]!)!
   const outcome = runner.step(3, 1, [...runner.said[1]!.slice(1), again])
+  assert.ok(!outcome.ok)
+  assert.deepEqual([outcome.abort.reason, outcome.abort.culprits], ["equivocation", [LIAR]])
+  const verdict = { valid: true, culprit: LIAR, reason: "equivocation" }
+  assert.deepEqual(verdictsOf(outcome.abort, cluster), [verdict])
+})
+
+test("two openings with one nonce are equivocation, since nobody draws a nonce twice", () => {
+  const other = new PresignRunner(cluster, signers, { count: COUNT, pairs, seed: "other" })
+  other.round(1)
+  const { broadcast, sealed } = other.said[0]![1]!
+  const twice = signsInstead(honest, 1, LIAR, () => ({ broadcast, sealed })).message!
+  const again = twice(1, LIAR, honest.said[0]![1]!)!
+  const own = new Map([[1, sealed.get(1)!]])
+  const heard = honest.said[0]!.slice(1).map((message) => deliver(message, 1))
+  const outcome = honest.before(2).step(2, 1, [...heard, { ...again, sealed: own }])
   assert.ok(!outcome.ok)
   assert.deepEqual([outcome.abort.reason, outcome.abort.culprits], ["equivocation", [LIAR]])
   const verdict = { valid: true, culprit: LIAR, reason: "equivocation" }

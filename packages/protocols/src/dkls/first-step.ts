@@ -1,4 +1,6 @@
 import type { Identifier } from "@lockkeeper/crypto"
+import { equalBytes } from "@lockkeeper/encoding"
+import { equivocationOf } from "../evidence/equivocation.ts"
 import { type Slot, slotMismatch } from "../messages/header.ts"
 import { type Message, openMessage, type Reader, type Received } from "../messages/message.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
@@ -26,7 +28,7 @@ export function firstSlot(
 /**
  * Collects a first step. The session of each message is its sender's fresh nonce, so that a
  * participant that has forgotten a run opens another one and never signs two headers for one slot.
- * For the same reason two openings of one sender prove nothing.
+ * For the same reason two openings of one sender prove nothing, unless both have one nonce.
  */
 export function collectFirst(
   first: FirstStep,
@@ -41,9 +43,18 @@ export function collectFirst(
     const misplaced = slotMismatch(header, firstSlot(first, sessionId, sender))
     if (misplaced) return abort(misplaced)
     if (!first.senders.includes(sender)) return abort("unknown-sender", { field: "sender" })
-    if (received.has(sender)) return abort("duplicate-sender")
+    const earlier = received.get(sender)
+    if (earlier) return spokenTwice(earlier, opened.value)
     received.set(sender, opened.value)
   }
   const silent = first.senders.filter((sender) => !received.has(sender))
   return silent.length > 0 ? abort("missing-messages", { silent }) : done(received)
+}
+
+/** Nobody honest draws a nonce twice, so whoever opens twice with one has signed two headers for a slot. */
+function spokenTwice(earlier: Received, later: Received): Outcome<never> {
+  const isSameSlot = slotMismatch(earlier.header, later.header) === null
+  if (!isSameSlot || equalBytes(earlier.digest, later.digest)) return abort("duplicate-sender")
+  const evidence = [equivocationOf(earlier.signed, later.signed)]
+  return abort("equivocation", { culprits: [later.header.sender], evidence })
 }
