@@ -38,6 +38,8 @@ export interface PresignEnd {
   readonly aborts: ReadonlyMap<Identifier, Abort>
   /** Whom an honest signer accused. */
   readonly accusations: ReadonlyMap<Identifier, Identifier>
+  /** Honest signers who could go on although they have accused somebody. */
+  readonly unstopped: readonly Identifier[]
   /** Of everyone who has any, the dishonest one too. */
   readonly presignatures: ReadonlyMap<Identifier, readonly dkls.Presignature[]>
 }
@@ -48,6 +50,7 @@ export interface PresignOptions {
   readonly signers: readonly Identifier[]
   readonly pairs: Pairs
   readonly count?: number
+  readonly rosterEpoch?: number
   /** Of the signers' randomness. */
   readonly seed?: string
   /** Names the batch; runs of one batch differ by the seed alone. */
@@ -74,12 +77,12 @@ export class PresignDriver {
 
   constructor(parties: Parties, options: PresignOptions) {
     const { keyId, keyEpoch } = parties.public
-    const { signers, count = 1, batch = "batch" } = options
+    const { signers, count = 1, batch = "batch", rosterEpoch = ROSTER_EPOCH } = options
     this.parties = parties
     this.options = options
     this.params = {
       ...{ batchId: seeded(batch), keyId, keyEpoch },
-      ...{ rosterEpoch: ROSTER_EPOCH, signers, count },
+      ...{ rosterEpoch, signers, count },
     }
   }
 
@@ -206,6 +209,7 @@ export class PresignDriver {
     return {
       aborts: new Map([...this.#aborts].filter(isHonest)),
       accusations: new Map([...this.#accusations].filter(isHonest)),
+      unstopped: [...this.#accusations.keys()].filter((id) => this.#states.get(id) !== null),
       presignatures: this.presignatures,
     }
   }

@@ -33,6 +33,12 @@ export function presignVerdicts(
   const { verifyKeys } = parties
   const aborts: Ended[] = [...end.aborts.values()]
   const accepted: string[] = []
+  for (const id of end.unstopped) {
+    if (honest.includes(id)) accepted.push(`${id} keeps the state of a run in which it accused`)
+  }
+  for (const [accuser, accused] of end.accusations) {
+    if (honest.includes(accused)) accepted.push(`${accuser} accuses ${accused}, who is honest`)
+  }
   const active = honest.filter((identifier) => end.presignatures.has(identifier))
   const batches = active.map((identifier) => end.presignatures.get(identifier)!)
   for (const own of batches.flat()) {

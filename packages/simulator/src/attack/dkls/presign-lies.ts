@@ -1,6 +1,6 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, fixedBytes } from "@lockkeeper/encoding"
-import type { dkls, Message } from "@lockkeeper/protocols"
+import type { dkls, Message, SignedHeader } from "@lockkeeper/protocols"
 import { dklsInside } from "@lockkeeper/protocols/payloads"
 import { altered, headersSignedAgain, type Rewrite, signedAgain } from "../forgery.ts"
 import { type Mutant, mutantsOf, type Subject } from "../mutations.ts"
@@ -19,10 +19,12 @@ const { presignResultCodec, presignStepCodecs, sealedPayloadCodec, sealPart } = 
 /** One thing that a signer or a relay does otherwise. */
 export interface PresignChange {
   readonly field: string
-  readonly mutation: Mutant["mutation"]
+  readonly mutation: string
   readonly victim: Identifier | "all"
   readonly by: "sender" | "relay"
   readonly lie: PresignLie
+  /** Headers for one place of which different recipients saw one each. */
+  readonly shown?: readonly SignedHeader[]
 }
 
 type Pick = (driver: PresignDriver, sender: Identifier, step: SaidStep) => Bytes | undefined

@@ -1,6 +1,8 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Attack, Target } from "../harness.ts"
+import { pooled } from "../pooled.ts"
 import { computedLies } from "./computed-lies.ts"
+import { PresignDriver } from "./presign-driver.ts"
 import { presignVerdicts } from "./presign-end.ts"
 import { PRESIGN_HARMLESS, PRESIGN_UNATTRIBUTABLE } from "./presign-kinds.ts"
 import {
@@ -12,6 +14,7 @@ import {
   relayLies,
   sealedLies,
 } from "./presign-lies.ts"
+import { accusations, equivocations, misplacedMessages } from "./presign-messages.ts"
 import {
   type PresignScene,
   presignScene,
@@ -27,7 +30,22 @@ const STEP_NAMES: Readonly<Record<SaidStep, string>> = {
   4: "confirm",
 }
 
-function* changesAt(scene: PresignScene, step: SaidStep): Generator<PresignChange> {
+/** Runs beside the recorded one, from which a relay can take messages. */
+function othersOf({ recorded, again, elsewhere }: PresignScene) {
+  const epoch = new PresignDriver(recorded.parties, { ...recorded.options, rosterEpoch: 8 })
+  epoch.finish()
+  return {
+    "an earlier try's message": again,
+    "another session's message": elsewhere,
+    "another epoch's message": epoch,
+  }
+}
+
+function* changesAt(
+  scene: PresignScene,
+  step: SaidStep,
+  others: ReturnType<typeof othersOf>,
+): Generator<PresignChange> {
   const { honest, liar } = scene
   yield* headerLies(scene, step)
   yield* broadcastLies(scene, step)
@@ -38,6 +56,9 @@ function* changesAt(scene: PresignScene, step: SaidStep): Generator<PresignChang
   }
   yield* computedLies(scene, step, 3)
   yield* relayLies(scene, step, liar, honest[0]!)
+  yield* misplacedMessages(scene, step, others)
+  yield* equivocations(scene, step)
+  if (step !== 1) yield* accusations(scene, step)
 }
 
 /** One change as a case of the suite. */
@@ -47,14 +68,16 @@ export function presignAttack(
   step: SaidStep,
   change: PresignChange,
 ): Attack {
-  const { field, mutation, victim, by, lie } = change
+  const { field, mutation, victim, by, lie, shown = [] } = change
   const { recorded, parties, options, liar } = scene
   const honest: readonly Identifier[] = by === "relay" ? options.signers : scene.honest
   return {
     ...{ protocol, step: STEP_NAMES[step], field, mutation, by, sender: liar, victim },
     run() {
       const end = recorded.before(lie.from).finish(lie)
-      return presignVerdicts(parties, honest, options.signers, end)
+      const verdicts = presignVerdicts(parties, honest, options.signers, end)
+      const named = verdicts.aborts.some(({ culprits }) => culprits.length > 0)
+      return named ? verdicts : { ...verdicts, compared: pooled(shown, parties.verifyKeys) }
     },
   }
 }
@@ -67,8 +90,9 @@ export function presignTarget(options: SceneOptions): Target {
     ...{ protocol, steps: SAID_STEPS.map((step) => STEP_NAMES[step]) },
     *attacks() {
       const scene = presignScene(options)
+      const others = othersOf(scene)
       for (const step of SAID_STEPS) {
-        for (const change of changesAt(scene, step)) {
+        for (const change of changesAt(scene, step, others)) {
           yield presignAttack(protocol, scene, step, change)
         }
       }
