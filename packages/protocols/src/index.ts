@@ -61,3 +61,5 @@ export {
   done,
   type Outcome,
 } from "./outcome.ts"
+export * as reshare from "./reshare/index.ts"
+export * as sharing from "./sharing/index.ts"

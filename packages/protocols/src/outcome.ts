@@ -92,6 +92,9 @@ export const ABORT_REASONS = [
   // Key certificates.
   "missing-confirmation",
   "unexpected-confirmation",
+  // Refresh, reshare and repair: who may deal what; the rest is as in key generation.
+  "wrong-batch",
+  "not-a-dealer",
 ] as const
 
 export type AbortReason = (typeof ABORT_REASONS)[number]

@@ -82,6 +82,30 @@ import {
   opaqueEvaluationCodec,
   verifyOpaqueEvaluation,
 } from "./opaque-evaluation.ts"
+import {
+  type ReshareComplaintEvidence,
+  type ReshareComplaintsEvidence,
+  reshareComplaintCodec,
+  reshareComplaintsCodec,
+  verifyReshareComplaint,
+  verifyReshareComplaints,
+} from "./reshare-complaint.ts"
+import {
+  type ReshareConfirmationEvidence,
+  reshareConfirmationCodec,
+  verifyReshareConfirmation,
+} from "./reshare-confirmation.ts"
+import {
+  type ReshareDealEvidence,
+  type ReshareOpenEvidence,
+  type ReshareVerdictEvidence,
+  reshareDealCodec,
+  reshareOpenCodec,
+  reshareVerdictCodec,
+  verifyReshareDeal,
+  verifyReshareOpen,
+  verifyReshareVerdict,
+} from "./reshare-statement.ts"
 import { type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /** Everything that can prove a culprit, or that one of a pair is. Append only: the position of a kind is what is stored. */
@@ -107,6 +131,12 @@ export type Evidence =
   | DklsPublishEvidence
   | DklsConfirmEvidence
   | DklsShareEvidence
+  | ReshareOpenEvidence
+  | ReshareDealEvidence
+  | ReshareVerdictEvidence
+  | ReshareComplaintEvidence
+  | ReshareComplaintsEvidence
+  | ReshareConfirmationEvidence
 
 const bodyCodec: Codec<Evidence> = union<Evidence>({
   equivocation: equivocationCodec,
@@ -130,18 +160,25 @@ const bodyCodec: Codec<Evidence> = union<Evidence>({
   "dkls-publish": dklsPublishCodec,
   "dkls-confirm": dklsConfirmCodec,
   "dkls-share": dklsShareCodec,
+  "reshare-open": reshareOpenCodec,
+  "reshare-deal": reshareDealCodec,
+  "reshare-verdict": reshareVerdictCodec,
+  "reshare-complaint": reshareComplaintCodec,
+  "reshare-complaints": reshareComplaintsCodec,
+  "reshare-confirmation": reshareConfirmationCodec,
 })
 
 const VERSION = 1
 
-const versioned = struct<{ readonly version: number; readonly body: Evidence }>({
+/** What an evidence file holds; `decodeEvidence` refuses other versions and sizes besides. */
+export const evidenceCodec = struct<{ readonly version: number; readonly body: Evidence }>({
   version: u8,
   body: bodyCodec,
 })
 
 /** The bytes of an evidence file. @throws RangeError above `LIMITS.evidence` bytes. */
 export function encodeEvidence(evidence: Evidence): Bytes {
-  const encoded = encode(versioned, { version: VERSION, body: evidence })
+  const encoded = encode(evidenceCodec, { version: VERSION, body: evidence })
   if (encoded.length > LIMITS.evidence) throw new RangeError("evidence above its size limit")
   return encoded
 }
@@ -151,7 +188,7 @@ export function decodeEvidence(encoded: Uint8Array): Evidence {
   if (encoded.length > LIMITS.evidence) {
     throw new DecodeError("evidence above its size limit", LIMITS.evidence)
   }
-  const { version, body } = decode(versioned, encoded)
+  const { version, body } = decode(evidenceCodec, encoded)
   if (version !== VERSION) throw new DecodeError("unknown version of evidence", 0)
   return body
 }
@@ -217,5 +254,17 @@ function judge(evidence: Evidence, verifyKeys: VerifyKeys): Verdict {
       return verifyDklsConfirm(evidence, verifyKeys)
     case "dkls-share":
       return verifyDklsShare(evidence, verifyKeys)
+    case "reshare-open":
+      return verifyReshareOpen(evidence, verifyKeys)
+    case "reshare-deal":
+      return verifyReshareDeal(evidence, verifyKeys)
+    case "reshare-verdict":
+      return verifyReshareVerdict(evidence, verifyKeys)
+    case "reshare-complaint":
+      return verifyReshareComplaint(evidence, verifyKeys)
+    case "reshare-complaints":
+      return verifyReshareComplaints(evidence, verifyKeys)
+    case "reshare-confirmation":
+      return verifyReshareConfirmation(evidence, verifyKeys)
   }
 }

@@ -23,6 +23,7 @@ export function rosterEpochOf(evidence: Evidence): number | null {
     case "dkls-setup-exchange":
     case "dkls-setup-confirm":
     case "dkls-open":
+    case "reshare-open":
       return evidence.params.rosterEpoch
     case "dkg-reveal":
     case "dkg-verdict":
@@ -33,6 +34,11 @@ export function rosterEpochOf(evidence: Evidence): number | null {
     case "dkls-exchange":
     case "dkls-publish":
     case "dkls-confirm":
+    case "reshare-deal":
+    case "reshare-verdict":
+    case "reshare-complaint":
+    case "reshare-complaints":
+    case "reshare-confirmation":
       return evidence.run.params.rosterEpoch
     case "dkls-edge":
       return evidence.edge.run.params.rosterEpoch

@@ -1,0 +1,51 @@
+export { type ResharedShare, reshareActivate } from "./activate.ts"
+export { reshareAnswer } from "./answer.ts"
+export {
+  type BatchCertificate,
+  batchCertificateCodec,
+  certificatesOf,
+  mayErase,
+  type ReshareCertificate,
+  type RosterView,
+  reshareCertificateCodec,
+  verifyReshareCertificate,
+} from "./certificate.ts"
+export {
+  type Delivery,
+  type ReshareResponse,
+  type ReshareTask,
+  type ReshareWaiting,
+  reshareAdvance,
+  reshareCoordinate,
+} from "./coordinator.ts"
+export { dealRandomnessLength, type Resharable, reshareDeal } from "./deal.ts"
+export {
+  type KnownSharing,
+  keysRoot,
+  type ReshareKey,
+  reshareKeysCodec,
+  type UnfitKey,
+  unfitKeys,
+} from "./keys.ts"
+export { maxKeys } from "./limits.ts"
+export { nextAttempt, type ReshareAttempt } from "./next-attempt.ts"
+export { OPEN_RANDOMNESS_LENGTH, type ReshareRequest, reshareOpen } from "./open.ts"
+export {
+  checkParams,
+  type ReshareIdentity,
+  type ReshareParams,
+  type ReshareRunId,
+  type ReshareStep,
+  reshareParamsCodec,
+} from "./params.ts"
+export { quorumOf } from "./quorum.ts"
+export {
+  type ReshareDealt,
+  type Reshared,
+  type ReshareJudged,
+  type ReshareOpened,
+  reshareDealtCodec,
+  reshareJudgedCodec,
+  reshareOpenedCodec,
+} from "./state.ts"
+export { reshareVerdict, type VerdictInput } from "./verdict.ts"

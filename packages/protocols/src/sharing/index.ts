@@ -1,0 +1,2 @@
+export { type Sharing, sharingCodec, sharingDigest } from "./sharing.ts"
+export { continues, keyWithSharing, sharingOfAccount, sharingOfKey } from "./sources.ts"

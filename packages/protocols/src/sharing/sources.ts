@@ -1,0 +1,104 @@
+import {
+  type Element,
+  feldmanPublicShare,
+  groupByName,
+  hashValue,
+  type Identifier,
+  identifierCodec,
+  ristretto255,
+} from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  type Codec,
+  equalBytes,
+  fixedBytes,
+  numberMap,
+  struct,
+  u32,
+} from "@lockkeeper/encoding"
+import { groupOf, type KeyType, keyTypeCodec, type PublicKeyPackage } from "../keys.ts"
+import { LIMITS } from "../messages/limits.ts"
+import type { Registration } from "../opaque/account.ts"
+import { abort, done, type Outcome } from "../outcome.ts"
+import type { Sharing } from "./sharing.ts"
+
+// How each kind of key becomes a sharing, and how it comes back with its new generation of shares.
+
+interface KeyContext {
+  readonly keyType: KeyType
+  readonly additive: ReadonlyMap<Identifier, Bytes>
+}
+
+/** What of a key is not its sharing and stays: its type, and the additive shares beside it. */
+function keyContext({ keyType, additive }: PublicKeyPackage): Bytes {
+  const element = fixedBytes(groupByName(groupOf(keyType)).elementLength)
+  const codec: Codec<KeyContext> = struct<KeyContext>({
+    keyType: keyTypeCodec,
+    additive: numberMap(identifierCodec, element, LIMITS.participants),
+  })
+  return hashValue("sharing/1/key", codec, { keyType, additive })
+}
+
+/** The servers' sharing of a key. Additive shares are not part of it: no refresh changes those. */
+export function sharingOfKey(pkg: PublicKeyPackage): Sharing {
+  const { keyId, group, keyEpoch, rosterEpoch, minSigners, verifyingKey, verifyingShares } = pkg
+  return {
+    ...{ id: keyId, context: keyContext(pkg), group, keyEpoch, rosterEpoch, minSigners },
+    // The servers share what the additive participants do not hold.
+    verifyingKey: sharedPart(pkg, verifyingKey),
+    verifyingShares,
+  }
+}
+
+/** verifyingKey - sum of the additive shares' images: what the t-of-n sharing is a sharing of. */
+function sharedPart({ group, additive }: PublicKeyPackage, verifyingKey: Element): Element {
+  const field = groupByName(group)
+  return [...additive.values()].reduce((rest, one) => field.subtract(rest, one), verifyingKey)
+}
+
+/**
+ * The key with the shares of a later sharing of it. The sharing is one whose certificate was checked,
+ * or the outcome of a run: its elements are taken as they are.
+ */
+export function keyWithSharing(pkg: PublicKeyPackage, sharing: Sharing): Outcome<PublicKeyPackage> {
+  const fits = continues(sharingOfKey(pkg), sharing)
+  if (!fits.ok) return fits
+  const { keyEpoch, rosterEpoch, minSigners } = sharing
+  const verifyingShares = sharing.verifyingShares as ReadonlyMap<Identifier, Element>
+  return done({ ...pkg, keyEpoch, rosterEpoch, minSigners, verifyingShares })
+}
+
+const versionCodec = struct<{ readonly opaqueVersion: number }>({ opaqueVersion: u32 })
+
+/**
+ * The sharing of an account's OPRF key. A password change deals another key under the next
+ * opaqueVersion, so that no refresh of the old one applies to it.
+ */
+export function sharingOfAccount(registration: Registration, keyEpoch: number): Sharing {
+  const { keys, rosterEpoch, minSigners, servers, vector } = registration
+  const verifyingShares = new Map<Identifier, Bytes>()
+  for (const server of servers.keys()) {
+    verifyingShares.set(server, feldmanPublicShare(ristretto255, vector, server))
+  }
+  const { accountId: id, opaqueVersion } = keys
+  const context = hashValue("sharing/1/account", versionCodec, { opaqueVersion })
+  return {
+    ...{ id, context, group: "ristretto255", keyEpoch, rosterEpoch, minSigners },
+    ...{ verifyingKey: vector[0]!, verifyingShares },
+  }
+}
+
+/** Whether `later` shares the same secret for the same purpose, in a later generation. */
+export function continues(held: Sharing, later: Sharing): Outcome<null> {
+  if (!equalBytes(held.id, later.id)) return abort("wrong-key", { field: "id" })
+  if (!equalBytes(held.context, later.context)) return abort("wrong-key", { field: "context" })
+  if (held.group !== later.group) return abort("wrong-key", { field: "group" })
+  if (!equalBytes(held.verifyingKey, later.verifyingKey)) {
+    return abort("wrong-key", { field: "verifyingKey" })
+  }
+  if (later.keyEpoch <= held.keyEpoch) return abort("wrong-key-epoch", { field: "keyEpoch" })
+  if (later.rosterEpoch < held.rosterEpoch) {
+    return abort("wrong-roster-epoch", { field: "rosterEpoch" })
+  }
+  return done(null)
+}
