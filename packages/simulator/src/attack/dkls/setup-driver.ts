@@ -30,11 +30,15 @@ export interface SetupEnd {
   readonly pairs: ReadonlyMap<Identifier, ReadonlyMap<Identifier, dkls.PairSetup>>
 }
 
+export type Statuses = ReadonlyMap<Identifier, ReadonlyMap<Identifier, dkls.PairStatus>>
+
 export interface SetupOptions {
   readonly participants: readonly Identifier[]
   readonly seed?: string
   /** Names the run asked for; runs of one name differ by the seed alone. */
   readonly run?: string
+  /** How participants stand to each other; those that are missing have no pairs. */
+  readonly statuses?: Statuses
 }
 
 type States = ReadonlyMap<Identifier, Bytes | null>
@@ -70,7 +74,8 @@ export class SetupDriver {
   ): Outcome<dkls.SetupAnswer> {
     const { verifyKeys, identities } = this.parties
     const identity = { signer: identities.get(identifier)!, verifyKeys }
-    const context = { params: this.params, identifier, identity, pairs: new Map() }
+    const pairs = this.options.statuses?.get(identifier) ?? new Map()
+    const context = { params: this.params, identifier, identity, pairs }
     const randomness = seeded(`${this.options.seed ?? "setup"}/${identifier}/${step}`, 64)
     const state = this.#states.get(identifier) ?? null
     const task = dkls.setupTask(context, step, state, messages, randomness)

@@ -40,5 +40,9 @@ export const SETUP_HARMLESS: readonly Kind[] = [
     covers: ({ step, by, field }) =>
       step === "open" && by === "sender" && field === "header.sessionId",
   },
+  {
+    why: "what an end says of its pairs is its own to say: at most no pair is set up",
+    covers: ({ by, field }) => by === "sender" && field === "statuses",
+  },
   ...COMPUTED_HARMLESS,
 ]

@@ -15,7 +15,7 @@ const { framedCodec, setupResultCodec, setupStepCodecs, setupTaskCodec } = dklsI
 /** One thing that a participant or a relay does otherwise. */
 export interface SetupChange {
   readonly field: string
-  readonly mutation: Mutant["mutation"]
+  readonly mutation: string
   readonly victim: Identifier | "all"
   readonly by: "sender" | "relay"
   readonly lie: SetupLie

@@ -9,6 +9,7 @@ import {
   setupRelayLies,
   transferLies,
 } from "./setup-lies.ts"
+import { setupMessages, statusAttacks } from "./setup-messages.ts"
 import {
   SETUP_SAID_STEPS,
   type SetupSaidStep,
@@ -37,6 +38,7 @@ function* changesAt(scene: SetupScene, step: SetupSaidStep): Generator<SetupChan
   if (step === 2) for (const victim of scene.honest) yield* transferLies(scene, victim)
   yield* setupComputedLies(scene, step, 2)
   yield* setupRelayLies(scene, step, scene.honest[0]!)
+  yield* setupMessages(scene, step)
 }
 
 export function setupAttack(
@@ -71,6 +73,7 @@ export function setupTarget(options: SetupSceneOptions): Target {
           yield setupAttack(protocol, scene, step, change)
         }
       }
+      yield* statusAttacks(protocol, scene)
     },
     harmless: SETUP_HARMLESS,
     unattributable: SETUP_UNATTRIBUTABLE,
