@@ -55,5 +55,9 @@ export const ONLINE_HARMLESS: readonly Kind[] = [
       by !== "coordinator" &&
       /^(header|signature|broadcast\.nonce)/.test(field),
   },
+  {
+    why: "signed the first time, and never again: what a presignature holds is wiped as it is used",
+    covers: ({ step, mutation }) => step === "reuse" && mutation === "used twice",
+  },
   ...COMPUTED_HARMLESS,
 ]

@@ -1,72 +1,15 @@
-import type { Identifier } from "@lockkeeper/crypto"
 import { decode, encode } from "@lockkeeper/encoding"
 import { dkls, type Message } from "@lockkeeper/protocols"
 import { dklsInside } from "@lockkeeper/protocols/payloads"
 import { altered, headersSignedAgain, signedAgain } from "../forgery.ts"
-import type { Attack, By, Ended, Target, Verdicts } from "../harness.ts"
+import type { Attack, Target, Verdicts } from "../harness.ts"
 import { mutantsOf, type Subject } from "../mutations.ts"
 import { identityOf } from "../seeded.ts"
-import {
-  type ByHolder,
-  combine,
-  type OnlineEnd,
-  type OnlineLie,
-  signOnline,
-} from "./online-driver.ts"
+import { combine, type OnlineEnd, type OnlineLie, signOnline } from "./online-driver.ts"
 import { ONLINE_HARMLESS, ONLINE_UNATTRIBUTABLE } from "./online-kinds.ts"
-import type { Parties } from "./parties.ts"
-import { GROUP, presignScene, type SceneOptions } from "./presign-scene.ts"
-
-/** A batch of presignatures to sign with, and what honest signers sign with them. */
-export interface OnlineScene {
-  readonly protocol: string
-  readonly options: SceneOptions
-  readonly parties: Parties
-  readonly liar: Identifier
-  readonly victim: Identifier
-  readonly presignatures: ByHolder
-  /** Of another batch of the same key and signers. */
-  readonly others: ByHolder
-  readonly honest: OnlineEnd
-  readonly elsewhere: OnlineEnd
-}
-
-export function onlineScene(options: SceneOptions): OnlineScene {
-  const { minSigners, servers, liar, signers } = options
-  const { parties, recorded, elsewhere: another } = presignScene(options)
-  const first = (driver: typeof recorded): ByHolder =>
-    new Map([...driver.presignatures].map(([id, all]) => [id, all[0]!]))
-  const [presignatures, others] = [first(recorded), first(another)]
-  return {
-    ...{ protocol: `dkls-sign ${minSigners}/${servers} liar ${liar}`, options, parties, liar },
-    ...{ victim: signers.find((signer) => signer !== liar)!, presignatures, others },
-    honest: signOnline(parties, presignatures),
-    elsewhere: signOnline(parties, others, null, { seed: "elsewhere" }),
-  }
-}
-
-interface Told {
-  readonly step: string
-  readonly field: string
-  readonly mutation: string
-  readonly by: By
-  readonly victim?: Identifier | "all"
-}
-
-export function onlineAttack(scene: OnlineScene, told: Told, lie: OnlineLie): Attack {
-  const { protocol, liar, parties, presignatures } = scene
-  return {
-    ...{ protocol, sender: liar, victim: told.victim ?? "all", ...told },
-    run: () => onlineVerdicts(scene, signOnline(parties, presignatures, lie)),
-  }
-}
-
-/** What was asked of anyone honest and made from it, besides the order that was put together. */
-export function onlineVerdicts({ parties }: OnlineScene, end: OnlineEnd): Verdicts {
-  const aborts: Ended[] = [...end.aborts.values()]
-  const finished = end.signature !== null
-  return { verifyKeys: parties.verifyKeys, aborts, finished, accepted: [] }
-}
+import { reuseAttacks } from "./online-reuse.ts"
+import { type OnlineScene, onlineAttack, onlineScene, onlineVerdicts } from "./online-scene.ts"
+import { GROUP, type SceneOptions } from "./presign-scene.ts"
 
 const [nonceCodecs, shareCodecs] = dklsInside.onlineStepCodecs
 
@@ -212,13 +155,14 @@ export function onlineTarget(options: SceneOptions): Target {
   const { minSigners, servers, liar } = options
   return {
     protocol: `dkls-sign ${minSigners}/${servers} liar ${liar}`,
-    steps: ["nonce", "order", "share", "wrong share"],
+    steps: ["nonce", "order", "share", "wrong share", "reuse"],
     *attacks() {
       const scene = onlineScene(options)
       yield* saidLies(scene, "nonce")
       yield* orderLies(scene)
       yield* saidLies(scene, "share")
       yield* presignatureLies(scene)
+      yield* reuseAttacks(scene)
     },
     harmless: ONLINE_HARMLESS,
     unattributable: ONLINE_UNATTRIBUTABLE,

@@ -1,4 +1,5 @@
 import type { Target } from "../harness.ts"
+import { edgesTarget } from "./edges-target.ts"
 import { onlineTarget } from "./online-target.ts"
 import { presignTarget } from "./presign-target.ts"
 import { setupTarget } from "./setup-target.ts"
@@ -13,4 +14,5 @@ export const DKLS_TARGETS: readonly (() => Target)[] = [
   () => onlineTarget({ minSigners: 2, servers: 2, signers: [1, 2], liar: 2 }),
   () => onlineTarget({ minSigners: 2, servers: 3, signers: [1, 3], liar: 1 }),
   () => onlineTarget({ minSigners: 3, servers: 3, signers: [1, 2, 3], liar: 2 }),
+  edgesTarget,
 ]
