@@ -1,4 +1,12 @@
-import type { Custody, KeyState, KeyType, PairState, SignContent } from "@lockkeeper/api"
+import type {
+  Custody,
+  IncidentSource,
+  IncidentState,
+  KeyState,
+  KeyType,
+  PairState,
+  SignContent,
+} from "@lockkeeper/api"
 import type { Secret } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 
@@ -121,6 +129,30 @@ export interface FilledView {
   readonly incidents: readonly IncidentView[]
 }
 
+/** Most recorded incidents that are shown: a server that lies may list any number. */
+export const MAX_RECORDED = 256
+
+/** What one server has recorded against another, or against one of two. */
+export interface RecordedView {
+  /** Whose records these are. */
+  readonly recordedBy: number
+  readonly number: number
+  readonly servers: readonly number[]
+  readonly names: readonly string[]
+  readonly reason: string
+  /** Milliseconds since the Unix epoch. */
+  readonly recordedAt: number
+  readonly source: IncidentSource
+  readonly state: IncidentState
+  /** SHA-256 of the evidence. */
+  readonly evidence: Bytes
+}
+
+export interface RecordsView {
+  readonly recorded: readonly RecordedView[]
+  readonly incidents: readonly IncidentView[]
+}
+
 /** What a logged-in owner can do, wherever the session is held: in this process or in the agent. */
 export interface OwnerSession {
   readonly name: string
@@ -135,6 +167,8 @@ export interface OwnerSession {
   poolStatus(keyId: Bytes, signal: AbortSignal): Promise<PoolView>
   /** Fills a key's pool once, as far as it is below the floor. */
   fillPool(keyId: Bytes, targets: PoolTargets, signal: AbortSignal): Promise<FilledView>
+  /** What the servers that answer have recorded against each other. */
+  recordedIncidents(signal: AbortSignal): Promise<RecordsView>
   changePassword(current: Secret, next: Secret, signal: AbortSignal): Promise<void>
   /** Ends the session at the servers and wipes it here. */
   logout(): Promise<void>

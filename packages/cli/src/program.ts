@@ -5,6 +5,9 @@ import { addDev } from "./commands/dev.ts"
 import { addDoctor } from "./commands/doctor.ts"
 import { addEvidenceVerify } from "./commands/evidence-verify.ts"
 import { addHealth } from "./commands/health.ts"
+import { addIncidentsClear } from "./commands/incidents-clear.ts"
+import { addIncidentsList } from "./commands/incidents-list.ts"
+import { addIncidentsShow } from "./commands/incidents-show.ts"
 import { addKeysAddress } from "./commands/keys-address.ts"
 import { addKeysCreate } from "./commands/keys-create.ts"
 import { addKeysDerive } from "./commands/keys-derive.ts"
@@ -120,6 +123,10 @@ export function buildProgram(
   addServerInit(server)
   addServerRun(server)
   addEvidenceVerify(group("evidence", "Proofs that a key server broke the protocol"))
+  const incidents = group("incidents", "Servers that were proven to have broken the protocol")
+  addIncidentsList(incidents)
+  addIncidentsShow(incidents)
+  addIncidentsClear(incidents)
   addCompletion(program, (script) => out.write(script))
   return program
 }

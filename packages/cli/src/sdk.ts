@@ -14,16 +14,17 @@ import {
 import { sha256 } from "@lockkeeper/crypto"
 import { type Bytes, concat, toHex } from "@lockkeeper/encoding"
 import { type ChildPath, formatChildPath } from "@lockkeeper/protocols"
-import type {
-  ChildView,
-  IncidentView,
-  Keeper,
-  KeeperAddress,
-  KeyView,
-  OwnerSession,
-  ServerHealth,
-  SignatureView,
-  SignOrder,
+import {
+  type ChildView,
+  type IncidentView,
+  type Keeper,
+  type KeeperAddress,
+  type KeyView,
+  MAX_RECORDED,
+  type OwnerSession,
+  type ServerHealth,
+  type SignatureView,
+  type SignOrder,
 } from "./owner.ts"
 import { readRoster, readRosterBytes } from "./roster-file.ts"
 import { digestOf } from "./transactions/digest.ts"
@@ -108,6 +109,10 @@ function ownerSession(session: Session, evidence: string): OwnerSession {
     async fillPool(keyId, targets, signal) {
       const { made, sets, incidents } = await session.pools.fill({ keyId, ...targets, signal })
       return { made, sets, incidents: kept(incidents) }
+    },
+    async recordedIncidents(signal) {
+      const { recorded, incidents } = await session.recordedIncidents({ signal })
+      return { recorded: recorded.slice(0, MAX_RECORDED), incidents: kept(incidents) }
     },
     async changePassword(current, next, signal) {
       kept((await session.changePassword({ current, next, signal })).incidents)

@@ -14,6 +14,7 @@ import type {
   OwnerSession,
   PoolTargets,
   PoolView,
+  RecordsView,
   SignatureView,
   SignOrder,
 } from "../src/owner.ts"
@@ -136,6 +137,24 @@ export class LocalOwner implements OwnerSession {
     this.fills.push(targets)
     const sets = [{ signers: [1, 2], ready: targets.cap }]
     return { made: this.fills.length === 1 ? targets.cap : 0, sets, incidents: [] }
+  }
+
+  async recordedIncidents(): Promise<RecordsView> {
+    const common = { reason: "wrong-opening", recordedAt: 1_700_000_000_000 } as const
+    const evidence = new Uint8Array(32).fill(7)
+    return {
+      recorded: [
+        {
+          ...{ ...common, recordedBy: 1, number: 1, servers: [3], names: ["gamma"], evidence },
+          ...{ source: "own", state: "quarantined" },
+        },
+        {
+          ...{ ...common, recordedBy: 2, number: 4, servers: [1, 3], names: ["alpha", "gamma"] },
+          ...{ source: "reported", state: "noted", evidence },
+        },
+      ],
+      incidents: [],
+    }
   }
 
   async changePassword(_: unknown, next: { expose(): Uint8Array }): Promise<void> {

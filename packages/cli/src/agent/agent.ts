@@ -176,6 +176,8 @@ async function use(
       const { keyId, floor, cap } = request
       return { kind: "filled", ...(await session.fillPool(keyId, { floor, cap }, signal)) }
     }
+    case "recorded-incidents":
+      return { kind: "recorded", ...(await session.recordedIncidents(signal)) }
     case "change-password": {
       using current = new Secret(request.current)
       using next = new Secret(request.next)

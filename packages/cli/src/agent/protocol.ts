@@ -3,6 +3,8 @@ import {
   childPath,
   type ErrorBody,
   errorBody,
+  INCIDENT_SOURCES,
+  INCIDENT_STATES,
   KEY_STATES,
   KEY_TYPES,
   type KeyType,
@@ -32,20 +34,23 @@ import {
   union,
   utf8,
 } from "@lockkeeper/encoding"
-import type {
-  ChildView,
-  CreatedView,
-  DerivedView,
-  ExtendedView,
-  FilledView,
-  IncidentView,
-  KeeperAddress,
-  KeyView,
-  PoolSetView,
-  PoolTargets,
-  PoolView,
-  SignatureView,
-  SignOrder,
+import {
+  type ChildView,
+  type CreatedView,
+  type DerivedView,
+  type ExtendedView,
+  type FilledView,
+  type IncidentView,
+  type KeeperAddress,
+  type KeyView,
+  MAX_RECORDED,
+  type PoolSetView,
+  type PoolTargets,
+  type PoolView,
+  type RecordedView,
+  type RecordsView,
+  type SignatureView,
+  type SignOrder,
 } from "../owner.ts"
 
 /** Longest password, bytes. */
@@ -101,6 +106,7 @@ export type AgentRequest =
   | ({ readonly kind: "sign" } & SignOrder)
   | { readonly kind: "pool-status"; readonly keyId: Bytes }
   | ({ readonly kind: "fill-pool"; readonly keyId: Bytes } & PoolTargets)
+  | { readonly kind: "recorded-incidents" }
   | { readonly kind: "change-password"; readonly current: Bytes; readonly next: Bytes }
   | { readonly kind: "logout" }
 
@@ -125,6 +131,7 @@ export const agentRequest: Codec<AgentRequest> = labelled(
     }),
     "pool-status": struct({ keyId: fixedBytes(32) }),
     "fill-pool": struct({ keyId: fixedBytes(32), floor: u8, cap: u8 }),
+    "recorded-incidents": nothing,
     "change-password": struct({ current: bytes(MAX_PASSWORD), next: bytes(MAX_PASSWORD) }),
     logout: nothing,
   }),
@@ -148,6 +155,7 @@ export type AgentReply =
   | ({ readonly kind: "signature" } & SignatureView)
   | ({ readonly kind: "pool" } & PoolView)
   | ({ readonly kind: "filled" } & FilledView)
+  | ({ readonly kind: "recorded" } & RecordsView)
 
 const identifiers = list(u16, MAX_MEMBERS)
 
@@ -199,6 +207,18 @@ const pairs = list(
   MAX_MEMBERS * MAX_MEMBERS,
 )
 
+const recordedView: Codec<RecordedView> = struct<RecordedView>({
+  recordedBy: u16,
+  number: u32,
+  servers: list(u16, 2),
+  names: list(text(80), 2),
+  reason: text(128),
+  recordedAt: safeInteger,
+  source: oneOf(...INCIDENT_SOURCES),
+  state: oneOf(...INCIDENT_STATES),
+  evidence: fixedBytes(32),
+})
+
 export const agentReply: Codec<AgentReply> = labelled(
   "lockkeeper/agent-reply/v1",
   union<AgentReply>({
@@ -229,5 +249,6 @@ export const agentReply: Codec<AgentReply> = labelled(
       sets: list(struct({ signers: identifiers, ready: u8 }), MAX_SETS),
       incidents,
     }),
+    recorded: struct({ recorded: list(recordedView, MAX_RECORDED), incidents }),
   }),
 )

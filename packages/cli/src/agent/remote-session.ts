@@ -77,6 +77,14 @@ export async function remoteSession(
       const { kind: _, ...filled } = await request(order, "filled", signal)
       return filled
     },
+    async recordedIncidents(signal) {
+      const { kind: _, ...records } = await request(
+        { kind: "recorded-incidents" },
+        "recorded",
+        signal,
+      )
+      return records
+    },
     async changePassword(current, next, signal) {
       const secrets = { current: current.expose(), next: next.expose() }
       await request({ kind: "change-password", ...secrets }, "done", signal)
