@@ -16,4 +16,168 @@ export interface Bug {
   readonly edits: readonly Edit[]
 }
 
-export const BUGS: readonly Bug[] = []
+const SERVER = "packages/server/src"
+
+const NO_POSITION = "{ index: 0, head: new Uint8Array(32) }"
+
+export const BUGS: readonly Bug[] = [
+  {
+    name: "nonce-put-back",
+    what: "the nonces of a signature stay usable, in case its answer did not arrive",
+    noticedBy: "one-time",
+    edits: [
+      {
+        file: `${SERVER}/operations/sign.ts`,
+        before: "step.oneTime.spend(id) ? await",
+        after: "step.oneTime.has(id) ? await",
+      },
+      {
+        file: `${SERVER}/operations/sign.ts`,
+        before: "changes: [taken, ...fresh.changes],",
+        after: "changes: [...fresh.changes],",
+      },
+    ],
+  },
+  {
+    name: "log-after-answer",
+    what: "the log entry of a request is written after its answer has left",
+    noticedBy: "logged",
+    edits: [
+      {
+        file: `${SERVER}/request/commit.ts`,
+        before:
+          'const positions = await deps.store.commit([...changes, { kind: "append", entry }])',
+        after: [
+          `const positions = [(await deps.store.logPosition()) ?? ${NO_POSITION}]`,
+          "if (changes.length > 0) await deps.store.commit(changes)",
+          'void deps.store.commit([{ kind: "append", entry }]).catch(() => undefined)',
+        ].join(";"),
+      },
+    ],
+  },
+  {
+    name: "answer-before-commit",
+    what: "the answer to a step leaves while its commit is still under way",
+    noticedBy: "logged",
+    edits: [
+      {
+        file: `${SERVER}/request/commit.ts`,
+        before: "const log = await commitChanges(deps, [...changes, kept], event)",
+        after: [
+          "void commitChanges(deps, [...changes, kept], event).catch(() => undefined)",
+          `const log = (await deps.store.logPosition()) ?? ${NO_POSITION}`,
+        ].join(";"),
+      },
+    ],
+  },
+  {
+    name: "signature-not-verified",
+    what: "the client takes whatever FROST shares add up to for a signature",
+    noticedBy: "signatures",
+    edits: [
+      {
+        file: "packages/protocols/src/frost/aggregate.ts",
+        before: "if (verifyForTarget(target, pkg.message, signature)) return done(signature)",
+        after: "return done(signature)",
+      },
+    ],
+  },
+  {
+    name: "nonces-outlive-process",
+    what: "a server signs with nonces that it finds in its store, whoever made them",
+    noticedBy: "one-time",
+    edits: [
+      {
+        file: `${SERVER}/operations/sign.ts`,
+        before:
+          'const row = step.oneTime.spend(id) ? await step.deps.store.read("nonces", id) : null',
+        after: 'const row = await step.deps.store.read("nonces", id)',
+      },
+      {
+        file: `${SERVER}/key-server.ts`,
+        before: "const burnt = await burnUnfinished(this.#deps.store)",
+        after: "const burnt = 0",
+      },
+    ],
+  },
+  {
+    name: "guesses-in-memory",
+    what: "guesses are counted by the process and not in the store",
+    noticedBy: "guesses",
+    edits: [
+      {
+        file: `${SERVER}/operations/login.ts`,
+        before: "commitChanges(deps, [guesses.put(guess, counter)], event)",
+        after: "commitChanges(deps, [], event)",
+      },
+    ],
+  },
+  {
+    name: "pool-outlives-crash",
+    what: "the presignatures that a crashed process left are used by the next one",
+    noticedBy: "one-time",
+    edits: [
+      {
+        file: `${SERVER}/presigning/room.ts`,
+        before: 'if (store === "orderly" && left !== null && (await this.#adopt(left))) return',
+        after: "if (await this.#adopt(left ?? new Uint8Array(32))) return",
+      },
+      {
+        file: `${SERVER}/presigning/room.ts`,
+        before: "if (!isPoolOf(left, ids)) return false",
+        after: "",
+      },
+    ],
+  },
+  {
+    name: "answers-by-account",
+    what: "answers are kept for retries under the account and the time, not under the request",
+    noticedBy: "failures",
+    edits: [
+      {
+        file: `${SERVER}/request/answers.ts`,
+        before: "-#{toHex(digest)}-".replace("#", "$"),
+        after: "-#{toHex(request.accountId)}-".replace("#", "$"),
+      },
+    ],
+  },
+  {
+    name: "dead-pair-revived",
+    what: "two servers of which one failed a check of oblivious transfers set new ones up",
+    noticedBy: "pairs",
+    edits: [
+      {
+        file: `${SERVER}/presigning/pairs.ts`,
+        before: 'return row?.value.kind === "dead" || this.#failed.has(peer) ? "dead" : "none"',
+        after: 'return "none"',
+      },
+      {
+        file: `${SERVER}/presigning/pairs.ts`,
+        before: "const same = !this.#failed.has(peer) && isStatusOf",
+        after: "const same = isStatusOf",
+      },
+      {
+        file: `${SERVER}/presigning/pairs.ts`,
+        before: 'if (row?.value.kind === "live" && !this.#failed.has(peer)) return row.value.setup',
+        after: 'if (row?.value.kind === "live") return row.value.setup',
+      },
+      {
+        file: `${SERVER}/presigning/pairs.ts`,
+        before: 'if (row.kind === "dead" || status.kind !== "live") return false',
+        after: 'if (row.kind === "dead" || status.kind !== "live") return row.kind === "dead"',
+      },
+    ],
+  },
+  {
+    name: "proof-not-checked",
+    what: "a server takes any KE3 for a proof of the password, and gives the guess back",
+    noticedBy: "guesses",
+    edits: [
+      {
+        file: "packages/protocols/src/opaque/answer.ts",
+        before: "const right = constantTimeEqual(state.clientMac.expose(), ke3)",
+        after: "const right = true",
+      },
+    ],
+  },
+]

@@ -4,6 +4,13 @@ import { SeededRandomness } from "../world/seeded-randomness.ts"
 
 export type Mode = "safety" | "liveness"
 
+export interface Cheater {
+  readonly server: Identifier
+  readonly cheats: readonly Cheat[]
+  /** It multiplies by other oblivious transfers than it has set up. */
+  readonly spoilsTransfers: boolean
+}
+
 /** What one seed stands for: everything about a run that its code does not fix. */
 export interface Plan {
   readonly seed: number
@@ -14,7 +21,7 @@ export interface Plan {
   readonly devices: readonly number[]
   /** Oblivious transfers are expensive: few runs make ECDSA keys. */
   readonly ecdsa: boolean
-  readonly cheater: { readonly server: Identifier; readonly cheats: readonly Cheat[] } | null
+  readonly cheater: Cheater | null
   readonly dishonestOwner: boolean
   readonly guesser: boolean
   /** How long faults happen, milliseconds of virtual time. */
@@ -36,12 +43,14 @@ export function planOf(seed: number, mode: Mode): Plan {
     [5, 3] as const,
   ])
   const ecdsa = servers === 3 && often(SHARES.ecdsa)
-  const cheats = often(50) ? [pick(CHEATS)] : CHEATS.filter(() => often(50))
   const server = 1 + randomness.below(servers)
+  const spoilsTransfers = ecdsa && often(50)
+  // Other cheats would end a run before it comes to that.
+  const cheats = spoilsTransfers ? [] : [pick(CHEATS), ...CHEATS.filter(() => often(25))]
   return {
     ...{ seed, mode, servers, minSigners, ecdsa },
     devices: pick([[1], [2], [1, 1], [2, 1], [1, 1, 1]]),
-    cheater: often(SHARES.cheater) && cheats.length > 0 ? { server, cheats } : null,
+    cheater: often(SHARES.cheater) ? { server, cheats, spoilsTransfers } : null,
     dishonestOwner: often(SHARES.dishonestOwner),
     guesser: often(SHARES.guesser),
     stormMs: 4_000 + randomness.below(16_000),

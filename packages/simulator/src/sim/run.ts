@@ -9,6 +9,7 @@ import { FaultSchedule } from "./faults.ts"
 import type { Observed, Violation } from "./observed.ts"
 import { Dice, type Mode, type Plan, planOf } from "./plan.ts"
 import { commitsOf, Recorder, startsOf } from "./recorder.ts"
+import { spoiledTransfers } from "./spoiled-transfers.ts"
 import { Workload } from "./workload.ts"
 
 /** After healing, everything ends within this, milliseconds of virtual time. */
@@ -43,7 +44,8 @@ export async function runSeed(seed: number, mode: Mode): Promise<RunReport> {
     deps: (identifier, deps) => {
       const { cheater } = plan
       if (cheater?.server !== identifier) return deps
-      return { ...deps, store: cheatingStore(deps.store, cheater.cheats) }
+      const store = cheatingStore(deps.store, cheater.cheats)
+      return { ...deps, store: cheater.spoilsTransfers ? spoiledTransfers(store) : store }
     },
   })
   const start = world.clock.now()
@@ -105,7 +107,8 @@ class Run {
         : []),
       // Accounts and passwords of that day return.
       ...(restored.size > 0 ? ["wrong-password", "not-found", "already-exists"] : []),
-      ...(this.#plan.cheater === null ? [] : ["untrusted-server", "internal"]),
+      // With a liar in between, a password change that stopped half way may look like none at all.
+      ...(this.#plan.cheater === null ? [] : ["untrusted-server", "internal", "wrong-password"]),
     ]
   }
 
@@ -135,14 +138,16 @@ class Run {
     const healed = this.#world.servers.filter((id) => this.#world.isRunning(id))
     const fit = healed.filter((id) => !this.faults.restored.has(id))
     const rounds = this.#workload.owners.map((owner): [string, Promise<void>] => {
-      const device = this.#workload.devices.find((one) => one.owner === owner)
+      // A device of its own: those of the storm may still be at work.
+      const device = this.#workload.freshDevice(owner)
       const round = async (): Promise<void> => {
-        if (device === undefined || !owner.registered) return
+        if (!owner.registered) return
         const must = (what: string, done: boolean): boolean => {
-          if (!done) this.#recorder.unfinished(`${device.actor} could not ${what} after healing`)
+          // Where any number of databases may have been put back, nobody promises that it can.
+          if (!done && this.#plan.mode === "liveness")
+            this.#recorder.unfinished(`${device.actor} could not ${what} after healing`)
           return done
         }
-        await device.logout()
         if (!must("log in", (await device.login()) || this.#isLocked())) return
         if (!device.loggedIn) return
         await device.list()

@@ -38,11 +38,13 @@ export class Workload {
   readonly #world: World
   readonly #plan: Plan
   readonly #recorder: Recorder
+  readonly #excuses: Excuses
 
   constructor(world: World, plan: Plan, recorder: Recorder, excuses: Excuses) {
     this.#world = world
     this.#plan = plan
     this.#recorder = recorder
+    this.#excuses = excuses
     this.owners = plan.devices.map((_, i) => new Owner(`owner-${i + 1}`))
     this.devices = plan.devices.flatMap((count, i) =>
       Array.from({ length: count }, (_, j) => {
@@ -52,6 +54,14 @@ export class Workload {
       }),
     )
     this.actors = this.devices.map(({ actor }) => actor)
+  }
+
+  /** One more device of an owner. */
+  freshDevice(owner: Owner): Device {
+    const actor = `fresh device of ${owner.name}`
+    const dice = new Dice(this.#plan, actor)
+    const [world, recorder, excuses] = [this.#world, this.#recorder, this.#excuses]
+    return new Device({ world, recorder, dice, excuses }, actor, owner)
   }
 
   /** Each owner's first device registers. */
