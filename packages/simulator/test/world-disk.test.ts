@@ -2,7 +2,8 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { KeyInfo, Session } from "@lockkeeper/client"
 import { utf8 } from "@lockkeeper/encoding"
-import { World } from "../src/index.ts"
+import type { RowChange } from "@lockkeeper/server"
+import { SimulatedDisk, World } from "../src/index.ts"
 
 const OWNER = { name: "alice", password: "correct horse battery staple" }
 
@@ -54,6 +55,50 @@ for (const when of ["before", "after"] as const) {
     assert.ok(world.trace.lines.some(({ what }) => what === `crash-${when}`))
   })
 }
+
+/** What a promise is after everything that can happen without time has happened. */
+async function stateOf(promise: Promise<unknown>): Promise<string> {
+  const settled = promise.then(
+    () => "resolved",
+    (error) => String(error.name),
+  )
+  const later = new Promise<string>((resolve) => setImmediate(() => resolve("pending")))
+  return Promise.race([settled, later])
+}
+
+const put: RowChange = {
+  ...{ kind: "put", table: "keys", id: "a", ifVersion: "absent" },
+  value: new Uint8Array(1),
+}
+
+test("a store answers neither yes nor no once its process has died, whatever comes of the disk", async () => {
+  for (const when of ["before", "after"] as const) {
+    const disk = new SimulatedDisk()
+    const dead = disk.mount()
+    disk.crash(when)
+    assert.equal(await stateOf(dead.commit([put])), "pending")
+    const next = disk.mount()
+    assert.equal((await next.read("keys", "a")) !== null, when === "after")
+    disk.fail("read")
+    for (const ask of [() => dead.read("keys", "a"), () => dead.close()]) {
+      assert.equal(await stateOf(ask()), "pending")
+    }
+    assert.equal(await stateOf(next.read("keys", "a")), "StoreUnavailable", "the failure is kept")
+    assert.equal(await stateOf(next.read("keys", "a")), "resolved")
+  }
+})
+
+test("a disk that is full or fails applies nothing, and everything later", async () => {
+  const disk = new SimulatedDisk()
+  const store = disk.mount()
+  disk.full = true
+  assert.equal(await stateOf(store.commit([put])), "StoreUnavailable")
+  disk.heal()
+  disk.fail("commit", 2)
+  for (let i = 0; i < 2; i++) assert.equal(await stateOf(store.commit([put])), "StoreUnavailable")
+  assert.equal(disk.commits, 0)
+  assert.equal(await stateOf(store.commit([put])), "resolved")
+})
 
 test("a crash at every commit of a start leaves a disk that the next start takes", async () => {
   await signing("crash in start", async ({ world, sign }) => {

@@ -4,8 +4,8 @@ import { LockKeeperError, type Session } from "@lockkeeper/client"
 import { utf8 } from "@lockkeeper/encoding"
 import { type DiskSnapshot, SeededRandomness, World } from "../src/index.ts"
 
-/** How often the same seed runs; more by `REPLAYS=100`. */
-const REPLAYS = Number(process.env["REPLAYS"] ?? 5)
+/** How often the same seed runs; more by `LOCKKEEPER_REPLAYS=100`. */
+const REPLAYS = Number(process.env["LOCKKEEPER_REPLAYS"] ?? 5)
 
 const OWNER = { name: "alice", password: "correct horse battery staple" }
 

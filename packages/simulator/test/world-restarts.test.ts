@@ -30,7 +30,20 @@ const operationsOf = (world: World, server: number): readonly string[] =>
       entries.map(({ event: { operation, reason } }) => `${operation}:${reason}`),
     )
 
-test("a stop lets requests under way end, and the next start finds the store as it was left", async () => {
+test("a stop lets requests under way end", async () => {
+  await ready("drained", async (world, session, keyId) => {
+    const sign = (text: string) => session.sign({ keyId, message: utf8(text) })
+    for (let i = 0; i < 4; i++) await sign(`commitments for ${i}`)
+    world.kill(3)
+    world.disk(1).latency = { readMs: 0, commitMs: 400 }
+    const signing = sign("under way at the only two that can")
+    while (!world.disk(1).busy) await world.clock.wait(1)
+    await world.stop(1)
+    assert.deepEqual([...(await signing).signers].sort(), [1, 2])
+  })
+})
+
+test("after a stop of all servers at once the next start finds the store as it was left", async () => {
   await ready("orderly", async (world, session, keyId) => {
     const signing = session.sign({ keyId, message: utf8("under way") })
     await world.clock.wait(60)
@@ -68,6 +81,7 @@ test("a start over a killed process is unclean, and burns what that left unfinis
 test("a process that is killed while it stops leaves nothing that vouches for its store", async () => {
   await ready("killed in stop", async (world) => {
     for (const when of ["before", "after"] as const) {
+      assert.equal(await world.restart(1), true)
       world.disk(1).crash(when)
       await world.stop(1)
       assert.equal(world.disk(1).anchor, null)

@@ -72,6 +72,11 @@ export class SimulatedDisk {
     return this.#history
   }
 
+  /** Whether commits are under way. */
+  get busy(): boolean {
+    return this.#busyUntil > (this.#around?.clock.now() ?? 0)
+  }
+
   /** Tells a file that was written to or replaced from the one it was. */
   get file(): string {
     return `${this.#history}/${this.#commits}`
