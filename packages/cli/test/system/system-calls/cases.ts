@@ -7,7 +7,7 @@ import { type Fault, type Injection, Trace } from "./strace.ts"
 import { type Exchange, isRefusal } from "./witness.ts"
 import type { Workload } from "./workloads.ts"
 
-const FAULTS: readonly Fault[] = ["kill", "EIO", "ENOSPC"]
+export const FAULTS: readonly Fault[] = ["kill", "EIO", "ENOSPC"]
 
 /** What a server says whose disk fails, and what follows for the steps after a refused one. */
 const REFUSALS: readonly string[] = ["unavailable", "out-of-order", "conflict", "aborted"]

@@ -41,8 +41,11 @@ export async function record(bench: Bench, workload: Workload): Promise<Recordin
   return { calls, exchanges: [...bench.witness.exchanges], before }
 }
 
-/** Files of the directory that nothing durable is expected of: SQLite rebuilds or ignores them. */
-const PASSING: readonly string[] = ["-shm", FILES.lock, `${FILES.lock}-journal`]
+/**
+ * Files of the directory that nothing durable is expected of: memory that processes share, which
+ * SQLite builds anew, a lock that ends with its process, and a socket.
+ */
+const PASSING: readonly string[] = ["-shm", FILES.lock, `${FILES.lock}-journal`, FILES.control]
 
 /** Files that a recording touched and nobody has thought of. */
 export function unknownFiles(
