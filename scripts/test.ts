@@ -17,7 +17,12 @@ import { parseArgs } from "node:util"
 import { createReport, summaryLines } from "./test-report.ts"
 
 /** How often the random and the crash tests repeat in `test:long`; each can be set by itself too. */
-const longRuns = { DKG_BIAS_RUNS: 2000, LOCKKEEPER_KILLS: 200, LOCKKEEPER_RACES: 10_000 }
+const longRuns = {
+  DKG_BIAS_RUNS: 2000,
+  LOCKKEEPER_KILLS: 200,
+  LOCKKEEPER_RACES: 10_000,
+  LOCKKEEPER_SYSCALLS: 120,
+}
 
 const root = new URL("..", import.meta.url).pathname
 const { values, positionals } = parseArgs({
