@@ -201,13 +201,14 @@ function afterVerdict(waiting: ReshareWaiting, responses: readonly ReshareRespon
   const gathered = gather(roundFor(waiting, receivers, echoOf(deals)), responses)
   if (!gathered.ok) return aborted(gathered.abort, true)
   const { received: verdicts, silent, refused } = gathered.value
-  // Holders refuse a dealing with elements that are none, and so does this, once they have not confirmed.
+  // Elements that are none are looked for only once something is wrong: holders refuse them, and then
+  // their silence has this reason and none of their own.
   const dealt = () => judgeDeals(run, statementsOf(opens), deals).fault
   const { payloads, fault } = judgeVerdicts(run, verdicts)
   const accusations = accusationsOf(payloads)
   if (accusations.size > 0) {
     const bad = dealt()
-    if (bad) return aborted(withSilent(bad, silent), true)
+    if (bad) return aborted(bad, true)
     const disputed = { run, keys, verifyKeys, opens, deals, verdicts, accusations }
     return ask({ ...waiting, step: "answer", disputed }, complaintsTo(disputed))
   }
@@ -216,8 +217,8 @@ function afterVerdict(waiting: ReshareWaiting, responses: readonly ReshareRespon
   const { root, confirmations } = counted.value
   const wrong = both(fault, counted.value.fault)
   if (confirmations.size < quorumFor(params)) {
-    const bad = dealt() ?? wrong
-    return aborted(bad ? withSilent(bad, silent) : silence(refused, silent), true)
+    const stopped = wrong ? withSilent(wrong, silent) : silence(refused, silent)
+    return aborted(dealt() ?? stopped, true)
   }
   const { rosterEpoch, groups, holders } = params
   const certificate = { rosterEpoch, size: groups.length, root, confirmations }
