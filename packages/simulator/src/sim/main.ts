@@ -4,12 +4,12 @@ import type { Mode } from "./plan.ts"
 import { plant } from "./planting.ts"
 
 const USAGE = `npm run sim -- [--seeds N] [--from S] [--seed S] [--mode safety|liveness]
-                [--bug NAME] [--repeat N] [--keep-going] [--story] [--json]
+                [--bug NAME] [--repeat N] [--keep-going] [--story] [--ecdsa] [--json]
 
 Runs N seeds (100 by default), from S on (1 by default): safety and liveness in turn, or one of them.
 --seed runs one, --repeat runs it N times and compares the traces, --bug plants a bug first,
 --story tells beside each violation what every actor was told and when, --keep-going does not stop at
-the first.`
+the first, --ecdsa leaves out the seeds without ECDSA keys.`
 
 /** What the command line asks for. */
 export interface Asked {
@@ -20,6 +20,7 @@ export interface Asked {
   readonly json: boolean
   readonly keepGoing: boolean
   readonly story: boolean
+  readonly ecdsa: boolean
 }
 
 class Misuse extends Error {}
@@ -36,6 +37,7 @@ function asked(): Asked {
       json: { type: "boolean", default: false },
       "keep-going": { type: "boolean", default: false },
       story: { type: "boolean", default: false },
+      ecdsa: { type: "boolean", default: false },
     },
   })
   const { mode, bug } = values
@@ -56,6 +58,7 @@ function asked(): Asked {
     json: values.json,
     keepGoing: values["keep-going"],
     story: values.story,
+    ecdsa: values.ecdsa,
   }
 }
 
