@@ -104,7 +104,9 @@ export function createReport(
       }
       if (event.type === "test:diagnostic" && data.message) out.write(`note   ${data.message}\n`)
       // Unlike "pass" and "fail", "complete" comes at once and for the file itself after its tests.
-      if (event.type !== "test:complete" || data.details?.type === "suite") return
+      if (event.type !== "test:complete") return
+      // Nothing is told of the tests in a suite that is skipped as a whole.
+      if (data.details?.type === "suite" && !data.skip) return
       const passed = data.details?.passed === true
       if (data.name === data.file) return endOfFile(file, data, passed)
       const result = resultOf(file)

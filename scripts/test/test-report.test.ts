@@ -76,3 +76,16 @@ test("a skipped test is named with its reason and is not counted as run", () => 
   assert.ok(lines.includes("skipped: holds: no Chromium"))
   assert.equal(lines.at(-1), "tests: 1 passed, 0 failed, 1 skipped")
 })
+
+test("a suite that is skipped as a whole is named, and its file does not count as silent", () => {
+  const { data } = passed
+  const details = { ...data.details, type: "suite" }
+  const suite = { ...passed, data: { ...data, details, skip: "no strace" } }
+  const other = {
+    ...passed,
+    data: { ...data, file: "/repo/b.test.ts", entryFile: "/repo/b.test.ts" },
+  }
+  const { ok, lines } = run([suite, other, end(true)])
+  assert.ok(lines.includes("skipped: holds: no strace"))
+  assert.equal(ok, true)
+})
