@@ -25,6 +25,7 @@ import { loginResponseCodec } from "./opaque/evaluation.ts"
 import { ke1Codec } from "./opaque/key-exchange.ts"
 
 export * as dklsInside from "./dkls/inside.ts"
+export { evidenceCodec } from "./evidence/evidence.ts"
 export { sealedPartCodec } from "./messages/sealing.ts"
 export {
   evaluateShare,

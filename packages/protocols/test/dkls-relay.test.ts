@@ -399,6 +399,14 @@ test("edges with as many others as a key takes to sign prove a server bad, and f
     )
   assert.deepEqual(judge(2, [a, b]), { valid: true, culprit: 2, reason: "pairwise-fault" })
   const few = "edges with fewer others than can all be corrupt"
+  const form = "the other ends are not minSigners in ascending order"
+  for (const edges of [
+    [b, a],
+    [a, a, b],
+    [a, b, b],
+  ]) {
+    assert.deepEqual(judge(2, edges), { valid: false, why: form })
+  }
   assert.deepEqual(judge(2, [a]), { valid: false, why: few })
   assert.deepEqual(judge(2, [a, a]), { valid: false, why: few })
   assert.deepEqual(judge(2, []), { valid: false, why: few })
@@ -407,6 +415,21 @@ test("edges with as many others as a key takes to sign prove a server bad, and f
     valid: false,
     why: "the culprit is not a server of the key",
   })
+})
+
+test("evidence about an opening that is no payload names no run that anybody could exchange", () => {
+  const broadcast = seeded("no payload")
+  const evidence = evidenceOf(signsInstead(honest, 1, 2, () => ({ broadcast })))
+  assert.ok(evidence.kind === "dkls-open")
+  const { verifyKeys } = cluster
+  const named = { valid: true, culprit: 2, reason: "malformed-payload" }
+  assert.deepEqual(verifyEvidence(encodeEvidence(evidence), verifyKeys), named)
+  for (const change of [{ keyEpoch: 1 }, { signers: [1, 2] }, { count: 1 }]) {
+    const params = { ...evidence.params, ...change }
+    const why = "open: it names no run, and the evidence one"
+    const altered = encodeEvidence({ ...evidence, params })
+    assert.deepEqual(verifyEvidence(altered, verifyKeys), { valid: false, why })
+  }
 })
 
 test("a caller that mixes up states, secrets or randomness of steps is told so", () => {

@@ -252,6 +252,19 @@ test("evidence about a setup is worth nothing with any byte altered, nor against
   }
 })
 
+test("evidence about an opening that is no payload names no setup that anybody could exchange", () => {
+  const broadcast = seeded("no payload")
+  const [evidence] = abortsWith(1, () => ({ broadcast })).get(1)!.evidence
+  assert.ok(evidence?.kind === "dkls-setup-open")
+  const named = { valid: true, culprit: 2, reason: "malformed-payload" }
+  assert.deepEqual(verifyEvidence(encodeEvidence(evidence), verifyKeys), named)
+  for (const change of [{ setupId: seeded("id") }, { participants: [1, 2] }]) {
+    const altered: Evidence = { ...evidence, params: { ...evidence.params, ...change } }
+    const why = "open: it names no run, and the evidence one"
+    assert.deepEqual(verifyEvidence(encodeEvidence(altered), verifyKeys), { valid: false, why })
+  }
+})
+
 test("whatever the coordinator drops, repeats, mixes or replays names nobody", () => {
   const other = new SetupRunner(params, new Map(), "other").run()
   const relays: readonly NonNullable<SetupMeddling["deliver"]>[] = [

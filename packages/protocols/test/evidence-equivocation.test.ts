@@ -40,6 +40,13 @@ test("two headers of one slot prove equivocation in either order and one encodin
   assert.deepEqual(encodeEvidence(decodeEvidence(proof)), proof)
 })
 
+test("evidence with its headers in the other order is none", () => {
+  const { kind, first, second } = equivocationOf(yes.header, no.header)
+  const exchanged = encodeEvidence({ kind, first: second, second: first })
+  const why = "the headers are not in the order of their bytes"
+  assert.deepEqual(verifyEvidence(exchanged, verifyKeys), { valid: false, why })
+})
+
 test("no altered byte of the evidence leaves it standing", () => {
   for (let position = 0; position < proof.length; position++) {
     const verdict = verifyEvidence(flip(proof, position), verifyKeys)

@@ -133,6 +133,22 @@ test("confirmations do not count as complaints, nor one complaint as several", (
   assert.equal(why({ ...complaints, verdicts: thrice }), "fewer accusers than minSigners")
 })
 
+test("complaints without an answer have one form: minSigners accusers in ascending order", () => {
+  const complaints = { kind: "dkg-complaints" as const, run, dealer: 1 }
+  const [two, three] = [complaintBy(2, 1), complaintBy(3, 1)]
+  const encoded = encodeEvidence({ ...complaints, verdicts: [two, three] })
+  const named = { valid: true, culprit: 1, reason: "too-many-complaints" }
+  assert.deepEqual(verifyEvidence(encoded, roster), named)
+  const reason = "the accusers are not minSigners in ascending order"
+  for (const verdicts of [
+    [three, two],
+    [two, two, three],
+    [two, three, three],
+  ]) {
+    assert.equal(why({ ...complaints, verdicts }), reason)
+  }
+})
+
 test("a stranger's statement is no evidence against anyone in the run", () => {
   const evidence = { kind: "dkg-open" as const, params, open: signs(4, "open", utf8("junk")) }
   assert.equal(why(evidence), "open: not-a-participant")

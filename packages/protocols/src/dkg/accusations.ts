@@ -103,7 +103,8 @@ function disqualify(
   dealer: Identifier,
   accusers: readonly Identifier[],
 ): Named {
-  const statements = accusers
+  const statements = [...accusers]
+    .sort((a, b) => a - b)
     .slice(0, run.params.minSigners)
     .map((accuser) => statementOf(verdicts.get(accuser)!))
   const evidence = { kind: "dkg-complaints" as const, run, dealer, verdicts: statements }

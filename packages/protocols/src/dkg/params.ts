@@ -49,7 +49,7 @@ export interface DkgIdentity {
 export const STEPS = { open: 1, reveal: 2, verdict: 3, answer: 4 } as const
 export type DkgStep = keyof typeof STEPS
 
-function isAscending(participants: readonly Identifier[]): boolean {
+export function isAscending(participants: readonly Identifier[]): boolean {
   return participants.every((identifier, i) => i === 0 || identifier > participants[i - 1]!)
 }
 

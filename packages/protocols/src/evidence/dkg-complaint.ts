@@ -2,7 +2,7 @@ import type { Element, Identifier } from "@lockkeeper/crypto"
 import { identifierCodec } from "@lockkeeper/crypto"
 import { type Bytes, bytes, type Codec, equalBytes, list, struct } from "@lockkeeper/encoding"
 import { checkAnswer, checkVerdict, isShare } from "../dkg/checks.ts"
-import { type DkgRunId, dkgRunIdCodec, groupFor } from "../dkg/params.ts"
+import { type DkgRunId, dkgRunIdCodec, groupFor, isAscending } from "../dkg/params.ts"
 import { decodeOrNull, revealPayloadCodec } from "../dkg/payloads.ts"
 import { echoDigest, type HeaderDigests, headerDigestsCodec } from "../messages/echo.ts"
 import { LIMITS } from "../messages/limits.ts"
@@ -122,20 +122,25 @@ export function verifyDkgComplaint(
 }
 
 /**
- * Accepts minSigners distinct accusers without an answer. This rests on the threshold assumption
+ * Accepts exactly minSigners distinct accusers, in ascending order, without an answer. This rests on the threshold assumption
  * that fewer than minSigners participants are corrupt, where every other evidence is unconditional.
  */
 export function verifyDkgComplaints(
   { run, dealer, verdicts }: Omit<DkgComplaintsEvidence, "kind">,
   verifyKeys: VerifyKeys,
 ): Verdict {
-  const accusers = new Set<Identifier>()
+  const accusers: Identifier[] = []
   for (const statement of verdicts) {
     const found = authentic(run, "verdict", statement, verifyKeys)
     if (!found.ok) return found.verdict
     if (!complainsOf(run, found.message, dealer)) return worthless("no such complaint")
-    accusers.add(found.message.header.sender)
+    accusers.push(found.message.header.sender)
   }
-  if (accusers.size < run.params.minSigners) return worthless("fewer accusers than minSigners")
+  const { minSigners } = run.params
+  if (new Set(accusers).size < minSigners) return worthless("fewer accusers than minSigners")
+  // One form only, so that the same proof is never two pieces of evidence.
+  if (accusers.length > minSigners || !isAscending(accusers)) {
+    return worthless("the accusers are not minSigners in ascending order")
+  }
   return culprit(dealer, "too-many-complaints")
 }

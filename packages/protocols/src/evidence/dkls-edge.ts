@@ -1,5 +1,6 @@
 import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
 import { type Codec, equalBytes, list, struct, u8, union } from "@lockkeeper/encoding"
+import { isAscending } from "../dkg/params.ts"
 import { firstSlot } from "../dkls/first-step.ts"
 import { judgeSaid, zeroMismatch } from "../dkls/presign/checks.ts"
 import {
@@ -124,6 +125,7 @@ function judgeZeros({ run, first, second }: ZeroSharing, verifyKeys: VerifyKeys)
   if (!a.ok) return refuse(`first: ${a.why}`)
   const b = authenticExchange(run, second, verifyKeys)
   if (!b.ok) return refuse(`second: ${b.why}`)
+  if (a.sender >= b.sender) return refuse("their ends are not in ascending order")
   const payloads = new Map([
     [a.sender, a.payload],
     [b.sender, b.payload],
@@ -156,7 +158,7 @@ export function verifyDklsEdges(
   if (!certified.ok) return worthless(`certificate: ${certified.abort.reason}`)
   const { minSigners, verifyingShares, rosterEpoch } = certified.value
   if (!verifyingShares.has(named)) return worthless("the culprit is not a server of the key")
-  const others = new Set<Identifier>()
+  const others: Identifier[] = []
   for (const edge of edges) {
     const judged = judgeEdge(edge, verifyKeys)
     if (!judged.ok) return worthless(judged.why)
@@ -165,8 +167,14 @@ export function verifyDklsEdges(
     if (a !== named && b !== named) return worthless("an edge between two others")
     const other = a === named ? b : a
     if (!verifyingShares.has(other)) return worthless("an edge with no server of the key")
-    others.add(other)
+    others.push(other)
   }
-  if (others.size < minSigners) return worthless("edges with fewer others than can all be corrupt")
+  if (new Set(others).size < minSigners) {
+    return worthless("edges with fewer others than can all be corrupt")
+  }
+  // One form only, so that the same proof is never two pieces of evidence.
+  if (others.length > minSigners || !isAscending(others)) {
+    return worthless("the other ends are not minSigners in ascending order")
+  }
   return culprit(named, "pairwise-fault")
 }

@@ -5,6 +5,7 @@ import {
   bytes,
   type Codec,
   decode,
+  encode,
   equalBytes,
   numberMap,
   struct,
@@ -23,6 +24,7 @@ import {
   judgePublish,
   judgeSaid,
   type PublishBasis,
+  paramsNamedBy,
 } from "../dkls/presign/checks.ts"
 import {
   checkPresignParams,
@@ -218,7 +220,12 @@ export function verifyDklsOpen(
   const found = authenticOpen(params, open, verifyKeys)
   if (!found.ok) return worthless(`open: ${found.why}`)
   if (!isForParams(params, open.broadcast)) return worthless("open: of another run")
-  return verdictOf(found.message.header.sender, judgeOpen(params, found.message))
+  const { sender } = found.message.header
+  const named = encode(presignParamsCodec, paramsNamedBy(params, sender, open.broadcast))
+  if (!equalBytes(encode(presignParamsCodec, params), named)) {
+    return worthless("open: it names no run, and the evidence one")
+  }
+  return verdictOf(sender, judgeOpen(params, found.message))
 }
 
 export function verifyDklsSaid(

@@ -1,5 +1,14 @@
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, bytes, type Codec, numberMap, struct, u16 } from "@lockkeeper/encoding"
+import {
+  type Bytes,
+  bytes,
+  type Codec,
+  encode,
+  equalBytes,
+  numberMap,
+  struct,
+  u16,
+} from "@lockkeeper/encoding"
 import { setupParamsCodec } from "../dkls/codec.ts"
 import { firstSlot } from "../dkls/first-step.ts"
 import {
@@ -8,6 +17,7 @@ import {
   judgeSetupConfirm,
   judgeSetupExchange,
   judgeSetupOpen,
+  setupNamedBy,
 } from "../dkls/setup/checks.ts"
 import { openPayloads, sessionOf } from "../dkls/setup/collect.ts"
 import { headerStep, setupSlot } from "../dkls/setup/params.ts"
@@ -128,9 +138,14 @@ export function verifyDklsSetupOpen(
 ): Verdict {
   const found = authenticOpen(params, open, verifyKeys)
   if (!found.ok) return worthless(`open: ${found.why}`)
+  const { sender } = found.message.header
+  const named = encode(setupParamsCodec, setupNamedBy(params, sender, open.broadcast))
+  if (!equalBytes(encode(setupParamsCodec, params), named)) {
+    return worthless("open: it names no run, and the evidence one")
+  }
   const judged = judgeSetupOpen(params, found.message)
   if (judged.ok) return worthless("nothing is wrong with it")
-  return culprit(found.message.header.sender, judged.reason)
+  return culprit(sender, judged.reason)
 }
 
 export function verifyDklsSetupExchange(

@@ -1,4 +1,4 @@
-import { type Codec, compareBytes, equalBytes, struct } from "@lockkeeper/encoding"
+import { type Codec, compareBytes, struct } from "@lockkeeper/encoding"
 import {
   openHeader,
   type SignedHeader,
@@ -36,7 +36,10 @@ export function verifyEquivocation(
   if (!a.ok) return worthless(`first header: ${a.abort.reason}`)
   const b = openHeader(second, verifyKeys)
   if (!b.ok) return worthless(`second header: ${b.abort.reason}`)
-  if (equalBytes(first.bytes, second.bytes)) return worthless("the headers are the same")
+  // One order only, so that the same proof is never two pieces of evidence.
+  const order = compareBytes(first.bytes, second.bytes)
+  if (order === 0) return worthless("the headers are the same")
+  if (order > 0) return worthless("the headers are not in the order of their bytes")
   if (a.value.sender !== b.value.sender) return worthless("the headers have different senders")
   if (slotMismatch(a.value, b.value)) return worthless("the headers belong to different slots")
   return culprit(a.value.sender, "equivocation")

@@ -35,13 +35,13 @@ const group = secp256k1
 
 /** Step 1. A digest of other parameters is for `isForParams` to refuse: that blames nobody. */
 export function judgeOpen(params: PresignParams, message: Received): Judged<OpenPayload> {
+  const form = judgeForm(openPayloadCodec, message.broadcast)
+  if (!form.ok) return form
   const others = othersThan(params.signers, message.header.sender)
   if (!hasParts(message.header, others)) return wrong("wrong-recipients", "parts")
   if (!equalBytes(message.header.previousDigest, NO_PREVIOUS)) {
     return wrong("malformed-payload", "previousDigest")
   }
-  const form = judgeForm(openPayloadCodec, message.broadcast)
-  if (!form.ok) return form
   return hasKeys(form.payload.setups, others) ? form : wrong("malformed-payload", "setups")
 }
 
@@ -49,6 +49,21 @@ export function judgeOpen(params: PresignParams, message: Received): Judged<Open
 export function isForParams(params: PresignParams, broadcast: Bytes): boolean {
   const form = judgeForm(openPayloadCodec, broadcast)
   return !form.ok || equalBytes(form.payload.params, presignParamsDigest(params))
+}
+
+/**
+ * The parameters that evidence about an opening holds: those that it names, and of one that names none,
+ * since it is no payload, nothing that anybody could exchange.
+ */
+export function paramsNamedBy(
+  params: PresignParams,
+  sender: Identifier,
+  broadcast: Bytes,
+): PresignParams {
+  if (judgeForm(openPayloadCodec, broadcast).ok) return params
+  const [batchId, keyId] = [new Uint8Array(32), new Uint8Array(32)]
+  const { rosterEpoch } = params
+  return { batchId, keyId, keyEpoch: 0, rosterEpoch, signers: [sender], count: 0 }
 }
 
 /** Steps 2 to 4: what the sender says to everyone, and to whom it says more. */

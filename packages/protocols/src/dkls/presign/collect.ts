@@ -11,7 +11,7 @@ import { abort, done, type Outcome } from "../../outcome.ts"
 import { collectFirst } from "../first-step.ts"
 import { type Judged, judgeForm } from "../judged.ts"
 import type { PresignParams } from "../types.ts"
-import { isForParams, judgeOpen, judgeSaid } from "./checks.ts"
+import { isForParams, judgeOpen, judgeSaid, paramsNamedBy } from "./checks.ts"
 import { keyDigest, type PresignRun, presignSession, presignSlot } from "./params.ts"
 import { type OpenPayload, type SaidPayload, saidPayloadCodec } from "./payloads.ts"
 import type { Statements } from "./state.ts"
@@ -38,7 +38,7 @@ type HeardBy<T> = ReadonlyMap<Identifier, Heard<T>>
 function judgeEach<T>(
   messages: ReadonlyMap<Identifier, Received>,
   judge: (message: Received) => Judged<T>,
-  evidenceOf: (statement: Statement) => Evidence,
+  evidenceOf: (statement: Statement, sender: Identifier) => Evidence,
 ): Outcome<HeardBy<T>> {
   const heard = new Map<Identifier, Heard<T>>()
   const culprits: Identifier[] = []
@@ -50,7 +50,7 @@ function judgeEach<T>(
     else {
       first ??= judged
       culprits.push(sender)
-      evidence.push(evidenceOf(statementOf(received)))
+      evidence.push(evidenceOf(statementOf(received), sender))
     }
   }
   if (!first) return done(heard)
@@ -79,7 +79,10 @@ export function collectOpens(
   const heard = judgeEach(
     collected.value,
     (message) => judgeOpen(params, message),
-    (open) => ({ kind: "dkls-open", params, open }),
+    (open, sender) => {
+      const named = paramsNamedBy(params, sender, open.broadcast)
+      return { kind: "dkls-open", params: named, open }
+    },
   )
   if (!heard.ok) return heard
   const expected = keyDigest(key)

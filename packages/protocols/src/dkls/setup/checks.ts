@@ -71,13 +71,27 @@ export function isForSetup(params: SetupParams, broadcast: Bytes): boolean {
   return !form.ok || equalBytes(form.payload.params, setupParamsDigest(params))
 }
 
+/**
+ * The parameters that evidence about an opening holds: those that it names, and of one that names none,
+ * since it is no payload, nothing that anybody could exchange.
+ */
+export function setupNamedBy(
+  params: SetupParams,
+  sender: Identifier,
+  broadcast: Bytes,
+): SetupParams {
+  if (judgeForm(setupOpenCodec, broadcast).ok) return params
+  const { rosterEpoch } = params
+  return { setupId: new Uint8Array(32), rosterEpoch, participants: [sender] }
+}
+
 export function judgeSetupOpen(params: SetupParams, message: Received): Judged<SetupOpenPayload> {
+  const form = judgeForm(setupOpenCodec, message.broadcast)
+  if (!form.ok) return form
   if (!hasParts(message.header, [])) return wrong("wrong-recipients", "parts")
   if (!equalBytes(message.header.previousDigest, NO_PREVIOUS)) {
     return wrong("malformed-payload", "previousDigest")
   }
-  const form = judgeForm(setupOpenCodec, message.broadcast)
-  if (!form.ok) return form
   const others = othersThan(params.participants, message.header.sender)
   return hasKeys(form.payload.statuses, others) ? form : wrong("malformed-payload", "statuses")
 }

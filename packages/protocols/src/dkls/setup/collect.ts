@@ -15,6 +15,7 @@ import {
   judgeSetupExchange,
   judgeSetupOpen,
   type SetupOpenPayload,
+  setupNamedBy,
   setupOpenCodec,
 } from "./checks.ts"
 import { headerStep, setupSession, setupSlot } from "./params.ts"
@@ -62,7 +63,10 @@ export function collectSetupOpens(
   return judgeEach(
     collected.value,
     (message) => judgeSetupOpen(params, message),
-    (message) => ({ kind: "dkls-setup-open", params, open: statementOf(message) }),
+    (message) => {
+      const named = setupNamedBy(params, message.header.sender, message.broadcast)
+      return { kind: "dkls-setup-open", params: named, open: statementOf(message) }
+    },
   )
 }
 
