@@ -77,8 +77,9 @@ export interface CaseResult extends Case {
   readonly why: string
   readonly honestBlamed: boolean
   readonly wrongAccepted: boolean
-  /** Valid evidence that the case gave, encoded. */
+  /** Valid evidence that the case gave, encoded, and what it is verified with. */
   readonly evidence: readonly Bytes[]
+  readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
 }
 
 export function idOf({ protocol, step, by, field, mutation, sender, victim }: Case): string {
@@ -152,6 +153,7 @@ export function judge(target: Target, attack: Attack): CaseResult {
     honestBlamed,
     wrongAccepted,
     evidence: proof.evidence,
+    verifyKeys: verdicts.verifyKeys,
   }
   const fail = (why: string): CaseResult => ({ ...result, outcome: "failure", why })
   if (wrongAccepted) return fail(`wrong result accepted: ${verdicts.accepted.join("; ")}`)
@@ -166,5 +168,5 @@ export function judge(target: Target, attack: Attack): CaseResult {
   const outcome = verdicts.finished && aborts.length === 0 ? "harmless" : "unattributable"
   const kind = target[outcome].find(({ covers }) => covers(about, verdicts))
   if (kind) return { ...result, outcome, why: kind.why }
-  return fail(verdicts.finished ? "had no effect that is expected" : "nobody is named")
+  return fail(outcome === "harmless" ? "ended well for no known reason" : "nobody is named")
 }

@@ -1,25 +1,51 @@
 import { parseArgs } from "node:util"
-import { idOf, judge } from "./harness.ts"
-import { Tally } from "./tally.ts"
+import { runSuite, type SuiteOptions } from "./suite.ts"
 import { TARGETS } from "./targets.ts"
 
-const t = new Tally()
-const { values } = parseArgs({
-  options: { protocol: { type: "string" }, case: { type: "string" } },
-})
-for (const make of TARGETS) {
-  const target = make()
-  if (values.protocol && !target.protocol.startsWith(values.protocol)) continue
-  for (const attack of target.attacks()) {
-    if (values.case && !idOf(attack).startsWith(values.case)) continue
-    try {
-      const r = judge(target, attack)
-      if (r.outcome === "failure") console.log(idOf(r), r.why, r.reason)
-      t.add(r)
-    } catch (e) {
-      console.log("CRASH", idOf(attack), e)
+// The attack suite: npm run attack -- --json [--sample N] [--protocol P] [--case ID]
+
+const USAGE = `attack [--json] [--sample N] [--protocol PREFIX] [--case ID] [--list]
+
+  --json       print nothing but the report, one JSON object on the last line
+  --sample N   run N cases, chosen evenly among protocols and steps, instead of all
+  --protocol   run the protocols whose name begins so: dkg, frost, opaque, dkls
+  --case ID    run the cases whose name begins so, and say what became of each
+  --list       print the names of the cases and run none`
+
+interface Arguments extends SuiteOptions {
+  readonly json: boolean
+}
+
+function argumentsOf(args: readonly string[]): Arguments | string {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        json: { type: "boolean", default: false },
+        sample: { type: "string" },
+        protocol: { type: "string", default: "" },
+        case: { type: "string", default: "" },
+        list: { type: "boolean", default: false },
+      },
+    })
+    const sample = values.sample === undefined ? null : Number(values.sample)
+    if (sample !== null && !(Number.isSafeInteger(sample) && sample > 0)) {
+      return "--sample takes a number of cases, 1 or more."
     }
+    const { json, protocol, case: id, list } = values
+    return { json, sample, protocol, id, list }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
   }
 }
-const rep = t.report()
-console.log(JSON.stringify({ ...rep, failures: rep.failures.length }))
+
+const chosen = argumentsOf(process.argv.slice(2))
+if (typeof chosen === "string") {
+  console.error(`${chosen}\n\n${USAGE}`)
+  process.exitCode = 2
+} else {
+  const say = (line: string) => (chosen.json ? console.error(line) : console.log(line))
+  const { report, violated } = runSuite(TARGETS, chosen, say)
+  if (!chosen.list) console.log(JSON.stringify(report))
+  process.exitCode = violated ? 1 : 0
+}

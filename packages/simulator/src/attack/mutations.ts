@@ -28,6 +28,7 @@ export const MUTATIONS = [
   "shorter",
   "missing",
   "duplicated",
+  "reordered",
 ] as const
 export type Mutation = (typeof MUTATIONS)[number]
 
@@ -262,6 +263,9 @@ function recounted(
     changes.push([name, "duplicated", withInteger(twice, count, items.length + 1)])
   }
   if (items.length > 1) {
+    const [a, b] = [items[0]!, items[1]!]
+    const swapped = concat(encoded.slice(b.start, b.end), encoded.slice(a.start, a.end))
+    changes.push([count.name, "reordered", splice(encoded, a.start, b.end, swapped)])
     const none = splice(encoded, items[0]!.start, items.at(-1)!.end, new Uint8Array(0))
     changes.push([count.name, "missing", withInteger(none, count, 0)])
   }

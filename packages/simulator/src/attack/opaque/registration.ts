@@ -115,6 +115,8 @@ function toAll({ made }: Change, encoded: Bytes): Map<Identifier, Bytes> | null 
   const changed = decoded(() => decode(opaque.accountDealingCodec, encoded), [])
   if (changed === null) return null
   const { registration } = changed
+  const bytes = (value: opaque.Registration) => encode(opaque.registrationCodec, value)
+  if (equalBytes(bytes(registration), bytes(made.registration))) return null
   return new Map(
     [...made.dealings].map(([i, dealing]) => {
       return [i, encode(opaque.accountDealingCodec, { ...dealing, registration })]

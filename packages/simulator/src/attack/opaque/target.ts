@@ -1,10 +1,15 @@
-import { type Identifier, ristretto255 } from "@lockkeeper/crypto"
+import { type Element, type Identifier, ristretto255, type Scalar } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, decode, encode } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
-import { ke1Codec, signEvaluation, statementOf } from "@lockkeeper/protocols/payloads"
+import {
+  evaluateShare,
+  ke1Codec,
+  signEvaluation,
+  statementOf,
+} from "@lockkeeper/protocols/payloads"
 import type { Attack, Case, Target } from "../harness.ts"
 import { type Mutant, mutantsOf } from "../mutations.ts"
-import { identityOf } from "../seeded.ts"
+import { identityOf, seeded } from "../seeded.ts"
 import { loginPlan, registered } from "./account.ts"
 import { HARMLESS, UNATTRIBUTABLE } from "./kinds.ts"
 import {
@@ -111,6 +116,18 @@ function signedResponse(encoded: Bytes, ke1: Bytes): Bytes {
   }
 }
 
+/** The response with a proof that its server made for what it says now. */
+function withProof({ setting }: Scene, encoded: Bytes, ke1: Bytes): Bytes {
+  const response = decode(opaque.loginResponseCodec, encoded)
+  const { accountId } = loginPlan()
+  const { evaluation: _, proof: __, ...scope } = statementOf(response, ke1, accountId)
+  const share = setting.records.get(SENDER)!.share.expose() as Scalar
+  const { blindedElement } = decode(ke1Codec, ke1) as { blindedElement: Element }
+  const { proof } = evaluateShare(share, blindedElement, scope, seeded("proof"))
+  const frame = { ...response.frame, proof }
+  return encode(opaque.loginResponseCodec, { ...response, frame })
+}
+
 function* responseAttacks(scene: Scene): Iterable<Attack> {
   for (const { field, mutation, encoded } of responseMutants(scene)) {
     const told = { step: "response", field, mutation, victim: "all" } as const
@@ -122,6 +139,12 @@ function* responseAttacks(scene: Scene): Iterable<Attack> {
     const lying = (server: Identifier, response: Bytes, ke1: Bytes) =>
       server === SENDER ? signedResponse(encoded, ke1) : response
     yield attack(scene, { ...told, by: "sender" }, { dishonest: SENDER, answers: lying })
+    // And a proof that is made anew is the proof.
+    if (!field.startsWith("frame.") || field === "frame.proof" || !decodes(encoded)) continue
+    const proving = (server: Identifier, response: Bytes, ke1: Bytes) =>
+      server === SENDER ? signedResponse(withProof(scene, encoded, ke1), ke1) : response
+    const proven = { ...told, field: `proven ${field}`, by: "sender" } as const
+    yield attack(scene, proven, { dishonest: SENDER, answers: proving })
   }
   yield* responseReplays(scene)
 }
