@@ -169,9 +169,9 @@ function stopped(
 }
 
 /** Notes who gave no answer or refused; what could not be used is noted already. */
-export function noteLost(incidents: IncidentLog, { lost }: Stopped): void {
+export function noteLost(incidents: IncidentLog, { lost }: Stopped, participants: SignerSet): void {
   for (const [server, error] of lost) {
-    if (error.code !== "untrusted-server") incidents.failed(server, error)
+    if (error.code !== "untrusted-server") incidents.failed(server, error, participants)
   }
 }
 

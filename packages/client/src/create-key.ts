@@ -15,6 +15,7 @@ import {
   messageCodec,
   verifyKeyCertificate,
 } from "@lockkeeper/protocols"
+import { aboutWhom } from "./exclusions.ts"
 import { askAll, notEnough } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
 import type { Logged, Principal } from "./principal.ts"
@@ -48,6 +49,7 @@ const STEP_NUMBERS: Readonly<Record<dkg.DkgStep | "activate", number>> = {
 export async function createKey(principal: Principal, order: KeyOrder): Promise<GeneratedKey> {
   const { servers } = principal
   const { roster, verifyKeys } = servers.trust
+  const gone = new Set<Identifier>()
   let params: dkg.DkgParams = {
     keyId: servers.deps.randomness.bytes(32),
     keyType: order.keyType,
@@ -69,9 +71,14 @@ export async function createKey(principal: Principal, order: KeyOrder): Promise<
     }
     const abort = attempt.excusing(result.abort)
     order.incidents.aborted(abort)
-    const next = dkg.nextAttempt(params, abort)
-    if (next === null || next.attempt > mostAttempts) throw attempt.failure(abort)
-    params = { ...next, participants: servers.together(next.participants, roster.minSigners) }
+    for (const server of [...abort.culprits, ...abort.silent]) gone.add(server)
+    const left = servers.all.filter((id) => !gone.has(id))
+    if (left.length < roster.minSigners || params.attempt === mostAttempts) {
+      throw attempt.failure(abort)
+    }
+    // Those too that were kept apart from somebody who is gone now.
+    const participants = servers.together(left, roster.minSigners)
+    params = { ...params, participants, attempt: params.attempt + 1 }
   }
 }
 
@@ -145,7 +152,7 @@ class KeyGeneration {
       return this.#principal.act(server, this.#request, STEP_NUMBERS[step], input, signal, stepMs)
     })
     for (const [server, error] of failures) {
-      incidents.failed(server, error)
+      incidents.failed(server, error, this.#params.participants)
       this.#failures.set(server, error)
       this.#excuse(server, error)
     }
@@ -153,7 +160,7 @@ class KeyGeneration {
   }
 
   #excuse(server: Identifier, error: LockKeeperError): void {
-    const about = this.#principal.servers.exclusions.aboutWhom(server, error)
+    const about = aboutWhom(server, error, this.#params.participants)
     const refusal = `${server}-${about}`
     if (about === null || this.#refusals.has(refusal)) return
     this.#refusals.add(refusal)

@@ -32,16 +32,18 @@ export class Exclusions {
     this.#proven.set(server, this.#clock.now())
   }
 
-  /** With whom a refusal says its sender does not work; null where it says nothing of the kind. */
-  aboutWhom(refuser: Identifier, error: LockKeeperError): Identifier | null {
-    const about = quarantinedIn(error)
-    const isOther = about !== null && about !== refuser && this.#membership.all.includes(about)
-    return isOther ? about : null
-  }
-
-  /** Takes note of such a refusal. Gives the same. */
-  heard(refuser: Identifier, error: LockKeeperError): Identifier | null {
-    const about = this.aboutWhom(refuser, error)
+  /**
+   * Takes note of a refusal to work with another participant.
+   *
+   * @param among - who was to take part: what is said of anybody else is no reason to refuse.
+   * @returns the other participant; null where the refusal says nothing of the kind.
+   */
+  heard(
+    refuser: Identifier,
+    error: LockKeeperError,
+    among: readonly Identifier[],
+  ): Identifier | null {
+    const about = aboutWhom(refuser, error, among)
     if (about !== null) this.#refusals.set(nameOf(refuser, about), this.#clock.now())
     return about
   }
@@ -65,8 +67,11 @@ export class Exclusions {
       const apart = (id: Identifier) => left.filter((other) => this.areApart(id, other)).length
       const most = Math.max(0, ...left.map(apart))
       if (most === 0) return left
-      // Who is at odds with most is the likelier culprit, or liar; of two alike, the later one goes.
-      const leaving = left.findLast((id) => apart(id) === most)
+      // Who is at odds with most is the likelier culprit, or liar. Of two alike the refused one goes: it
+      // would be refused by others too, while a liar that goes on shows by its second refusal.
+      const likely = left.filter((id) => apart(id) === most)
+      const isRefused = (id: Identifier) => left.some((other) => this.#refuses(other, id))
+      const leaving = likely.findLast(isRefused) ?? likely.at(-1)
       left = left.filter((id) => id !== leaving)
     }
   }
@@ -79,6 +84,16 @@ export class Exclusions {
   #isRecent(at: number | undefined): boolean {
     return at !== undefined && this.#clock.now() - at < EXCLUSION_MS
   }
+}
+
+/** With which other participant a refusal says its sender does not work. */
+export function aboutWhom(
+  refuser: Identifier,
+  error: LockKeeperError,
+  among: readonly Identifier[],
+): Identifier | null {
+  const about = quarantinedIn(error)
+  return about !== null && about !== refuser && among.includes(about) ? about : null
 }
 
 function nameOf(refuser: Identifier, about: Identifier): string {

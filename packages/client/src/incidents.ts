@@ -109,9 +109,13 @@ export class IncidentLog {
     this.#add({ kind: "suspected", server, reason, message, evidence: null })
   }
 
-  /** Notes a failed call; where it says that its server works with another no more, that one. */
-  failed(server: Identifier, error: LockKeeperError): void {
-    const about = this.#servers.exclusions.heard(server, error)
+  /**
+   * Notes a failed call; where it says that its server works with another participant no more, that one.
+   *
+   * @param among - who was to take part.
+   */
+  failed(server: Identifier, error: LockKeeperError, among: readonly Identifier[] = []): void {
+    const about = this.#servers.exclusions.heard(server, error, among)
     if (about !== null) {
       this.#quarantined(about, server)
       return

@@ -4,6 +4,7 @@ import { encode } from "@lockkeeper/encoding"
 import { dkls } from "@lockkeeper/protocols"
 import { readAnswer } from "./answers.ts"
 import { bulkRun } from "./bulk-run.ts"
+import { aboutWhom } from "./exclusions.ts"
 import { askAll } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
 import type { Principal } from "./principal.ts"
@@ -94,10 +95,9 @@ async function setUp(
   for (const [a, b] of result.pairs) dead.add(a, b)
   const out = [...result.culprits]
   for (const [server, error] of result.lost) {
-    const about = principal.servers.exclusions.aboutWhom(server, error)
     // Who works with another participant no more is tried again without that one.
-    if (about !== null && participants.includes(about)) incidents.failed(server, error)
-    else out.push(server)
+    if (aboutWhom(server, error, participants) === null) out.push(server)
+    else incidents.failed(server, error, participants)
   }
   // Where nobody is named, every run loses somebody all the same, so that there is an end to it.
   const isLess = out.length > 0 || found.length > 0 || result.lost.size > 0

@@ -51,8 +51,8 @@ function isAboutPairs({ reason, lost }: Stopped): boolean {
   )
 }
 
-function noted({ incidents }: PresignOrder, result: BulkResult): BulkResult {
-  if (result.kind === "stopped") noteLost(incidents, result)
+function noted({ incidents, set }: PresignOrder, result: BulkResult): BulkResult {
+  if (result.kind === "stopped") noteLost(incidents, result, set)
   return result
 }
 

@@ -12,6 +12,7 @@ import { orMalformed, readAnswer } from "./answers.ts"
 import { EcdsaAttempt, type EcdsaSigned, type EcdsaSigningOrder } from "./ecdsa-attempt.ts"
 import type { Material } from "./ecdsa-material.ts"
 import { EcdsaSets } from "./ecdsa-sets.ts"
+import { aboutWhom } from "./exclusions.ts"
 import { notEnough } from "./gather.ts"
 import { MAX_SETS_TRIED, MAX_SIGN_REQUESTS, MAX_SPOT_BATCHES, MAX_STALE } from "./limits.ts"
 import { cancelled, throwIfCancelled } from "./patience.ts"
@@ -138,7 +139,7 @@ class EcdsaRun {
       if (this.#over) return null
       this.#heardFrom(set)
       incidents.adopt(fetched.incidents)
-      for (const [server, error] of fetched.value) this.#exclude(server, error)
+      for (const [server, error] of fetched.value) this.#exclude(server, error, set)
       if (fetched.value.size > 0) return null
       const prepared = this.#supply.take(key.keyId, set)
       if (prepared !== null) return prepared
@@ -157,11 +158,11 @@ class EcdsaRun {
     this.#order.incidents.adopt(made.incidents)
     const { value } = made
     if (value.kind === "complete") return true
-    for (const server of value.culprits) this.#exclude(server, presignFailure(value))
+    for (const server of value.culprits) this.#exclude(server, presignFailure(value), set)
     for (const [server, error] of value.lost) {
       // A full pool of this set does not keep the server from signing with another.
       if (error.code === "rate-limited") this.#failures.set(server, error)
-      else this.#exclude(server, error)
+      else this.#exclude(server, error, set)
     }
     this.#sets.bar(set)
     return false
@@ -186,12 +187,12 @@ class EcdsaRun {
   #refusedNonce(server: Identifier, attempt: EcdsaAttempt, error: LockKeeperError): void {
     const liar = attempt.whoseNonceIsWrong()
     if (liar === null) {
-      this.#exclude(server, error)
+      this.#exclude(server, error, attempt.set)
       return
     }
     this.#supply.dropNonces(this.#order.key.keyId, liar)
     this.#order.incidents.suspected(liar, "wrong-nonces")
-    this.#exclude(liar, unusable(liar, "nonce"))
+    this.#exclude(liar, unusable(liar, "nonce"), attempt.set)
   }
 
   #conclude(attempt: EcdsaAttempt): Tried {
@@ -200,7 +201,8 @@ class EcdsaRun {
       this.#signed = result.signed
       return "signed"
     }
-    for (const server of result.unusable) this.#exclude(server, unusable(server, "share"))
+    for (const server of result.unusable)
+      this.#exclude(server, unusable(server, "share"), attempt.set)
     this.#sets.bar(attempt.set)
     return "failed"
   }
@@ -225,7 +227,7 @@ class EcdsaRun {
         return error.field === "input.presignature" ? "presignature-gone" : "stale"
       }
       if (isAboutNonces(error)) this.#refusedNonce(server, attempt, error)
-      else this.#exclude(server, error)
+      else this.#exclude(server, error, attempt.set)
       return "failed"
     } finally {
       done()
@@ -260,13 +262,13 @@ class EcdsaRun {
     for (const id of set) this.#sets.slow.delete(id)
   }
 
-  #exclude(server: Identifier, error: unknown): void {
+  #exclude(server: Identifier, error: unknown, set: SignerSet): void {
     if (this.#over) return
     if (!(error instanceof LockKeeperError)) throw error
     const { incidents } = this.#order
     const { servers } = this.#principal
-    incidents.failed(server, error)
-    const about = servers.exclusions.aboutWhom(server, error)
+    incidents.failed(server, error, set)
+    const about = aboutWhom(server, error, set)
     const refusal = `${server}-${about}`
     const isApart = about !== null && !this.#refusals.has(refusal)
     this.#refusals.add(refusal)

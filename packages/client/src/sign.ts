@@ -10,6 +10,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, decode, encode } from "@lockkeeper/encoding"
 import { frost } from "@lockkeeper/protocols"
 import { type CommitmentPool, fetchCommitment, keepCommitments } from "./commitments.ts"
+import { aboutWhom } from "./exclusions.ts"
 import { notEnough } from "./gather.ts"
 import { cancelled, throwIfCancelled } from "./patience.ts"
 import type { Principal } from "./principal.ts"
@@ -54,8 +55,10 @@ class SignRun {
   readonly #preparing = new Map<Identifier, { slow: boolean }>()
   #asked = new Map<number, SigningAttempt>()
   readonly #failures = new Map<Identifier, LockKeeperError>()
-  /** Who refused to work with whom in this run: said twice, it is the refuser's own failure. */
+  /** Who refused to sign with whom in this run. */
   readonly #refusals = new Set<string>()
+  /** Will not be asked again, however often this run begins again. */
+  readonly #gone = new Set<Identifier>()
   #wake = Promise.withResolvers<void>()
 
   constructor(principal: Principal, pool: CommitmentPool, order: SignOrder) {
@@ -83,7 +86,7 @@ class SignRun {
         this.#topUp()
         const { state, step } = frost.roastNext(this.#state)
         this.#state = state
-        if (step.kind === "give-up") throw this.#failure()
+        if (step.kind === "give-up") this.#regroupOrFail()
         else if (step.kind === "ask") this.#ask(step.attempt, step.signers)
         else if (step.kind === "check") this.#check(step.attempt, step.signers)
         else if (step.kind === "aggregate") {
@@ -106,7 +109,7 @@ class SignRun {
 
   async #wait(): Promise<void> {
     const busy = [...this.#state.standing.values()].some(({ kind }) => kind === "busy")
-    if (this.#preparing.size === 0 && !busy) throw this.#failure()
+    if (this.#preparing.size === 0 && !busy) return this.#regroupOrFail()
     await this.#wake.promise
     this.#wake = Promise.withResolvers<void>()
     throwIfCancelled(this.#order.signal)
@@ -223,8 +226,7 @@ class SignRun {
     } catch (error) {
       if (!isCurrent()) return
       if (isConflict(error) && this.#lost < MAX_RESTARTS) this.#onLostNonces(server)
-      else if (this.#isApart(server, error)) this.#regroup(server, error)
-      else this.#exclude(server, error)
+      else if (!this.#refusesAnother(server, error, asked)) this.#exclude(server, error)
     } finally {
       stop()
     }
@@ -238,26 +240,42 @@ class SignRun {
     this.#wake.resolve()
   }
 
-  /** Whether it refuses to work with another signer, for the first time in this run. */
-  #isApart(server: Identifier, error: unknown): error is LockKeeperError {
+  /**
+   * Whether it will not sign with another signer of the attempt. Neither is at fault by that alone: it
+   * begins again with signers that work with each other. Said twice it is the refuser's own failure.
+   */
+  #refusesAnother(server: Identifier, error: unknown, { signers }: SigningAttempt): boolean {
     if (!(error instanceof LockKeeperError)) return false
-    const about = this.#principal.servers.exclusions.aboutWhom(server, error)
-    return about !== null && !this.#refusals.has(`${server}-${about}`)
-  }
-
-  /** Neither is at fault by that alone: begin again with signers that work with each other. */
-  #regroup(server: Identifier, error: LockKeeperError): void {
-    const about = this.#principal.servers.exclusions.aboutWhom(server, error)
-    this.#refusals.add(`${server}-${about}`)
-    this.#order.incidents.failed(server, error)
+    const about = aboutWhom(server, error, signers)
+    const refusal = `${server}-${about}`
+    if (about === null || this.#refusals.has(refusal)) return false
+    this.#refusals.add(refusal)
+    this.#order.incidents.failed(server, error, signers)
     this.#mustRestart = true
     this.#wake.resolve()
+    return true
+  }
+
+  /** Those that may still be asked, as far as they work with each other. */
+  #left(): readonly Identifier[] {
+    const { exclusions } = this.#principal.servers
+    const { standing } = this.#state
+    for (const [id, { kind }] of standing) if (kind === "excluded") this.#gone.add(id)
+    return exclusions.together(this.#order.key.holders.filter((id) => !this.#gone.has(id)))
+  }
+
+  /** Begins again where others are left that were kept apart from those who have failed since. */
+  #regroupOrFail(): void {
+    const { minSigners, servers } = this.#state
+    const left = this.#left()
+    const isOther = left.some((id) => !servers.includes(id))
+    if (left.length < minSigners || !isOther) throw this.#failure()
+    this.#mustRestart = true
   }
 
   #restart(): void {
-    const { minSigners, servers, standing, attempts } = this.#state
-    const here = servers.filter((id) => standing.get(id)?.kind !== "excluded")
-    const left = this.#principal.servers.together(here, minSigners)
+    const { minSigners, attempts } = this.#state
+    const left = this.#left()
     if (left.length < minSigners) throw this.#failure()
     this.#mustRestart = false
     this.#restarts++
@@ -309,8 +327,11 @@ class SignRun {
   }
 
   #failure(): LockKeeperError {
-    const { minSigners, servers, standing } = this.#state
-    const left = servers.filter((id) => standing.get(id)?.kind !== "excluded").length
+    const { servers } = this.#principal
+    const { minSigners, holders } = this.#order.key
+    const together = servers.exclusions.together(holders)
+    if (together.length < minSigners) return servers.leftOut(minSigners, holders, together)
+    const left = this.#left().length
     return notEnough(minSigners, Math.min(left, minSigners - 1), this.#failures)
   }
 }

@@ -38,6 +38,7 @@ function tweakOf(merkleRoot: Bytes | null): frost.Tweak {
 export class SigningAttempt {
   /** From 1, over all restarts: the step under which the servers keep their answers. */
   readonly number: number
+  readonly signers: readonly Identifier[]
   readonly #trust: Trust
   readonly #order: SignOrder
   readonly #opened: frost.OpenedPackage
@@ -62,6 +63,7 @@ export class SigningAttempt {
       throw new LockKeeperError("invalid-request", `It cannot be signed: ${reason}.`, { field })
     }
     this.number = number
+    this.signers = commitments.map(({ commitment }) => commitment.identifier)
     this.#trust = trust
     this.#order = order
     this.#opened = prepared.value

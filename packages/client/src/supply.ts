@@ -123,7 +123,7 @@ export class Supply {
           done()
         }
       })
-      for (const [server, error] of failures) incidents.failed(server, error)
+      for (const [server, error] of failures) incidents.failed(server, error, set)
       return failures
     })
   }
