@@ -49,11 +49,11 @@ export function planOf(seed: number, mode: Mode): Plan {
   const cheats = spoilsTransfers ? [] : [pick(CHEATS), ...CHEATS.filter(() => often(25))]
   return {
     ...{ seed, mode, servers, minSigners, ecdsa },
-    devices: pick([[1], [2], [1, 1], [2, 1], [1, 1, 1]]),
+    devices: pick([[1], [1], [2], [1, 1], [1, 1], [2, 1]]),
     cheater: often(SHARES.cheater) ? { server, cheats, spoilsTransfers } : null,
     dishonestOwner: often(SHARES.dishonestOwner),
     guesser: often(SHARES.guesser),
-    stormMs: 4_000 + randomness.below(16_000),
+    stormMs: 4_000 + randomness.below(10_000),
     early: often(SHARES.early),
   }
 }

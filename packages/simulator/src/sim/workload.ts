@@ -20,7 +20,7 @@ const WEIGHTS = {
 } as const
 
 /** Most operations of one device while faults happen. */
-const MOST_OPERATIONS = 14
+const MOST_OPERATIONS = 9
 
 /** Most keys of an owner: each costs a key generation, and one signature at the end. */
 const MOST_KEYS = 3
