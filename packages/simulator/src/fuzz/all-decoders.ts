@@ -1,15 +1,16 @@
 import { codecDecoders } from "./codec-decoders.ts"
 import type { Decoder } from "./decoder.ts"
 import { commandLineDecoders } from "./decoders/command-line.ts"
+import { controlDecoders } from "./decoders/control.ts"
 import { fileDecoders } from "./decoders/files.ts"
 import { httpDecoders } from "./decoders/http.ts"
-import { proofsFrom } from "./decoders/proofs.ts"
 import { sealedDecoders } from "./decoders/sealed.ts"
 import { serverDecoders } from "./decoders/server.ts"
 import { taskDecoder } from "./decoders/tasks.ts"
 import { textDecoders } from "./decoders/texts.ts"
 import { transactionDecoders } from "./decoders/transactions.ts"
 import { trustDecoders } from "./decoders/trust.ts"
+import { untriedReaders } from "./hand-written.ts"
 import { harvest } from "./harvest.ts"
 import type { Inside } from "./inside.ts"
 import { loadAll } from "./modules.ts"
@@ -40,13 +41,20 @@ export async function allDecoders(from: {
     ...textDecoders(inside),
     ...transactionDecoders(inside),
     ...sealedDecoders(inside),
-    ...trustDecoders(inside, world, proofsFrom()),
+    ...trustDecoders(inside, world, codecs),
     ...files.decoders,
+    ...controlDecoders(inside),
     ...commandLineDecoders(inside),
     taskDecoder(inside, codecs),
     ...http.decoders,
     ...(await serverDecoders(inside, world, codecs)),
   ]
+  const untried = untriedReaders(root, decoders)
+  if (untried.length > 0) {
+    throw new Error(
+      `nobody tries what these read (READERS in hand-written.ts): ${untried.join(", ")}`,
+    )
+  }
   return {
     decoders,
     async close() {

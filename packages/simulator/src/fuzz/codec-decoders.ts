@@ -1,13 +1,5 @@
 import { edwards25519, ristretto255, secp256k1 } from "@lockkeeper/crypto"
-import {
-  type Bytes,
-  type Codec,
-  decode,
-  encode,
-  type Field,
-  layoutOf,
-  toHex,
-} from "@lockkeeper/encoding"
+import { type Bytes, type Codec, decode, encode, type Field, layoutOf } from "@lockkeeper/encoding"
 import { type Codecs, findCodecs } from "./codecs.ts"
 import type { Decoder } from "./decoder.ts"
 import { Dice } from "./dice.ts"
@@ -15,8 +7,8 @@ import type { Inside } from "./inside.ts"
 import { invent } from "./invent.ts"
 import { Samples } from "./samples.ts"
 
-/** Encodings of each codec that are invented beside those that were seen. */
-const INVENTED = 6
+/** As many encodings of each codec as are invented where fewer were seen. */
+const ENOUGH = 6
 
 /** Byte strings of one length that inventing chooses from. */
 const MAX_KNOWN = 60
@@ -59,7 +51,8 @@ export async function codecDecoders<T>(
     .map(([name, codec]) => {
       const seen = samples.of(codec)
       const dice = new Dice("invent", seed, name)
-      const invented = Array.from({ length: INVENTED }, () => invent(codec, known, dice))
+      const missing = Math.max(1, ENOUGH - seen.length)
+      const invented = Array.from({ length: missing }, () => invent(codec, known, dice))
       return codecDecoder(name, codec, distinct([...seen, ...invented.filter((b) => b !== null)]))
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -67,7 +60,7 @@ export async function codecDecoders<T>(
 }
 
 function distinct(encodings: readonly Bytes[]): readonly Bytes[] {
-  const texts = new Map(encodings.map((bytes) => [toHex(bytes), bytes]))
+  const texts = new Map(encodings.map((bytes) => [Buffer.from(bytes).toString("latin1"), bytes]))
   return [...texts.values()]
 }
 

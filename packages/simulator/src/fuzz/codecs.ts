@@ -19,7 +19,7 @@ const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
   Group: GROUPS,
   GroupName: GROUP_NAMES,
   KeyType: KEY_TYPES,
-  number: [1, 3, 32],
+  number: [1, 3],
   ReshareParams: [2, 3].map((minSigners) => ({ groups: GROUP_NAMES, minSigners })),
 }
 

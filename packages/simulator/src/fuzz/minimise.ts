@@ -4,7 +4,7 @@ import type { Decoder } from "./decoder.ts"
 
 /** Most readings that are spent on one input, and the longest: those that hang take long each. */
 const MAX_READINGS = 1500
-const MAX_MS = 5000
+const MAX_MS = 2000
 
 /** A shorter, plainer input with the same kind of fault. */
 export async function minimise(decoder: Decoder, input: Bytes, kind: FaultKind): Promise<Bytes> {

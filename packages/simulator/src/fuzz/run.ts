@@ -1,7 +1,8 @@
 import { fromHex } from "@lockkeeper/encoding"
 import { allDecoders } from "./all-decoders.ts"
-import { describe, fuzz, share, type Tally } from "./campaign.ts"
+import { describe, type Failure, fuzz, share, type Tally } from "./campaign.ts"
 import { check } from "./check.ts"
+import { replayCorpus } from "./corpus.ts"
 import type { Decoder } from "./decoder.ts"
 import type { Inside } from "./inside.ts"
 
@@ -20,7 +21,7 @@ export interface FuzzOptions {
 
 /** Runs what the options say and prints it; the process's exit code. */
 export async function runFuzz(options: FuzzOptions): Promise<number> {
-  const { frames, seed, decoder: part = "", json, list, input } = options
+  const { frames, seed, decoder: part = "", json, list, input, root } = options
   const { decoders: all, close } = await allDecoders(options)
   try {
     const exact = all.filter(({ name }) => name === part)
@@ -34,12 +35,13 @@ export async function runFuzz(options: FuzzOptions): Promise<number> {
       return 0
     }
     if (input !== undefined) return await readOne(decoders, input)
+    const corpus = await replayCorpus(root, all, decoders)
     const tallies: Tally[] = []
     const shares = share(decoders, frames)
     for (const [i, decoder] of decoders.entries()) {
       tallies.push(await fuzz(decoder, shares[i] as number, seed))
     }
-    return report(tallies, seed, json)
+    return report(tallies, corpus, { seed, json })
   } finally {
     await close()
   }
@@ -62,16 +64,22 @@ async function readOne(decoders: readonly Decoder[], hex: string): Promise<numbe
 export function neverAccepted(tallies: readonly Tally[]): readonly string[] {
   return tallies
     .filter(({ accepted }) => accepted.valid + accepted.changed + accepted.random === 0)
+    .filter(({ frames }) => frames > 0)
     .map(({ decoder }) => decoder)
 }
 
-function report(tallies: readonly Tally[], seed: string, json: boolean): number {
+function report(
+  tallies: readonly Tally[],
+  corpus: { readonly inputs: number; readonly failures: readonly Failure[] },
+  { seed, json }: { readonly seed: string; readonly json: boolean },
+): number {
   const sum = (of: (tally: Tally) => number) => tallies.reduce((total, t) => total + of(t), 0)
   const untried = neverAccepted(tallies)
   const slowest = tallies.reduce((a, b) => (b.slowestMs > a.slowestMs ? b : a))
   const changed = sum(({ inputs }) => inputs.changed)
   const totals = {
     decoders: tallies.length,
+    corpus: corpus.inputs,
     frames: sum((tally) => tally.frames),
     seed,
     accepted: sum(({ accepted }) => accepted.valid + accepted.changed + accepted.random),
@@ -84,11 +92,11 @@ function report(tallies: readonly Tally[], seed: string, json: boolean): number 
     neverAccepted: untried,
     slowest: { decoder: slowest.decoder, milliseconds: Math.round(slowest.slowestMs * 10) / 10 },
   }
-  for (const { failures } of tallies) for (const failure of failures) console.log(describe(failure))
+  const failures = [...corpus.failures, ...tallies.flatMap((tally) => tally.failures)]
+  for (const failure of failures) console.log(describe(failure))
   if (json) console.log(JSON.stringify({ ...totals, tallies: tallies.map(lineOf) }))
   else print(tallies, totals)
-  const { crashes, hangs, twoEncodings, allocations } = totals
-  return crashes + hangs + twoEncodings + allocations + untried.length > 0 ? 1 : 0
+  return failures.length + untried.length > 0 ? 1 : 0
 }
 
 function lineOf({ decoder, frames, inputs, accepted, slowestMs, totalMs, faults }: Tally) {

@@ -84,10 +84,12 @@ export function commandLineDecoders(inside: Inside): readonly Decoder[] {
   const commandLine = ofText({
     name: "command line",
     samples: examples,
-    weight: 0.2,
+    weight: 0.5,
     change: changeWords(examples),
     async read(text) {
       const words = text.split(BETWEEN)
+      // No system hands such a word to a program.
+      if (text.includes("\0")) return false
       const { host, out, err } = emptyHost()
       if (words.some((word) => ONLY_PARSED.includes(word))) {
         return await parses(build, words)

@@ -88,7 +88,7 @@ export async function httpDecoders(inside: Inside, world: World): Promise<HttpDe
   const requests: Decoder = {
     name: "http: request",
     samples: REQUESTS,
-    weight: 0.1,
+    weight: 0.4,
     change: null,
     layout: layout(2),
     async read(input) {

@@ -1,19 +1,64 @@
-import { Secret, signingKeyFromSeed } from "@lockkeeper/crypto"
-import { encodeEvidence, equivocationOf, NO_PREVIOUS, signMessage } from "@lockkeeper/protocols"
-import type { Proofs } from "./trust.ts"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, concat, DecodeError } from "@lockkeeper/encoding"
+import { decodeEvidence, encodeEvidence, verifyEvidence } from "@lockkeeper/protocols"
+import { TARGETS } from "../../attack/targets.ts"
+import type { Decoder } from "../decoder.ts"
 
-/** Evidence that convinces, against a participant whose key is here. */
-export function proofsFrom(): Proofs {
-  const key = signingKeyFromSeed(new Secret(new Uint8Array(32).fill(1)))
-  const slot = {
-    ...({ protocol: "dkg", step: 1, attempt: 1 } as const),
-    ...{ sessionId: new Uint8Array(32), rosterEpoch: 1, sender: 1 },
+/** Protocols of the attack suite whose lies are proven soon: setups and presigning take seconds. */
+const PROTOCOLS = /^(dkg|frost|opaque|dkls-(sign|edges) 2\/3)/
+
+/** Lies of one step that are tried for evidence. */
+const LIES_PER_STEP = 2
+
+type VerifyKeys = ReadonlyMap<Identifier, Uint8Array>
+
+/** Evidence that convinces, and the keys of those whom it is about. */
+export interface Proofs {
+  readonly evidence: readonly Bytes[]
+  readonly verifyKeys: readonly VerifyKeys[]
+}
+
+/** Evidence from the attack suite: of each kind that these protocols give, the first few. */
+export function gatherProofs(): Proofs {
+  const evidence = new Map<string, Bytes>()
+  const verifyKeys = new Map<string, VerifyKeys>()
+  for (const make of TARGETS) {
+    const target = make()
+    if (!PROTOCOLS.test(target.protocol)) continue
+    const tried = new Map<string, number>()
+    for (const attack of target.attacks()) {
+      const before = tried.get(attack.step) ?? 0
+      if (attack.by !== "sender" || before >= LIES_PER_STEP) continue
+      tried.set(attack.step, before + 1)
+      const verdicts = attack.run()
+      for (const item of verdicts.aborts.flatMap((ended) => ended.evidence)) {
+        const encoded = encodeEvidence(item)
+        if (!verifyEvidence(encoded, verdicts.verifyKeys).valid) continue
+        evidence.set(`${item.kind} ${target.protocol}`, encoded)
+        verifyKeys.set([...verdicts.verifyKeys].join(), verdicts.verifyKeys)
+      }
+    }
   }
-  const [one, other] = [1, 2].map((n) => {
-    const broadcast = new Uint8Array(32).fill(n)
-    return signMessage(key, slot, { previousDigest: NO_PREVIOUS, broadcast }).header
-  })
-  if (one === undefined || other === undefined) throw new Error("two headers were signed")
-  const evidence = [encodeEvidence(equivocationOf(one, other))]
-  return { evidence, verifyKeys: new Map([[1, key.publicKey]]) }
+  return { evidence: [...evidence.values()], verifyKeys: [...verifyKeys.values()] }
+}
+
+/** What the codecs of single kinds of evidence were seen or invented with, as whole evidence. */
+export function shapedEvidence(codecs: readonly Decoder[]): readonly Bytes[] {
+  const bodies = codecs
+    .filter(({ name }) => name.startsWith("packages/protocols/src/evidence/"))
+    .flatMap(({ samples }) => samples.slice(0, 3))
+  return bodies.flatMap((body) =>
+    // Which kind it is shows in which tag it can be read behind.
+    Array.from({ length: 64 }, (_, tag) => concat(Uint8Array.of(1, tag), body)).filter(isEvidence),
+  )
+}
+
+function isEvidence(encoded: Bytes): boolean {
+  try {
+    decodeEvidence(encoded)
+    return true
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    return false
+  }
 }

@@ -102,7 +102,7 @@ function openDecoder(world: World, payloads: readonly Bytes[]): Decoder {
   return {
     name: "server: first payload in a hello",
     samples: payloads,
-    weight: 0.1,
+    weight: 0.5,
     change: null,
     layout: (sample) => layoutOf(openPayload, sample),
     read(input) {
@@ -170,7 +170,7 @@ async function actDecoder(
   return {
     name: "server: signed request in a session",
     samples: seenActions(codecs),
-    weight: 0.3,
+    weight: 2,
     layout: (sample) => layoutOf(action, sample),
     change(sample, dice) {
       const own = decode(action, sample)

@@ -1,28 +1,29 @@
 import {
   decodeRoster,
   encodeRoster,
-  identityKeys,
   openRoster,
   rosterDigest,
   signedRosterCodec,
 } from "@lockkeeper/api"
 import { verifyEvidenceFile } from "@lockkeeper/client"
-import { type Bytes, decode, encode, layoutOf } from "@lockkeeper/encoding"
+import { type Bytes, DecodeError, decode, encode, layoutOf } from "@lockkeeper/encoding"
 import { verifyEvidence } from "@lockkeeper/protocols"
 import type { World } from "../../index.ts"
 import { ACCEPTED, type Decoder, REFUSED } from "../decoder.ts"
 import type { Inside } from "../inside.ts"
 import { nameIn } from "../modules.ts"
 import { ofBytes } from "./made-of.ts"
-
-/** Evidence, and the keys of those whom it is about. */
-export interface Proofs {
-  readonly evidence: readonly Bytes[]
-  readonly verifyKeys: ReadonlyMap<number, Uint8Array>
-}
+import { gatherProofs, type Proofs, shapedEvidence } from "./proofs.ts"
 
 /** What servers sign for others to judge: rosters, and evidence against one of them. */
-export function trustDecoders(inside: Inside, world: World, proofs: Proofs): readonly Decoder[] {
+export function trustDecoders(
+  inside: Inside,
+  world: World,
+  codecs: readonly Decoder[],
+): readonly Decoder[] {
+  const proofs = gatherProofs()
+  const layout = layoutOfEvidence(codecs, proofs)
+  const shaped = shapedEvidence(codecs)
   const { roster: signedRoster, pin } = world.trust
   const { roster } = decode(signedRosterCodec, signedRoster)
   const client = "packages/client/src"
@@ -36,7 +37,6 @@ export function trustDecoders(inside: Inside, world: World, proofs: Proofs): rea
     `${client}/trust.ts`,
     "trustRoster",
   )
-  const own = identityKeys(decodeRoster(roster))
   return [
     ofBytes({
       name: "trust: roster",
@@ -62,7 +62,7 @@ export function trustDecoders(inside: Inside, world: World, proofs: Proofs): rea
       weight: 0.3,
       read: (input) => (trustRoster(input, pin) ? ACCEPTED : REFUSED),
     }),
-    evidenceDecoder(inside, proofs),
+    ...evidenceDecoders(proofs, shaped, layout),
     ofBytes({
       name: "trust: evidence file",
       samples: proofs.evidence.map((evidence) => file(signedRoster, evidence)),
@@ -73,24 +73,54 @@ export function trustDecoders(inside: Inside, world: World, proofs: Proofs): rea
         return verdict.valid || !/malformed/.test(verdict.why) ? ACCEPTED : REFUSED
       },
     }),
-    ofBytes({
-      name: "trust: evidence against somebody else",
-      samples: proofs.evidence,
-      weight: 0.2,
-      read: (input) => (verifyEvidence(input, own).valid ? REFUSED : ACCEPTED),
-    }),
   ]
 }
 
-function evidenceDecoder(inside: Inside, { evidence, verifyKeys }: Proofs): Decoder {
-  const path = "packages/protocols/src/evidence/evidence.ts"
-  const codec = nameIn<Parameters<typeof layoutOf>[0]>(inside, path, "versioned")
-  return {
-    name: "trust: evidence",
-    samples: evidence,
-    weight: 0.4,
-    change: null,
-    layout: (sample) => layoutOf(codec, sample),
-    read: (input) => (verifyEvidence(input, verifyKeys).valid ? ACCEPTED : REFUSED),
+/** Where the fields of evidence lie: as one of the codecs says that reads all of it. */
+function layoutOfEvidence(codecs: readonly Decoder[], { evidence }: Proofs): Decoder["layout"] {
+  const readsAll = ({ layout }: Decoder) => {
+    try {
+      return evidence.every((sample) => layout(sample) !== null)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      return false
+    }
   }
+  const whole = codecs
+    .filter(({ name }) => /^packages.protocols.src.evidence/.test(name))
+    .find(readsAll)
+  if (whole === undefined) throw new Error("no codec reads all kinds of evidence")
+  return whole.layout
+}
+
+/** Judged by the keys of those whom it is about: most of what was changed is worthless then. */
+function evidenceDecoders(
+  { evidence, verifyKeys }: Proofs,
+  shaped: readonly Bytes[],
+  layout: Decoder["layout"],
+): readonly Decoder[] {
+  return [
+    {
+      name: "trust: evidence",
+      samples: evidence,
+      weight: 2,
+      change: null,
+      layout,
+      read: (input) =>
+        verifyKeys.some((keys) => verifyEvidence(input, keys).valid) ? ACCEPTED : REFUSED,
+    },
+    {
+      name: "trust: evidence of every shape",
+      samples: shaped,
+      weight: 2,
+      change: null,
+      layout,
+      // Nobody signed it: to be told that it is worthless is all that there is to get.
+      read(input) {
+        const why = verifyKeys.map((keys) => verifyEvidence(input, keys)).find(({ valid }) => valid)
+        if (why === undefined) return ACCEPTED
+        throw new Error("evidence that nobody signed convinces")
+      },
+    },
+  ]
 }
