@@ -1,4 +1,5 @@
 import {
+  decodeRoster,
   identityKeys,
   LockKeeperError,
   memberOf,
@@ -32,7 +33,11 @@ const fileCodec = struct<{ label: null; signedRoster: Bytes; evidence: Bytes }>(
 
 /** Evidence with the roster whose keys it is judged by: everything an offline verifier needs. */
 export function evidenceFile(signedRoster: Bytes, evidence: Bytes): Bytes {
-  return encode(fileCodec, { label: null, signedRoster, evidence })
+  const { roster, signatures } = decode(signedRosterCodec, signedRoster)
+  const members = decodeRoster(roster).members.map(({ identifier }) => identifier)
+  const own = new Map([...signatures].filter(([signer]) => members.includes(signer)))
+  const copy = encode(signedRosterCodec, { roster, signatures: own })
+  return encode(fileCodec, { label: null, signedRoster: copy, evidence })
 }
 
 interface AboutRoster {
@@ -81,7 +86,12 @@ export function verifyEvidenceFile(file: Uint8Array, signedRoster: Uint8Array): 
     if (!equalBytes(inFile.roster, trusted.roster)) {
       return worthless("it is about another roster than the one you trust")
     }
-    return judge(evidence, openRoster(trusted), rosterDigest(trusted.roster))
+    const roster = openRoster(trusted)
+    // The copy adds nothing to what is trusted: it is checked so that a file has one form only.
+    if (openRoster(inFile).members.length !== inFile.signatures.size) {
+      return worthless("its roster has signatures of others than the members")
+    }
+    return judge(evidence, roster, rosterDigest(trusted.roster))
   } catch (error) {
     if (error instanceof DecodeError) return worthless(`it is malformed: ${error.message}`)
     if (error instanceof LockKeeperError) return worthless(error.message)
