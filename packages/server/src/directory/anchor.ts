@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, lstatSync, openSync, statSync, unlinkSync } from "node:fs"
+import { lstatSync, statSync, unlinkSync } from "node:fs"
 import { join } from "node:path"
 import { hashValue, type SigningKey, verifySignature } from "@lockkeeper/crypto"
 import {
@@ -17,7 +17,7 @@ import { readIncarnation } from "../incarnation.ts"
 import type { StoreCondition } from "../key-server.ts"
 import type { Store } from "../ports/store.ts"
 import { FILES } from "./layout.ts"
-import { readChecked, writeOwnerOnly } from "./owner-only.ts"
+import { readChecked, syncDirectory, writeOwnerOnly } from "./owner-only.ts"
 
 /**
  * Where an orderly stop left the store, kept beside the database and not in it: a database that was
@@ -126,9 +126,7 @@ export function removeAnchor(directory: string): void {
   const path = join(directory, FILES.anchor)
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return
   unlinkSync(path)
-  const descriptor = openSync(directory, "r")
-  fsyncSync(descriptor)
-  closeSync(descriptor)
+  syncDirectory(directory)
 }
 
 /** Vouches for a store that is closed and that nobody writes to any more. */

@@ -8,7 +8,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs"
 import { dirname } from "node:path"
 import { LockKeeperError } from "@lockkeeper/api"
@@ -111,13 +111,22 @@ export function writeOwnerOnly(path: string, content: Uint8Array): void {
   try {
     // The umask narrows the mode of a new file and leaves that of an old draft alone.
     chmodSync(draft, 0o600)
-    writeSync(descriptor, content)
+    // Unlike one write, which a disk that fills up may cut short without an error.
+    writeFileSync(descriptor, content)
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)
   }
   renameSync(draft, path)
-  const directory = openSync(dirname(path), "r")
-  fsyncSync(directory)
-  closeSync(directory)
+  syncDirectory(dirname(path))
+}
+
+/** Makes names durable that were given, changed or removed in a directory. */
+export function syncDirectory(path: string): void {
+  const descriptor = openSync(path, "r")
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
 }
