@@ -126,6 +126,45 @@ for (const [what, lie] of Object.entries(LIES)) {
   })
 }
 
+test("a relay that reads everything learns no name, password, message, key or signature", async () => {
+  const seen: Uint8Array[] = []
+  const world = await World.create({ seed: "reading" })
+  world.network.relay = {
+    onRequest: (asked) => {
+      if ("content" in asked.request) seen.push(asked.request.content)
+      return honestRelay.onRequest(asked)
+    },
+    onAnswer: (asked, delivery, answer) => {
+      if (answer.kind === "answer" && asked.request.kind !== "roster") seen.push(answer.content)
+      return honestRelay.onAnswer(asked, delivery, answer)
+    },
+  }
+  const message = utf8("pay one to bob at noon")
+  const secrets: [string, Uint8Array][] = [
+    ["name", utf8("alice-of-the-house")],
+    ["password", utf8(OWNER.password)],
+    ["message", message],
+  ]
+  await world.clock.run(async () => {
+    const keeper = await world.connect("laptop")
+    const owner = { name: "alice-of-the-house", password: OWNER.password }
+    await keeper.register(owner)
+    const session = await keeper.login(owner)
+    const { key } = await session.keys.create({ type: "ed25519", label: "savings account" })
+    const { signature } = await session.sign({ keyId: key.keyId, message })
+    secrets.push(["label", utf8("savings account")], ["key id", key.keyId])
+    secrets.push(["public key", key.publicKey], ["signature", signature])
+    await session.logout()
+  })
+  const all = Buffer.concat(seen)
+  assert.ok(seen.length > 30 && all.length > 50_000)
+  for (const [what, secret] of secrets) {
+    for (let part = 0; part + 12 <= secret.length; part++) {
+      assert.equal(all.indexOf(secret.subarray(part, part + 12)), -1, what)
+    }
+  }
+})
+
 test("a relay that sends everything three times has it acted on once", async () => {
   const world = await ready("three times", async ({ world, sign }) => {
     world.network.relay = {
