@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, writeSync } from "node:fs"
+import { closeSync, existsSync, openSync, writeFileSync } from "node:fs"
 import { LockKeeperError } from "@lockkeeper/api"
 
 /** Says before the work is done that its result would overwrite a file. @throws LockKeeperError */
@@ -20,7 +20,7 @@ export function writeNewFile(path: string, content: Uint8Array, option: string):
     throw alreadyExists(path, option)
   }
   try {
-    writeSync(descriptor, content)
+    writeFileSync(descriptor, content)
   } finally {
     closeSync(descriptor)
   }
