@@ -18,7 +18,7 @@ const TYPES = [
 const STATUSES = [200, 400, 404, 500, 503]
 
 /** Longest an answer may take before it counts as none, milliseconds. */
-const NO_ANSWER_MS = 2000
+const NO_ANSWER_MS = 10_000
 
 /** A field of protocol buffers that holds bytes. */
 function bytesField(number: number, value: Uint8Array): Bytes {
