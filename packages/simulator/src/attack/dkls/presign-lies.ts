@@ -112,7 +112,7 @@ export function* partLies(
   }
   const without = new Map([...sealed].filter(([recipient]) => recipient !== victim))
   const lie = signsRewritten(scene, step, { sealed: without })
-  yield { field: "part", mutation: "missing", victim, by: "sender", lie }
+  yield { field: "parts", mutation: "missing", victim, by: "sender", lie }
 }
 
 function dotted(place: string, field: string): string {

@@ -105,7 +105,7 @@ export function* transferLies(scene: SetupScene, victim: Identifier): Generator<
   }
   const without = new Map([...sealed].filter(([recipient]) => recipient !== victim))
   const lie = signsRewritten(scene, 2, { sealed: without })
-  yield { field: "part", mutation: "missing", victim, by: "sender", lie }
+  yield { field: "parts", mutation: "missing", victim, by: "sender", lie }
 }
 
 /** What a relay can make of a message on the way to one recipient. */

@@ -1,0 +1,109 @@
+import type { AbortReason } from "@lockkeeper/protocols"
+import type { Case, CaseResult, Outcome } from "../harness.ts"
+
+/** How a case has to end: nothing that can be proven of one may end as less. */
+export interface Expected {
+  readonly outcome: Outcome
+  readonly reason: AbortReason | null
+}
+
+const culprit = (reason: AbortReason): Expected => ({ outcome: "culprit", reason })
+const unattributable = (reason: AbortReason): Expected => ({ outcome: "unattributable", reason })
+const HARMLESS: Expected = { outcome: "harmless", reason: null }
+const PAIR: Expected = { outcome: "pair", reason: "pairwise-fault" }
+
+/**
+ * What becomes of a well-formed other value in each field that is sent, for everyone or for one. What
+ * is not well-formed names its sender wherever everyone can read it.
+ */
+const ROWS: Readonly<Record<string, Expected>> = {
+  "setup open broadcast.params": unattributable("wrong-session"),
+  "setup open broadcast.ephemeral": PAIR,
+  "setup open statuses": HARMLESS,
+  "setup exchange part.receiver": PAIR,
+  "setup exchange part.sender": PAIR,
+  "setup exchange parts": culprit("wrong-recipients"),
+  "setup confirm broadcast.outcome": culprit("wrong-confirmation"),
+  "presign open broadcast.params": unattributable("wrong-session"),
+  "presign open broadcast.key": unattributable("wrong-key"),
+  "presign open broadcast.commitment": culprit("wrong-opening"),
+  "presign open broadcast.setups": unattributable("wrong-setup"),
+  "presign open broadcast.ephemeral": PAIR,
+  "presign open part": PAIR,
+  "presign open part.columns": PAIR,
+  "presign open part.combined": PAIR,
+  "presign open part.rows": PAIR,
+  "presign open parts": culprit("wrong-recipients"),
+  "presign exchange broadcast.digest.digest": PAIR,
+  "presign exchange payload.blinding": culprit("wrong-opening"),
+  "presign exchange payload.nonces": culprit("wrong-opening"),
+  "presign exchange payload.zeros": culprit("wrong-opening"),
+  "presign exchange payload.keyShare": culprit("wrong-key-share"),
+  "presign exchange payload.products.gammaU": PAIR,
+  "presign exchange payload.products.gammaV": PAIR,
+  "presign exchange payload.products.psi": culprit("wrong-presignature-share"),
+  "presign exchange part": PAIR,
+  "presign exchange parts": culprit("wrong-recipients"),
+  "presign exchange product": PAIR,
+  "presign exchange product.corrections": PAIR,
+  "presign exchange product.combined": PAIR,
+  "presign exchange product.salt": PAIR,
+  "presign exchange product.check": PAIR,
+  "presign exchange opened": PAIR,
+  "presign exchange opened.payload": PAIR,
+  "presign exchange opened.product": PAIR,
+  "presign publish broadcast.digest.digest": PAIR,
+  "presign publish payload.phi": culprit("wrong-proof"),
+  "presign publish payload.u": culprit("wrong-proof"),
+  "presign publish payload.v": culprit("wrong-proof"),
+  "presign publish payload.phiNonce": culprit("wrong-proof"),
+  "presign publish payload.phiKey": culprit("wrong-proof"),
+  "presign publish payload.possessionU.challenge": culprit("wrong-proof"),
+  "presign publish payload.possessionU.response": culprit("wrong-proof"),
+  "presign publish payload.possessionV.challenge": culprit("wrong-proof"),
+  "presign publish payload.possessionV.response": culprit("wrong-proof"),
+  "presign publish payload.samePhi.challenge": culprit("wrong-proof"),
+  "presign publish payload.samePhi.response": culprit("wrong-proof"),
+  "presign publish part": PAIR,
+  "presign publish parts": culprit("wrong-recipients"),
+  "presign publish opened": PAIR,
+  "presign publish opened.payload": PAIR,
+  "presign publish opened.product": PAIR,
+  "presign confirm broadcast.confirm.signature": culprit("wrong-confirmation"),
+  "sign nonce broadcast.keyId": unattributable("wrong-nonces"),
+  "sign nonce broadcast.keyEpoch": unattributable("wrong-nonces"),
+  "sign nonce broadcast": unattributable("wrong-nonces"),
+  "sign share broadcast.nonce": HARMLESS,
+  "sign share broadcast.u": culprit("invalid-partial-signature"),
+  "sign share broadcast.w": culprit("invalid-partial-signature"),
+  "sign share broadcast": culprit("invalid-partial-signature"),
+}
+
+/** A part of a setup that is longer than its evidence may be. */
+const TOO_LONG = "setup exchange part"
+
+/** Which row a case belongs to; null for what is not about a field that its sender has sent. */
+export function rowOf({ protocol, step, field, by }: Case): string | null {
+  if (by !== "sender" || !/^(broadcast|payload|part|parts|product|opened|statuses)\b/.test(field)) {
+    return null
+  }
+  const path = field.replaceAll(/#\d+|\.\d+( to \d+)?/g, "").replace(/\.$/, "")
+  return `${protocol.replace(/^dkls-(\w+).*/, "$1")} ${step} ${path}`
+}
+
+/** Rows in which everything is well-formed or nothing: each case is about one of these or malformed. */
+export const EXPECTED_ROWS: readonly string[] = Object.keys(ROWS)
+
+/** What is wrong with how a case has ended, or null. */
+export function problemOf(result: CaseResult): string | null {
+  const row = rowOf(result)
+  if (row === null) return null
+  const { outcome, reason } = result
+  const malformed = reason === "malformed-payload" || reason === "invalid-partial-signature"
+  const isProven = outcome === "culprit" && malformed
+  if (isProven || (row === TOO_LONG && reason === "malformed-payload")) return null
+  const expected = ROWS[row]
+  if (!expected) return `${row}: nothing says how that ends, as ${outcome} (${reason})`
+  if (outcome === expected.outcome && reason === expected.reason) return null
+  return `${row}: ${outcome} (${reason}), not ${expected.outcome} (${expected.reason})`
+}
