@@ -106,11 +106,13 @@ test("more guesses than the limit are noticed", () => {
 })
 
 test("a guesser that gets too many evaluations, or in, is noticed", () => {
-  const evaluation = { time: 0, server: 1, account: "victim", accepted: false }
+  const evaluation = { time: 0, server: 1, account: "00".repeat(32) }
   const many = Array.from({ length: observed.guessLimit + 1 }, () => evaluation)
   assert.deepEqual(complaints({ evaluations: many }), ["guesses"])
   assert.deepEqual(complaints({ evaluations: many.slice(1) }), [])
-  assert.deepEqual(complaints({ evaluations: [{ ...evaluation, accepted: true }] }), ["guesses"])
+  const { events } = commitOf("login.finish")
+  const account = toHex(events[0]?.accountId ?? new Uint8Array(32))
+  assert.deepEqual(complaints({ evaluations: [{ ...evaluation, account }] }), ["guesses"])
 })
 
 test("a log entry that a client was told of and that is gone is noticed", () => {

@@ -101,9 +101,8 @@ export interface ReleasedShare {
 export interface Evaluation {
   readonly time: number
   readonly server: Identifier
+  /** Hexadecimal id; nobody logs in to this account in the run. */
   readonly account: string
-  /** The server took the guesser's proof for right. */
-  readonly accepted: boolean
 }
 
 export interface ReportedIncident {

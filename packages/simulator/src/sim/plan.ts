@@ -31,7 +31,14 @@ export interface Plan {
 }
 
 /** How often, out of 100 runs, something takes part in a run. */
-const SHARES = { ecdsa: 12, cheater: 25, dishonestOwner: 35, guesser: 35, early: 25 }
+const SHARES = {
+  ecdsa: 12,
+  cheater: 25,
+  ecdsaCheater: 60,
+  dishonestOwner: 35,
+  guesser: 35,
+  early: 25,
+}
 
 export function planOf(seed: number, mode: Mode): Plan {
   const randomness = new SeededRandomness(String(seed), `plan of a ${mode} run`)
@@ -50,7 +57,9 @@ export function planOf(seed: number, mode: Mode): Plan {
   return {
     ...{ seed, mode, servers, minSigners, ecdsa },
     devices: pick([[1], [1], [2], [1, 1], [1, 1], [2, 1]]),
-    cheater: often(SHARES.cheater) ? { server, cheats, spoilsTransfers } : null,
+    cheater: often(ecdsa ? SHARES.ecdsaCheater : SHARES.cheater)
+      ? { server, cheats, spoilsTransfers }
+      : null,
     dishonestOwner: often(SHARES.dishonestOwner),
     guesser: often(SHARES.guesser),
     stormMs: 4_000 + randomness.below(10_000),

@@ -75,12 +75,12 @@ export class RawSession {
     return this.#read<P["kind"]>(openFrame(this.#channel, "to-client", counter, sealed))
   }
 
+  /** @param sessionKey - what a right KE3 makes the channel's key; null where it cannot be right. */
   async finishLogin(ke3: Bytes, sessionKey: Secret | null): Promise<Answer<"login-finish">> {
     const { counter, sealed } = await this.#exchange({ kind: "login-finish", ke3 })
     const refused = openFrame(this.#channel, "to-client", counter, sealed)
     if (refused !== null) return this.#read<"login-finish">(refused)
-    if (sessionKey === null) throw new WronglyAccepted()
-    this.#channel = advanceChannel(this.#channel, sessionKey)
+    if (sessionKey !== null) this.#channel = advanceChannel(this.#channel, sessionKey)
     return this.#read<"login-finish">(openFrame(this.#channel, "to-client", counter, sealed))
   }
 
@@ -100,11 +100,6 @@ export class RawSession {
     if (answer.kind === "refused") throw LockKeeperError.fromBody(answer.error)
     return answer as Answer<K>
   }
-}
-
-/** The server went on to keys that only who knows the password could have. */
-export class WronglyAccepted extends Error {
-  override readonly name = "WronglyAccepted"
 }
 
 async function inTime<T>(

@@ -43,12 +43,18 @@ function collected({ evaluations, guessLimit, starts }: Observed): readonly stri
   return [...given.values()].flatMap(({ server, account, count }) => {
     const bound = guessLimit * (1 + restoresOf(starts, server).length)
     if (count <= bound) return []
-    return [`a guesser got ${count} evaluations for "${account}" from server ${server}`]
+    return [`a guesser got ${count} evaluations for ${account.slice(0, 8)} from server ${server}`]
   })
 }
 
-function accepted({ evaluations }: Observed): readonly string[] {
-  return evaluations
-    .filter((evaluation) => evaluation.accepted)
-    .map(({ server, account }) => `server ${server} let a guesser in as "${account}"`)
+function accepted({ evaluations, commits }: Observed): readonly string[] {
+  const guessedAt = new Set(evaluations.map(({ account }) => account))
+  return commits.flatMap(({ server, events }) =>
+    events
+      .filter(({ operation, outcome, accountId }) => {
+        const finished = operation === "login.finish" && outcome === "done"
+        return finished && accountId !== null && guessedAt.has(toHex(accountId))
+      })
+      .map(() => `server ${server} took a guesser's proof for right`),
+  )
 }
