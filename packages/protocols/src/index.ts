@@ -61,5 +61,6 @@ export {
   done,
   type Outcome,
 } from "./outcome.ts"
+export * as repair from "./repair/index.ts"
 export * as reshare from "./reshare/index.ts"
 export * as sharing from "./sharing/index.ts"

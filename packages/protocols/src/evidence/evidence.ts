@@ -83,6 +83,19 @@ import {
   verifyOpaqueEvaluation,
 } from "./opaque-evaluation.ts"
 import {
+  type RepairComplaintEvidence,
+  repairComplaintCodec,
+  verifyRepairComplaint,
+} from "./repair-complaint.ts"
+import {
+  type RepairOpenEvidence,
+  type RepairSaidEvidence,
+  repairOpenCodec,
+  repairSaidCodec,
+  verifyRepairOpen,
+  verifyRepairSaid,
+} from "./repair-statement.ts"
+import {
   type ReshareComplaintEvidence,
   type ReshareComplaintsEvidence,
   reshareComplaintCodec,
@@ -137,6 +150,9 @@ export type Evidence =
   | ReshareComplaintEvidence
   | ReshareComplaintsEvidence
   | ReshareConfirmationEvidence
+  | RepairOpenEvidence
+  | RepairSaidEvidence
+  | RepairComplaintEvidence
 
 const bodyCodec: Codec<Evidence> = union<Evidence>({
   equivocation: equivocationCodec,
@@ -166,6 +182,9 @@ const bodyCodec: Codec<Evidence> = union<Evidence>({
   "reshare-complaint": reshareComplaintCodec,
   "reshare-complaints": reshareComplaintsCodec,
   "reshare-confirmation": reshareConfirmationCodec,
+  "repair-open": repairOpenCodec,
+  "repair-said": repairSaidCodec,
+  "repair-complaint": repairComplaintCodec,
 })
 
 const VERSION = 1
@@ -266,5 +285,11 @@ function judge(evidence: Evidence, verifyKeys: VerifyKeys): Verdict {
       return verifyReshareComplaints(evidence, verifyKeys)
     case "reshare-confirmation":
       return verifyReshareConfirmation(evidence, verifyKeys)
+    case "repair-open":
+      return verifyRepairOpen(evidence, verifyKeys)
+    case "repair-said":
+      return verifyRepairSaid(evidence, verifyKeys)
+    case "repair-complaint":
+      return verifyRepairComplaint(evidence, verifyKeys)
   }
 }

@@ -24,6 +24,7 @@ export function rosterEpochOf(evidence: Evidence): number | null {
     case "dkls-setup-confirm":
     case "dkls-open":
     case "reshare-open":
+    case "repair-open":
       return evidence.params.rosterEpoch
     case "dkg-reveal":
     case "dkg-verdict":
@@ -39,6 +40,8 @@ export function rosterEpochOf(evidence: Evidence): number | null {
     case "reshare-complaint":
     case "reshare-complaints":
     case "reshare-confirmation":
+    case "repair-said":
+    case "repair-complaint":
       return evidence.run.params.rosterEpoch
     case "dkls-edge":
       return evidence.edge.run.params.rosterEpoch

@@ -35,6 +35,7 @@ import {
 import {
   type AnswerPayload,
   answerPayloadCodec,
+  type Complaint,
   dealPayloadCodec,
   type OpenPayload,
   openPayloadCodec,
@@ -196,17 +197,25 @@ export function checkVerdict(run: ReshareRunId, message: Received): Judged<Verdi
   if (!hasParts(message.header, [])) return wrong("wrong-recipients", "parts")
   const judged = judgeForm(verdictPayloadCodec, message.broadcast)
   if (!judged.ok || judged.payload.kind === "confirm") return judged
-  const { complaints } = judged.payload
-  const { sender } = message.header
-  const { dealers, groups } = run.params
+  const others = run.params.dealers.filter((dealer) => dealer !== message.header.sender)
+  return areComplaints(judged.payload.complaints, others, run.params.groups.length)
+    ? judged
+    : wrong("wrong-complaint", "complaints")
+}
+
+/** Whether these are complaints of some of `dealers`, one each and in order, about keys that exist. */
+export function areComplaints(
+  complaints: readonly Complaint[],
+  dealers: readonly Identifier[],
+  keys: number,
+): boolean {
   const valid = complaints.every(
     ({ dealer, index }, i) =>
       dealers.includes(dealer) &&
-      dealer !== sender &&
       (i === 0 || dealer > complaints[i - 1]!.dealer) &&
-      (index === WHOLE_PART || index < groups.length),
+      (index === WHOLE_PART || index < keys),
   )
-  return valid && complaints.length > 0 ? judged : wrong("wrong-complaint", "complaints")
+  return valid && complaints.length > 0
 }
 
 export function checkAnswer(message: Received): Judged<AnswerPayload> {

@@ -76,6 +76,11 @@ export interface Complaint {
   readonly index: number
 }
 
+export const complaintsCodec: Codec<readonly Complaint[]> = list(
+  struct<Complaint>({ dealer: identifierCodec, index: u16 }),
+  LIMITS.participants,
+)
+
 /** Step 3, to all, of a holder. */
 export type VerdictPayload =
   | {
@@ -88,12 +93,7 @@ export type VerdictPayload =
 
 export const verdictPayloadCodec: Codec<VerdictPayload> = union<VerdictPayload>({
   confirm: struct({ root: fixedBytes(32), confirmation: signatureCodec }),
-  complain: struct({
-    complaints: list(
-      struct<Complaint>({ dealer: identifierCodec, index: u16 }),
-      LIMITS.participants,
-    ),
-  }),
+  complain: struct({ complaints: complaintsCodec }),
 })
 
 /** Step 4, to all, only after a complaint: how the disputed parts were sealed, by accuser. */
