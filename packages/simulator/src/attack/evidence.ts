@@ -8,12 +8,12 @@ import {
   verifyEvidence,
 } from "@lockkeeper/protocols"
 import { evidenceCodec } from "@lockkeeper/protocols/payloads"
+import { alterFile } from "./evidence-files.ts"
 import type { CaseResult } from "./harness.ts"
 import { type Mutant, mutantsOf } from "./mutations.ts"
 import { identityOf, seeded } from "./seeded.ts"
 
-/** Pieces of each kind that are altered, and single bytes changed in each beside its fields. */
-const PIECES = 3
+/** Single bytes changed in each piece, beside its fields. */
 const BYTES = 40
 
 type VerifyKeys = ReadonlyMap<Identifier, Uint8Array>
@@ -30,13 +30,20 @@ export interface EvidenceReport {
   readonly altered: number
   readonly accepted: number
   readonly acceptedAs: readonly string[]
-  /** Of the pieces as they were, bytes. */
+  /** Of the pieces, and of the files with a roster in them, as they were: bytes. */
   readonly largest: number
+  readonly largestFile: number
 }
 
 /** Collects some valid evidence of each kind as the cases give it. */
 export class EvidenceCollection {
   readonly #pieces = new Map<Evidence["kind"], Piece[]>()
+  readonly #most: number
+
+  /** @param most - pieces of each kind that are kept to be altered. */
+  constructor(most: number) {
+    this.#most = most
+  }
 
   add({ evidence, verifyKeys }: Pick<CaseResult, "evidence" | "verifyKeys">): void {
     for (const encoded of evidence) {
@@ -44,7 +51,7 @@ export class EvidenceCollection {
       const pieces = this.#pieces.get(kind) ?? []
       this.#pieces.set(kind, pieces)
       const known = pieces.some((piece) => equalBytes(piece.encoded, encoded))
-      if (pieces.length < PIECES && !known) pieces.push({ kind, encoded, verifyKeys })
+      if (pieces.length < this.#most && !known) pieces.push({ kind, encoded, verifyKeys })
     }
   }
 
@@ -52,6 +59,7 @@ export class EvidenceCollection {
   alterAll(): EvidenceReport {
     let altered = 0
     let largest = 0
+    let largestFile = 0
     const acceptedAs: string[] = []
     for (const [kind, pieces] of this.#pieces) {
       for (const [i, piece] of pieces.entries()) {
@@ -60,10 +68,14 @@ export class EvidenceCollection {
           altered++
           if (verifyEvidence(encoded, verifyKeys).valid) acceptedAs.push(`${kind} ${i}: ${what}`)
         }
+        const file = alterFile(piece.encoded, [...piece.verifyKeys.keys()])
+        altered += file.altered
+        largestFile = Math.max(largestFile, file.length)
+        acceptedAs.push(...file.accepted.map((what) => `${kind} ${i}: ${what}`))
       }
     }
     const kinds = [...this.#pieces.keys()].sort()
-    return { kinds, altered, accepted: acceptedAs.length, acceptedAs, largest }
+    return { kinds, altered, accepted: acceptedAs.length, acceptedAs, largest, largestFile }
   }
 }
 

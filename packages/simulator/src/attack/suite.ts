@@ -1,4 +1,5 @@
 import { compareBytes } from "@lockkeeper/encoding"
+import { LIMITS } from "@lockkeeper/protocols"
 import { EvidenceCollection, type EvidenceReport } from "./evidence.ts"
 import { type Attack, idOf, judge, type Target } from "./harness.ts"
 import { seeded } from "./seeded.ts"
@@ -31,7 +32,7 @@ export function runSuite(
   say: (line: string) => void,
 ): { readonly report: SuiteReport; readonly violated: boolean } {
   const tally = new Tally()
-  const evidence = new EvidenceCollection()
+  const evidence = new EvidenceCollection(options.sample === null ? 4 : 1)
   for (const { target, attack } of chosenOf(targets, options)) {
     const id = idOf(attack)
     if (options.list) {
@@ -49,7 +50,10 @@ export function runSuite(
   for (const what of report.evidence.acceptedAs)
     say(`FAILED evidence accepted though altered: ${what}`)
   const { honestBlamed, wrongAccepted, failures } = report
-  const violated = honestBlamed + wrongAccepted + failures.length + report.evidence.accepted > 0
+  const { accepted, largestFile } = report.evidence
+  if (largestFile > LIMITS.evidence) say(`FAILED an evidence file has ${largestFile} bytes`)
+  const wrong = honestBlamed + wrongAccepted + failures.length + accepted
+  const violated = wrong > 0 || largestFile > LIMITS.evidence
   return { report, violated }
 }
 

@@ -4,7 +4,7 @@ import type { dkg, Message } from "@lockkeeper/protocols"
 import { altered, headersSignedAgain, signedAgain } from "../forgery.ts"
 import type { Attack } from "../harness.ts"
 import { mutantsOf } from "../mutations.ts"
-import { identityOf, seeded } from "../seeded.ts"
+import { identityOf } from "../seeded.ts"
 import { type Meddling, messageOf, type Recorded, record } from "./run.ts"
 import { attackAt, type DkgScene, liesToAll, othersIn, subjectOf } from "./scene.ts"
 import { resealed } from "./sealed.ts"
@@ -15,6 +15,7 @@ type Complaint = { readonly kind: "complain"; readonly dealers: readonly Identif
 export function* complaintAttacks(scene: DkgScene): Iterable<Attack> {
   yield* falseAccusations(scene)
   yield* answersOfAGuiltyDealer(scene)
+  yield accusedByAll(scene)
   yield* answersOfAnAccusedDealer(scene)
 }
 
@@ -62,7 +63,7 @@ function* falseAccusations(scene: DkgScene): Iterable<Attack> {
 function dealtWrongly(scene: DkgScene): { readonly victim: Identifier; readonly base: Meddling } {
   const [victim] = othersIn(scene) as [Identifier]
   const message = messageOf(scene.honest, "reveal", scene.sender)
-  const part = resealed(scene, victim, seeded("a wrong share").fill(0, 31).fill(0, 0, 1))
+  const part = resealed(scene, victim, new Uint8Array(32).fill(1))
   const sealed = new Map(message.sealed).set(victim, part)
   const lie = signedAgain(message, identityOf(scene.sender), { sealed })
   return { victim, base: liesToAll(scene, "reveal", lie) }
@@ -86,6 +87,18 @@ function* answersOfAGuiltyDealer(scene: DkgScene): Iterable<Attack> {
   }
   const silence = { ...told, field: "message", mutation: "missing" }
   yield attackAt(scene, silence, { dishonest: scene.sender, answers: () => null }, guilty)
+}
+
+/** A dealer that everyone accuses, rightly, and that is silent: no answer is needed to name it. */
+function accusedByAll(scene: DkgScene): Attack {
+  const message = messageOf(scene.honest, "reveal", scene.sender)
+  const wrong = new Uint8Array(32).fill(1)
+  const sealed = new Map(othersIn(scene).map((i) => [i, resealed(scene, i, wrong)]))
+  const lie = signedAgain(message, identityOf(scene.sender), { sealed })
+  const guilty = record(scene.setting, liesToAll(scene, "reveal", lie))
+  const told = { step: "answer", by: "sender", victim: "all" } as const
+  const silence = { ...told, field: "message", mutation: "missing" }
+  return attackAt(scene, silence, { dishonest: scene.sender, answers: () => null }, guilty)
 }
 
 function answerMutants(scene: DkgScene, recorded: Recorded) {
