@@ -2,7 +2,8 @@ export type { Coordinator } from "./world/coordinator.ts"
 export { type DiskLatency, type DiskSnapshot, SimulatedDisk } from "./world/disk.ts"
 export type { DiskContent } from "./world/disk-content.ts"
 export { CALM, type Direction, type LinkFaults, type LinkPlace } from "./world/faults.ts"
-export type { Machine, Planted } from "./world/machine.ts"
+export type { Machine } from "./world/machine.ts"
+export type { Planted } from "./world/machine-surroundings.ts"
 export { SimulatedNetwork } from "./world/network.ts"
 export type {
   ObservedAnswer,

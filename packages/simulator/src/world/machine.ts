@@ -1,4 +1,3 @@
-import type { Roster, SignedRoster } from "@lockkeeper/api"
 import { LockKeeperError } from "@lockkeeper/api"
 import { type Identifier, Secret } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
@@ -6,7 +5,6 @@ import {
   checkClock,
   type Dependencies,
   deriveSecrets,
-  type Endpoint,
   encodeAnchor,
   endpointOf,
   Gate,
@@ -16,22 +14,17 @@ import {
   KeyServer,
   markStart,
   markStop,
-  parseConfig,
   type RowChange,
   SealBroken,
   SealedStore,
-  type ServerConfig,
   type ServerSecrets,
   type ServerSelf,
   type ServerState,
   StoreUnavailable,
 } from "@lockkeeper/server"
-import { type DiskLatency, SimulatedDisk } from "./disk.ts"
-import type { MeantBatch, Observations } from "./observations.ts"
-import type { SeededRandomness } from "./seeded-randomness.ts"
-import type { SkewedClock } from "./skewed-clock.ts"
-import type { Trace } from "./trace.ts"
-import type { VirtualClock } from "./virtual-clock.ts"
+import { SimulatedDisk } from "./disk.ts"
+import type { MachineSurroundings, RunningProcess } from "./machine-surroundings.ts"
+import type { MeantBatch, ObservedCommit } from "./observations.ts"
 import { WatchedStore } from "./watched-store.ts"
 
 /** How often a process does its housekeeping. */
@@ -40,46 +33,7 @@ const TIDY_MS = 60_000
 /** How often an orderly stop looks whether requests are still under way. */
 const DRAIN_STEP_MS = 20
 
-/** As a server's own configuration has them by default. */
-export const LIMITS = parseConfig({
-  version: 1,
-  listen: { port: 0 },
-  tls: { certificate: "none", key: "none" },
-}).limits
-
 const EMPTY = new Uint8Array(0)
-
-/** What planted faults wrap: a server's own dependencies, its making, its endpoint. */
-export interface Planted {
-  readonly deps?: (identifier: Identifier, deps: Dependencies) => Dependencies
-  readonly makeServer?: (self: ServerSelf, deps: Dependencies) => KeyServer
-  readonly endpoint?: (identifier: Identifier, endpoint: Endpoint) => Endpoint
-}
-
-/** What a machine takes from its world. */
-export interface MachineSurroundings extends Planted {
-  readonly identifier: Identifier
-  readonly clock: VirtualClock
-  /** What this machine's own clock shows. */
-  readonly skewed: SkewedClock
-  readonly trace: Trace
-  readonly observations: Observations
-  readonly randomness: (actor: string) => SeededRandomness
-  readonly nextProcess: () => number
-  readonly latency: DiskLatency
-  readonly limits: ServerConfig["limits"]
-  /** The world's, once all members are known. */
-  readonly roster: () => { readonly roster: Roster; readonly signed: SignedRoster }
-  readonly enumerationSeed: Bytes
-}
-
-/** One run of a server's process. */
-export interface RunningProcess {
-  readonly number: number
-  readonly endpoint: Endpoint
-  /** Settles when the process is gone, whatever it was doing. */
-  readonly gone: AbortSignal
-}
 
 interface Process extends RunningProcess {
   readonly server: KeyServer
@@ -124,7 +78,7 @@ export class Machine {
           const [process, time] = [this.#number, around.clock.now()]
           const { history } = this.disk
           const commit = { server, time, process, history, changes, entries }
-          around.observations.commits.push(commit as (typeof around.observations.commits)[number])
+          around.observations.commits.push(commit as ObservedCommit)
         },
         crashed: (when) => {
           this.#note(`crash-${when}`)

@@ -4,7 +4,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import type { Endpoint } from "@lockkeeper/server"
 import { type Direction, NetworkFaults, REORDER_FACTOR } from "./faults.ts"
-import type { RunningProcess } from "./machine.ts"
+import type { RunningProcess } from "./machine-surroundings.ts"
 import type { Observations } from "./observations.ts"
 import {
   type Asked,
