@@ -83,8 +83,8 @@ export class HonestParticipant {
       case "sum": {
         const randomness = seeded(`${this.seed}/sum`, repair.SUM_RANDOMNESS_LENGTH)
         const state = decode(repair.repairSplitCodec, this.stored)
-        this.summed = true
         const outcome = repair.repairSum(state, splits, this.self, randomness)
+        this.summed = outcome.ok
         return this.#keep(repair.repairSummedCodec, outcome)
       }
       case "verdict": {
