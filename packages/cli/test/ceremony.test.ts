@@ -238,6 +238,9 @@ describe("lockkeeper evidence verify", () => {
       )
       assert.equal(verdict["valid"], false, `offset ${offset}`)
     }
+    writeFileSync(file, new Uint8Array(1 << 20))
+    const huge = await operators.run(["evidence", "verify", file, ...roster], EXIT.verification)
+    assert.equal(huge["why"], "the file is too large")
     const strangers = new Operators(t)
     await strangers.ceremony()
     writeFileSync(file, good)

@@ -18,7 +18,12 @@ export type {
   ServerLink,
   ServerStatus,
 } from "./dependencies.ts"
-export { type EvidenceVerdict, evidenceFile, verifyEvidenceFile } from "./evidence.ts"
+export {
+  type EvidenceVerdict,
+  evidenceFile,
+  MAX_EVIDENCE_FILE,
+  verifyEvidenceFile,
+} from "./evidence.ts"
 export type { Incident } from "./incidents.ts"
 export type { KeyInfo } from "./key-info.ts"
 export { DEFAULT_PATIENCE, type Patience } from "./limits.ts"

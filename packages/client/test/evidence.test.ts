@@ -17,14 +17,14 @@ import { TestCluster } from "./cluster.ts"
 describe("an evidence file", async () => {
   const cluster = await TestCluster.start()
   const { identity } = cluster.server(2).self
-  const header = (session: number) => {
+  const header = (session: number, rosterEpoch = 1) => {
     const sessionId = new Uint8Array(32).fill(1)
     const place = {
       protocol: "dkg",
       step: 1,
       attempt: 1,
       sessionId,
-      rosterEpoch: 1,
+      rosterEpoch,
       sender: 2,
     } as const
     const parts = new Map([[0, new Uint8Array(32).fill(session)]])
@@ -48,6 +48,15 @@ describe("an evidence file", async () => {
     assert.deepEqual(verdict, {
       valid: false,
       why: "it is about another roster than the one you trust",
+    })
+  })
+
+  it("proves nothing about a run under an earlier roster, though the same key signed", () => {
+    const earlier = encodeEvidence(equivocationOf(header(1, 2), header(2, 2)))
+    const about = evidenceFile(cluster.signedRoster, earlier)
+    assert.deepEqual(verifyEvidenceFile(about, cluster.signedRoster), {
+      valid: false,
+      why: "it is about a run under another roster",
     })
   })
 

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { toHex } from "@lockkeeper/encoding"
 import { type AddCommands, report } from "../command.ts"
 import { EXIT } from "../exit-codes.ts"
@@ -17,9 +17,13 @@ export const addEvidenceVerify: AddCommands = (add) =>
     async run({ settings }, _, [file = ""]) {
       // The file names the roster it is about; only the one that is trusted here counts.
       readRoster(settings.roster, settings.rosterPin)
-      const { verifyEvidenceFile } = await import("@lockkeeper/client")
+      const { MAX_EVIDENCE_FILE, verifyEvidenceFile } = await import("@lockkeeper/client")
       const trusted = readRosterBytes(settings.roster)
-      const verdict = verifyEvidenceFile(new Uint8Array(readFileSync(file)), trusted)
+      // What is too large is not read, whoever sent it.
+      const verdict =
+        statSync(file).size > MAX_EVIDENCE_FILE
+          ? ({ valid: false, why: "the file is too large" } as const)
+          : verifyEvidenceFile(new Uint8Array(readFileSync(file)), trusted)
       if (!verdict.valid) {
         const text = `The evidence proves nothing: ${verdict.why}.\n`
         return report(text, { ok: false, valid: false, why: verdict.why }, EXIT.verification)
