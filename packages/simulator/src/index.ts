@@ -13,7 +13,6 @@ export type {
   ObservedEvent,
   ObservedGuesses,
   ObservedIncident,
-  ObservedSignature,
   ObservedUse,
 } from "./world/observations.ts"
 export { Observations } from "./world/observations.ts"

@@ -61,19 +61,6 @@ export interface ObservedGuesses {
   readonly event: Event | null
 }
 
-/** A signature that the SDK gave to its caller. */
-export interface ObservedSignature {
-  readonly actor: string
-  readonly time: number
-  readonly keyId: Bytes
-  readonly keyType: string
-  /** Of the child that signed. */
-  readonly publicKey: Bytes
-  readonly message: Bytes
-  readonly signature: Bytes
-  readonly signers: readonly Identifier[]
-}
-
 export interface ObservedIncident {
   readonly actor: string
   readonly time: number
@@ -122,7 +109,6 @@ export class Observations {
   readonly commits: ObservedCommit[] = []
   readonly answers: ObservedAnswer[] = []
   readonly events: ObservedEvent[] = []
-  readonly signatures: ObservedSignature[] = []
   readonly incidents: ObservedIncident[] = []
   readonly bugs: ObservedBug[] = []
 
