@@ -1,7 +1,9 @@
 import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
 import { test } from "node:test"
 import { encode, layoutOf, list, struct, u8, u16 } from "@lockkeeper/encoding"
 import { LIMITS } from "@lockkeeper/protocols"
+import { coverageLines } from "../src/attack/coverage.ts"
 import type { Attack, Target } from "../src/attack/harness.ts"
 import { judge } from "../src/attack/harness.ts"
 import { mutantsOf } from "../src/attack/mutations.ts"
@@ -23,6 +25,13 @@ test("a sample of the suite names who cheats, blames nobody honest and accepts n
   assert.ok(evidence.altered > 1000)
   assert.equal(evidence.accepted, 0)
   assert.ok(evidence.largestFile <= LIMITS.evidence)
+})
+
+test("the page about the suite lists its protocols, and each reason for naming nobody once", () => {
+  const page = readFileSync(new URL("../../../docs/attack-suite.md", import.meta.url), "utf8")
+  const section = page.slice(page.indexOf("## Protocols"), page.indexOf("## Threshold ECDSA"))
+  const listed = section.split("\n").filter((line) => /^(\||-|###) ?/.test(line))
+  assert.deepEqual(listed, coverageLines(TARGETS))
 })
 
 test("every field of an encoding is changed, and lists in their items", () => {
@@ -72,6 +81,8 @@ test("a case that is not expected is a failure, however it ends", () => {
     assert.equal(result.outcome, "failure")
     assert.match(result.why, why)
   }
+  const bug = { ...about, run: () => assert.fail("a bug") as never }
+  assert.match(judge(target, bug).why, /threw a bug/)
   const relay = { ...about, by: "relay" as const }
   const named = { ...nothing, aborts: [{ ...ended, culprits: [2] }] }
   assert.equal(judge(target, { ...relay, run: () => named }).honestBlamed, true)

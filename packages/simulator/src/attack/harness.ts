@@ -65,6 +65,8 @@ export interface Target {
   readonly harmless: readonly Kind[]
   /** Stops for which nobody can be named. */
   readonly unattributable: readonly Kind[]
+  /** What is wrong with how a case ended, where it is known more exactly how it has to; else null. */
+  readonly problemOf?: (result: CaseResult) => string | null
 }
 
 export type Outcome = "culprit" | "pair" | "harmless" | "unattributable"
@@ -132,11 +134,36 @@ function encodedOrNull(evidence: Evidence): Bytes | null {
 /** Why a culprit is named whom nobody in the run could name. */
 export const BY_COMPARISON = "named by two of its signed headers once they are compared"
 
+/** What nobody's input may reach: an assertion of honest code that fails. */
+function thrown(about: Case, error: unknown): CaseResult {
+  const why = `threw ${error instanceof Error ? error.message : String(error)}`
+  const unnamed = { reason: null, culprits: [], evidence: [], verifyKeys: new Map() }
+  return {
+    ...about,
+    ...unnamed,
+    outcome: "failure",
+    why,
+    honestBlamed: false,
+    wrongAccepted: false,
+  }
+}
+
 /** Runs one case and says what became of it. */
 export function judge(target: Target, attack: Attack): CaseResult {
+  const result = judged(target, attack)
+  const problem = result.outcome === "failure" ? null : target.problemOf?.(result)
+  return problem ? { ...result, outcome: "failure", why: problem } : result
+}
+
+function judged(target: Target, attack: Attack): CaseResult {
   const { protocol, step, field, mutation, by, sender, victim } = attack
   const about: Case = { protocol, step, field, mutation, by, sender, victim }
-  const verdicts = attack.run()
+  let verdicts: Verdicts
+  try {
+    verdicts = attack.run()
+  } catch (error) {
+    return thrown(about, error)
+  }
   const { aborts, compared = [] } = verdicts
   const proof = proofOf([...aborts, ...compared], verdicts)
   const dishonest = by === "sender" ? sender : null
