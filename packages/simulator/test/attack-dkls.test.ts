@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { edgesTarget } from "../src/attack/dkls/edges-target.ts"
-import { EXPECTED_ROWS, problemOf, rowOf } from "../src/attack/dkls/expected.ts"
+import { EXPECTED_ROWS, rowOf } from "../src/attack/dkls/expected.ts"
 import { onlineTarget } from "../src/attack/dkls/online-target.ts"
 import { presignTarget } from "../src/attack/dkls/presign-target.ts"
 import { setupTarget } from "../src/attack/dkls/setup-target.ts"
@@ -29,7 +29,6 @@ function sampled(target: Target, oneOf: number): readonly CaseResult[] {
     if (!isChosen(attack, oneOf)) continue
     const result = judge(target, attack)
     assert.notEqual(result.outcome, "failure", `${idOf(result)}: ${result.why} (${result.reason})`)
-    assert.equal(problemOf(result), null, idOf(result))
     results.push(result)
   }
   return results

@@ -44,17 +44,21 @@ function subjectOf(
 export function some(subject: Subject, each: number): Mutant[] {
   const byField = new Map<string, Mutant[]>()
   for (const mutant of mutantsOf(subject)) {
-    // Nothing is computed from what does not decode: its sender would only fall silent.
-    if (!isEncodingOf(subject.codec, mutant.encoded)) continue
-    byField.set(mutant.field, [...(byField.get(mutant.field) ?? []), mutant])
+    const ways = byField.get(mutant.field) ?? []
+    byField.set(mutant.field, ways)
+    ways.push(mutant)
   }
-  return [...byField].flatMap(([field, ways]) =>
-    ways
+  return [...byField].flatMap(([field, ways]) => {
+    const ranked = ways
       .map((way) => ({ way, rank: seeded(`${field}/${way.mutation}`, 4).join() }))
       .sort((a, b) => (a.rank < b.rank ? -1 : 1))
-      .slice(0, each)
-      .map(({ way }) => way),
-  )
+    const taken: Mutant[] = []
+    for (const { way } of ranked) {
+      // Nothing is computed from what does not decode: its author would only fall silent.
+      if (taken.length < each && isEncodingOf(subject.codec, way.encoded)) taken.push(way)
+    }
+    return taken
+  })
 }
 
 /**

@@ -1,16 +1,19 @@
-import type { AbortReason } from "@lockkeeper/protocols"
+import { type AbortReason, decodeEvidence } from "@lockkeeper/protocols"
 import type { Case, CaseResult, Outcome } from "../harness.ts"
 
 /** How a case has to end: nothing that can be proven of one may end as less. */
 export interface Expected {
   readonly outcome: Outcome
   readonly reason: AbortReason | null
+  /** The step at which a pair is accused: before anything is done that the fault could harm. */
+  readonly step?: number
 }
 
 const culprit = (reason: AbortReason): Expected => ({ outcome: "culprit", reason })
 const unattributable = (reason: AbortReason): Expected => ({ outcome: "unattributable", reason })
 const HARMLESS: Expected = { outcome: "harmless", reason: null }
 const PAIR: Expected = { outcome: "pair", reason: "pairwise-fault" }
+const PAIR_AT = (step: number): Expected => ({ ...PAIR, step })
 
 /**
  * What becomes of a well-formed other value in each field that is sent, for everyone or for one. What
@@ -28,31 +31,31 @@ const ROWS: Readonly<Record<string, Expected>> = {
   "presign open broadcast.key": unattributable("wrong-key"),
   "presign open broadcast.commitment": culprit("wrong-opening"),
   "presign open broadcast.setups": unattributable("wrong-setup"),
-  "presign open broadcast.ephemeral": PAIR,
-  "presign open part": PAIR,
-  "presign open part.columns": PAIR,
-  "presign open part.combined": PAIR,
-  "presign open part.rows": PAIR,
+  "presign open broadcast.ephemeral": PAIR_AT(3),
+  "presign open part": PAIR_AT(2),
+  "presign open part.columns": PAIR_AT(2),
+  "presign open part.combined": PAIR_AT(2),
+  "presign open part.rows": PAIR_AT(2),
   "presign open parts": culprit("wrong-recipients"),
-  "presign exchange broadcast.digest.digest": PAIR,
+  "presign exchange broadcast.digest.digest": PAIR_AT(3),
   "presign exchange payload.blinding": culprit("wrong-opening"),
   "presign exchange payload.nonces": culprit("wrong-opening"),
   "presign exchange payload.zeros": culprit("wrong-opening"),
   "presign exchange payload.keyShare": culprit("wrong-key-share"),
-  "presign exchange payload.products.gammaU": PAIR,
-  "presign exchange payload.products.gammaV": PAIR,
+  "presign exchange payload.products.gammaU": PAIR_AT(3),
+  "presign exchange payload.products.gammaV": PAIR_AT(3),
   "presign exchange payload.products.psi": culprit("wrong-presignature-share"),
-  "presign exchange part": PAIR,
+  "presign exchange part": PAIR_AT(3),
   "presign exchange parts": culprit("wrong-recipients"),
-  "presign exchange product": PAIR,
-  "presign exchange product.corrections": PAIR,
-  "presign exchange product.combined": PAIR,
-  "presign exchange product.salt": PAIR,
-  "presign exchange product.check": PAIR,
-  "presign exchange opened": PAIR,
-  "presign exchange opened.payload": PAIR,
-  "presign exchange opened.product": PAIR,
-  "presign publish broadcast.digest.digest": PAIR,
+  "presign exchange product": PAIR_AT(3),
+  "presign exchange product.corrections": PAIR_AT(3),
+  "presign exchange product.combined": PAIR_AT(3),
+  "presign exchange product.salt": PAIR_AT(3),
+  "presign exchange product.check": PAIR_AT(3),
+  "presign exchange opened": PAIR_AT(3),
+  "presign exchange opened.payload": PAIR_AT(3),
+  "presign exchange opened.product": PAIR_AT(3),
+  "presign publish broadcast.digest.digest": PAIR_AT(4),
   "presign publish payload.phi": culprit("wrong-proof"),
   "presign publish payload.u": culprit("wrong-proof"),
   "presign publish payload.v": culprit("wrong-proof"),
@@ -64,11 +67,11 @@ const ROWS: Readonly<Record<string, Expected>> = {
   "presign publish payload.possessionV.response": culprit("wrong-proof"),
   "presign publish payload.samePhi.challenge": culprit("wrong-proof"),
   "presign publish payload.samePhi.response": culprit("wrong-proof"),
-  "presign publish part": PAIR,
+  "presign publish part": PAIR_AT(4),
   "presign publish parts": culprit("wrong-recipients"),
-  "presign publish opened": PAIR,
-  "presign publish opened.payload": PAIR,
-  "presign publish opened.product": PAIR,
+  "presign publish opened": PAIR_AT(4),
+  "presign publish opened.payload": PAIR_AT(4),
+  "presign publish opened.product": PAIR_AT(4),
   "presign confirm broadcast.confirm.signature": culprit("wrong-confirmation"),
   "sign nonce broadcast.keyId": unattributable("wrong-nonces"),
   "sign nonce broadcast.keyEpoch": unattributable("wrong-nonces"),
@@ -104,6 +107,16 @@ export function problemOf(result: CaseResult): string | null {
   if (isProven || (row === TOO_LONG && reason === "malformed-payload")) return null
   const expected = ROWS[row]
   if (!expected) return `${row}: nothing says how that ends, as ${outcome} (${reason})`
+  const late = expected.step !== undefined && stepsOf(result).some((at) => at !== expected.step)
+  if (late) return `${row}: accused at step ${stepsOf(result)}, not ${expected.step}`
   if (outcome === expected.outcome && reason === expected.reason) return null
   return `${row}: ${outcome} (${reason}), not ${expected.outcome} (${expected.reason})`
+}
+
+/** At which steps the accusations were made that a case gave. */
+function stepsOf({ evidence }: CaseResult): number[] {
+  return evidence.map(decodeEvidence).flatMap((item) => {
+    if (item.kind !== "dkls-edge" || item.edge.kind !== "accusation") return []
+    return [item.edge.step]
+  })
 }

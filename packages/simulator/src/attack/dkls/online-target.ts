@@ -5,6 +5,7 @@ import { altered, headersSignedAgain, signedAgain } from "../forgery.ts"
 import type { Attack, Target, Verdicts } from "../harness.ts"
 import { mutantsOf, type Subject } from "../mutations.ts"
 import { identityOf } from "../seeded.ts"
+import { problemOf } from "./expected.ts"
 import { combine, type OnlineEnd, type OnlineLie, signOnline } from "./online-driver.ts"
 import { ONLINE_HARMLESS, ONLINE_UNATTRIBUTABLE } from "./online-kinds.ts"
 import { reuseAttacks } from "./online-reuse.ts"
@@ -166,5 +167,6 @@ export function onlineTarget(options: SceneOptions): Target {
     },
     harmless: ONLINE_HARMLESS,
     unattributable: ONLINE_UNATTRIBUTABLE,
+    problemOf,
   }
 }

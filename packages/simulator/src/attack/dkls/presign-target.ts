@@ -2,6 +2,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import type { Attack, Target } from "../harness.ts"
 import { pooled } from "../pooled.ts"
 import { computedLies } from "./computed-lies.ts"
+import { problemOf } from "./expected.ts"
 import { PresignDriver } from "./presign-driver.ts"
 import { presignVerdicts } from "./presign-end.ts"
 import { PRESIGN_HARMLESS, PRESIGN_UNATTRIBUTABLE } from "./presign-kinds.ts"
@@ -99,5 +100,6 @@ export function presignTarget(options: SceneOptions): Target {
     },
     harmless: PRESIGN_HARMLESS,
     unattributable: PRESIGN_UNATTRIBUTABLE,
+    problemOf,
   }
 }

@@ -1,5 +1,6 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Attack, Target } from "../harness.ts"
+import { problemOf } from "./expected.ts"
 import { SETUP_HARMLESS, SETUP_UNATTRIBUTABLE } from "./setup-kinds.ts"
 import {
   type SetupChange,
@@ -77,5 +78,6 @@ export function setupTarget(options: SetupSceneOptions): Target {
     },
     harmless: SETUP_HARMLESS,
     unattributable: SETUP_UNATTRIBUTABLE,
+    problemOf,
   }
 }
