@@ -4,7 +4,7 @@ import { type Bytes, DecodeError, equalBytes } from "@lockkeeper/encoding"
 import type { Decoder, Reading } from "./decoder.ts"
 
 /** Longest that reading one input may take, milliseconds. */
-export const HANG_MS = 100
+const HANG_MS = 100
 
 /** How often a slow reading is repeated before it is called that: machines have noise. */
 const REPEATS = 3
@@ -22,6 +22,7 @@ export interface Fault {
 
 export interface Checked {
   readonly accepted: boolean
+  /** The shortest of its repetitions, where it was repeated. */
   readonly milliseconds: number
   readonly fault: Fault | null
 }
@@ -44,22 +45,26 @@ export async function check(decoder: Decoder, input: Bytes): Promise<Checked> {
   if (reading !== null && reading.again !== null && !equalBytes(reading.again, input)) {
     return { accepted, milliseconds, fault: { kind: "two-encodings", message: "not its encoding" } }
   }
-  return { accepted, milliseconds, fault: await slowOrLarge(decoder, input, first) }
+  return { accepted, ...(await slowOrLarge(decoder, input, first)) }
 }
 
-async function slowOrLarge(decoder: Decoder, input: Bytes, first: Measured): Promise<Fault | null> {
+async function slowOrLarge(
+  decoder: Decoder,
+  input: Bytes,
+  { milliseconds: once, allocated }: Measured,
+): Promise<{ readonly milliseconds: number; readonly fault: Fault | null }> {
   const { patienceMs = HANG_MS } = decoder
   // Of what was allocated a collection may have taken some away, but nothing else adds to it.
-  const { allocated } = first
   if (allocated > ALLOCATION_BYTES + ALLOCATION_FACTOR * input.length) {
-    return { kind: "allocation", message: `${allocated} bytes` }
+    const fault = { kind: "allocation", message: `${allocated} bytes` } as const
+    return { milliseconds: once, fault }
   }
-  let { milliseconds } = first
+  let milliseconds = once
   for (let i = 0; i < REPEATS && milliseconds > patienceMs; i++) {
     milliseconds = Math.min(milliseconds, (await measure(decoder, input)).milliseconds)
   }
-  if (milliseconds <= patienceMs) return null
-  return { kind: "hang", message: `${Math.round(milliseconds)} ms` }
+  if (milliseconds <= patienceMs) return { milliseconds, fault: null }
+  return { milliseconds, fault: { kind: "hang", message: `${Math.round(milliseconds)} ms` } }
 }
 
 /** Bytes in use, on the heap and beside it. */

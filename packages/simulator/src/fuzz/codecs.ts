@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs"
 import { edwards25519, ristretto255, secp256k1 } from "@lockkeeper/crypto"
-import type { Codec } from "@lockkeeper/encoding"
+import { type Codec, decode } from "@lockkeeper/encoding"
 import { KEY_TYPES } from "@lockkeeper/protocols"
+import { Dice } from "./dice.ts"
 import type { Inside } from "./inside.ts"
+import { invent } from "./invent.ts"
 import { isPrivate, nameIn, sourceFiles } from "./modules.ts"
 
 /** Codecs by name: the path of their module, a colon, and where in it they are. */
@@ -11,16 +13,21 @@ export type Codecs = Map<string, Codec<unknown>>
 /** How deep codecs are looked for in records and maps. */
 const MAX_DEPTH = 4
 
+/** How many values of a parameter are invented. */
+const INVENTED = 3
+
 const GROUPS = [secp256k1, edwards25519, ristretto255]
 const GROUP_NAMES = GROUPS.map(({ name }) => name)
 
-/** What functions that make codecs take, by the types that their parameters have in the source. */
+/**
+ * What functions that make codecs take, by the types that their parameters have in the source. Values
+ * of a type `SomeParams` with a codec `someParamsCodec` in the same package are invented.
+ */
 const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
   Group: GROUPS,
   GroupName: GROUP_NAMES,
   KeyType: KEY_TYPES,
   number: [1, 3],
-  ReshareParams: [2, 3].map((minSigners) => ({ groups: GROUP_NAMES, minSigners })),
 }
 
 /** What these make lies in some record, and is found there. */
@@ -34,38 +41,55 @@ const MADE =
 const MADE_LATER = /^(?:export )?function (\w+)\(([^)]*)\) \{[^}]*\n {2}return struct\(/gm
 
 /** A function that makes codecs from something else than codecs. */
-export interface Factory {
+interface Factory {
   readonly path: string
   readonly name: string
-  /** One list of arguments for each codec that is tried; null when its parameters are not known. */
-  readonly calls: readonly (readonly unknown[])[] | null
+  /** As the source has them: `group: Group, count: number`. */
+  readonly parameters: string
 }
 
 /** The factories in the packages' source. Those that dress other codecs are found with these. */
-export function factoriesIn(root: string): readonly Factory[] {
+function factoriesIn(root: string): readonly Factory[] {
   return sourceFiles(root)
     .filter((path) => path !== COMBINATORS)
     .flatMap((path) => {
       const source = readFileSync(new URL(path, root), "utf8")
       return [...source.matchAll(MADE), ...source.matchAll(MADE_LATER)]
-        .map(([, name = "", given = ""]) => ({ path, name, given }))
-        .filter(({ given, name }) => {
-          return !given.includes("Codec<") && !FOUND_ELSEWHERE.includes(`${path}:${name}`)
+        .map(([, name = "", parameters = ""]) => ({ path, name, parameters }))
+        .filter(({ name, parameters }) => {
+          return !parameters.includes("Codec<") && !FOUND_ELSEWHERE.includes(`${path}:${name}`)
         })
-        .map(({ name, given }) => ({ path, name, calls: callsFor(given) }))
     })
 }
 
-/** Arguments for parameters as the source has them: `group: Group, count: number`. */
-export function callsFor(parameters: string): Factory["calls"] {
+/**
+ * One list of arguments for each codec that is tried; null when nobody knows a parameter's type.
+ *
+ * @param codecs - among which those of parameters are looked for, of one package.
+ */
+export function callsFor(
+  parameters: string,
+  codecs: Codecs = new Map(),
+): readonly (readonly unknown[])[] | null {
   const given = parameters.split(/,\s*(?=\w+: |\{)/).filter((part) => part.trim() !== "")
   const values = given.map((part) => {
     const type = part.slice(part.lastIndexOf(": ") + 2).trim()
-    return ARGUMENTS[type.replace(/^Pick<(\w+),.*/s, "$1").replace(/,$/, "")]
+    const name = type.replace(/^Pick<(\w+),.*/s, "$1").replace(/,$/, "")
+    return ARGUMENTS[name] ?? inventedOf(name, codecs)
   })
-  if (values.includes(undefined)) return null
+  if (values.includes(null)) return null
   const most = Math.max(1, ...values.map((list) => list?.length ?? 0))
   return Array.from({ length: most }, (_, i) => values.map((list) => list?.[i % list.length]))
+}
+
+function inventedOf(type: string, codecs: Codecs): readonly unknown[] | null {
+  const ending = `:${type.charAt(0).toLowerCase()}${type.slice(1)}Codec`
+  const codec = [...codecs].find(([name]) => name.endsWith(ending))?.[1]
+  if (codec === undefined) return null
+  const dice = new Dice("arguments", type)
+  const encodings = Array.from({ length: INVENTED }, () => invent(codec, new Map(), dice))
+  const values = encodings.flatMap((encoded) => (encoded === null ? [] : [decode(codec, encoded)]))
+  return values.length === 0 ? null : values
 }
 
 /**
@@ -91,18 +115,21 @@ export function findCodecs(inside: Inside, root: string): Codecs {
     if (isPrivate(path)) continue
     for (const [name, value] of Object.entries(names)) look(value, `${path}:${name}`, 0)
   }
-  const factories = factoriesIn(root)
-  const unknown = factories.filter(({ calls }) => calls === null)
-  if (unknown.length > 0) {
-    const names = unknown.map(({ path, name }) => `${path}:${name}`).join(", ")
-    throw new Error(`nobody knows what these make codecs from (ARGUMENTS in codecs.ts): ${names}`)
-  }
-  for (const { path, name, calls } of factories) {
+  const unknown: string[] = []
+  for (const { path, name, parameters } of factoriesIn(root)) {
+    const ownPackage = path.slice(0, path.indexOf("/src/"))
+    const near = new Map([...found].filter(([other]) => other.startsWith(ownPackage)))
+    const calls = callsFor(parameters, near)
+    if (calls === null) unknown.push(`${path}:${name}`)
     if (!inside.modules.has(path)) continue
     const make = nameIn<(...given: readonly unknown[]) => Codec<unknown>>(inside, path, name)
     for (const [i, given] of (calls ?? []).entries()) {
       found.set(`${path}:${name}(${i})`, make(...given))
     }
+  }
+  if (unknown.length > 0) {
+    const names = unknown.join(", ")
+    throw new Error(`nobody knows what these make codecs from (ARGUMENTS in codecs.ts): ${names}`)
   }
   return found
 }
