@@ -4,7 +4,7 @@ import { createRequire } from "node:module"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
-import { LockKeeperError, type Member } from "@lockkeeper/api"
+import { type KeyType, LockKeeperError, type Member } from "@lockkeeper/api"
 import type { Incident, KeyInfo, LockKeeper, Session } from "@lockkeeper/client"
 import { Secret } from "@lockkeeper/crypto"
 import { decode, toHex } from "@lockkeeper/encoding"
@@ -63,6 +63,7 @@ export interface Client {
 export class Bench {
   readonly witness = new Witness()
   readonly transcript = new Transcript()
+  /** The first signs by FROST, the second by ECDSA. */
   readonly keys: KeyInfo[] = []
   /** In hexadecimal: those that the victim has said it holds. */
   readonly acknowledgedKeys = new Set<string>()
@@ -79,6 +80,7 @@ export class Bench {
     keeper.close()
     const client = await this.login([])
     await this.createKey(client.session, "first")
+    await this.createKey(client.session, "second", "ecdsa-secp256k1")
     await client.end()
   }
 
@@ -139,8 +141,8 @@ export class Bench {
     return this.login([THIRD])
   }
 
-  async createKey(session: Session, label: string): Promise<void> {
-    const { key, log } = await session.keys.create({ type: "ed25519", label })
+  async createKey(session: Session, label: string, type: KeyType = "ed25519"): Promise<void> {
+    const { key, log } = await session.keys.create({ type, label })
     this.keys.push(key)
     if (log.some(({ server }) => server === VICTIM)) this.acknowledgedKeys.add(toHex(key.keyId))
   }
@@ -153,6 +155,11 @@ export class Bench {
 
   started(): Promise<void> {
     return this.#starting
+  }
+
+  /** Starts the victim where it has stopped. */
+  async running(): Promise<void> {
+    if (this.victim.pid === null) await this.victim.start(new AbortController().signal)
   }
 
   /** After its death, if it died: the news of that comes later than that of its connections. */

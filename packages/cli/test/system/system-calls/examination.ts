@@ -4,12 +4,14 @@ import {
   LockKeeperError,
   requestDigest,
   signBody,
+  signEcdsaInput,
   signStepInput,
 } from "@lockkeeper/api"
 import { verifySignature } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex, utf8 } from "@lockkeeper/encoding"
 import { frost, type Message } from "@lockkeeper/protocols"
 import { EMPTY_HEAD, verifyLeaves } from "@lockkeeper/transparency"
+import { askForShare, sharesOf } from "../presignature-uses.ts"
 import { type Stolen, steal } from "../stolen.ts"
 import { type Bench, type Client, VICTIM } from "./bench.ts"
 import type { Exchange } from "./witness.ts"
@@ -67,12 +69,14 @@ export function checkGuesses(before: number, after: number, since: readonly Exch
  * @param forgive - whether to have the servers forget the wrong guesses that were made here.
  */
 export async function checkService(bench: Bench, forgive = false): Promise<number> {
-  const old = bench.transcript.packagesFor(VICTIM).at(-1)
+  const { transcript } = bench
+  const old = transcript.packagesFor(VICTIM).at(-1)
   const client = await bench.login([])
   try {
     // The first request of a session says whose it is.
     await client.session.keys.list()
-    const refused = old === undefined ? 0 : await replay(bench, old)
+    let refused = old === undefined ? 0 : await replay(bench, old)
+    refused += await replayEcdsa(bench)
     for (const [without, signers] of LEFT_OUT) await signWith(bench, client, without, signers)
     if (forgive) await client.session.forgiveGuesses()
     return refused
@@ -119,6 +123,23 @@ async function replay({ transcript }: Bench, old: frost.SigningPackage): Promise
   return 1
 }
 
+/** The same for the presignature of the last ECDSA signature that the victim was asked for. */
+async function replayEcdsa({ transcript, keys, partners }: Bench): Promise<number> {
+  const asked = transcript.steps.findLast(
+    ({ server, operation }) => server === VICTIM && operation === "ecdsa.sign",
+  )
+  const { principal } = transcript
+  const [, key] = keys
+  if (asked === undefined || principal === null || key === undefined) return 0
+  const presignature = { id: decode(signEcdsaInput, asked.input).presignature, signers: partners }
+  // Asking again is an ECDSA signature that the victim was asked for, too.
+  await assert.rejects(askForShare(principal, key.keyId, VICTIM, presignature), {
+    code: "conflict",
+    field: "input.presignature",
+  })
+  return 1
+}
+
 function anotherPackage(
   principal: NonNullable<Bench["transcript"]["principal"]>,
   old: frost.SigningPackage,
@@ -135,14 +156,20 @@ function anotherPackage(
 
 /** Over the whole run: each nonce of the victim's went into one share, and none waits that did. */
 export async function checkNonces(bench: Bench, answers: Map<string, Bytes>): Promise<number> {
-  const { nonceIds } = await steal(bench.deployment.directory, VICTIM)
-  const certificates = bench.keys.map(({ keyId, certificate }) => {
+  const { transcript, keys } = bench
+  const { nonceIds, presignatures } = await steal(bench.deployment.directory, VICTIM)
+  const waiting = new Set(presignatures.map(({ presignatureId }) => toHex(presignatureId)))
+  for (const id of nonceIds) waiting.add(id)
+  const certificates = keys.map(({ keyId, certificate }) => {
     return [toHex(keyId), certificate.public] as const
   })
-  const uses = bench.transcript.sharesOf(VICTIM, [...answers.values()], new Map(certificates))
-  for (const [nonce, made] of uses) {
-    assert.equal(made.size, 1, `nonce ${nonce} was used twice`)
-    assert.ok(!nonceIds.includes(nonce), "a nonce that was used is gone from the store")
+  const kept = [...answers.values()]
+  const frost = transcript.sharesOf(VICTIM, kept, new Map(certificates))
+  const ecdsa = sharesOf(transcript, VICTIM, [answers])
+  for (const [nonce, made] of [...frost, ...ecdsa]) {
+    assert.equal(made.size, 1, `nonce or presignature ${nonce} was used twice`)
+    assert.ok(!waiting.has(nonce), "what was used is gone from the store")
   }
-  return uses.size
+  assert.ok(frost.size > 0 && ecdsa.size > 0)
+  return frost.size + ecdsa.size
 }

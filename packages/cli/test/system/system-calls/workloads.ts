@@ -1,3 +1,4 @@
+import { sha256 } from "@lockkeeper/crypto"
 import { utf8 } from "@lockkeeper/encoding"
 import { type Bench, type Client, OWNER, VICTIM } from "./bench.ts"
 
@@ -41,6 +42,21 @@ export const WORKLOADS: readonly Workload[] = [
     carriesOver: false,
     prepare: (bench) => bench.loginOfTwo(),
     run: sign,
+  },
+  {
+    name: "ECDSA signing from the pool",
+    carriesOver: false,
+    async prepare(bench) {
+      const client = await bench.loginOfTwo()
+      const { keyId } = bench.keys[1] as Bench["keys"][number]
+      await client.session.pools.fill({ keyId, floor: 2, cap: 2 })
+      return client
+    },
+    async run({ keys }, client) {
+      const { keyId } = keys[1] as Bench["keys"][number]
+      const content = { kind: "message", message: sha256(utf8(`message ${signed++}`)) } as const
+      await client?.session.signDigestOf({ keyId, content })
+    },
   },
   {
     name: "login",

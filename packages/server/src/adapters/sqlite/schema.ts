@@ -1,4 +1,5 @@
-import { chmodSync, closeSync, existsSync, openSync, statSync } from "node:fs"
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync, statSync } from "node:fs"
+import { dirname } from "node:path"
 import Database from "better-sqlite3"
 import { StoreUnavailable } from "../../ports/row-store.ts"
 
@@ -38,6 +39,19 @@ function createOwnerOnly(path: string): void {
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
 }
 
+/**
+ * Opening has made the write-ahead log. SQLite syncs its name with the first commit, but passes over
+ * that this failed: a power cut would then take all commits along with the name.
+ */
+function syncNames(directory: string): void {
+  const descriptor = openSync(directory, "r")
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 function integerPragma(database: Database.Database, name: string): number {
   return database.pragma(name, { simple: true }) as number
 }
@@ -49,6 +63,7 @@ export function openDatabase(path: string): Database.Database {
     if (fresh) createOwnerOnly(path)
     const database = new Database(path, { timeout: BUSY_TIMEOUT_MS })
     prepareDatabase(database)
+    syncNames(dirname(path))
     return database
   } catch (error) {
     if (error instanceof StoreUnavailable) throw error
