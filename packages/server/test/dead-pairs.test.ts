@@ -6,9 +6,10 @@ import {
   eventCodec,
   identityKeys,
   LockKeeperError,
+  reportIncidentBody,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, decode } from "@lockkeeper/encoding"
+import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { verifyEvidence } from "@lockkeeper/protocols"
 import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
 import type { Incident } from "../src/incidents/incidents.ts"
@@ -157,7 +158,29 @@ test("the log of both ends names the pair in the step that ended it", async () =
   // The accuser's own message is no proof yet; with the proof, the record is in the same commit.
   const [{ digest }] = at(world.sessions, 2).to.server.incidents.all() as [Incident]
   assert.deepEqual(recorded, [{ server: 2, number: 1, evidence: digest }])
+  const rows = await at(world.sessions, 2).to.store.scan("incidents", "", "", 9)
+  assert.equal(rows.length, 1)
   assert.deepEqual([...new Set(named)], [1, 2])
+})
+
+test("an end that was not told of the accusation buries its pair when evidence is reported", async () => {
+  const world = await startEcdsa({ minSigners: 3 })
+  await corrupt(world, 2, 1)
+  const request = presignRequest(world, [1, 2, 3])
+  const { outputs } = await runBulk(world.sessions, [1, 2, 3], request, { last: 2 })
+  const third = await actAt(at(world.sessions, 3), request, 3, inputFor(3, outputs))
+  const [aborted] = abortedIn(new Map([[3, decode(bulkStepOutput, third)]]))
+  const [evidence] = aborted?.evidence ?? []
+  assert.ok(evidence)
+  assert.equal(await stateAt(world, 2, 1), "live")
+  const body = encode(reportIncidentBody, { evidence })
+  const report = world.owner.sign(world.owner.request("incidents.report", body))
+  await actAt(at(world.sessions, 2), report)
+  assert.equal(await stateAt(world, 2, 1), "dead")
+  assert.equal(await stateAt(world, 2, 3), "live")
+  // Whose pair it is not, only takes note.
+  assert.equal(await stateAt(world, 3, 1), "live")
+  assert.deepEqual(at(world.sessions, 2).to.server.incidents.quarantined, [])
 })
 
 test("messages that a coordinator alters or withholds kill no pair", async () => {

@@ -8,6 +8,8 @@ import {
   protocolStepInput,
 } from "@lockkeeper/api"
 import { decode, encode } from "@lockkeeper/encoding"
+import { headerCodec, messageCodec, signMessage } from "@lockkeeper/protocols"
+import type { ServerSecrets } from "../src/directory/server-secrets.ts"
 import { createKey, signWith } from "./flows.ts"
 import { startCluster } from "./memory-cluster.ts"
 import { TestOwner, type TestSession } from "./owner.ts"
@@ -86,3 +88,39 @@ for (const broken of [2, 3, 4, 5]) {
     assert.deepEqual(await store.scan("protocol-sessions", "live-", "", 9), [])
   })
 }
+
+test("a dealer that seals shares to fewer than all is recorded in the commit of the abort", async () => {
+  const cluster = await startCluster()
+  const alice = new TestOwner(cluster)
+  await alice.register("hers")
+  const sessions = await alice.login("hers", alice.servers)
+  const [first] = sessions as [TestSession]
+  const { identity } = cluster.secrets[1] as ServerSecrets
+  const call: TestSession["call"] = async (payload) => {
+    if (payload.kind !== "act" || payload.step !== 3) return first.call(payload)
+    const { messages } = decode(protocolStepInput, payload.input)
+    const told = messages.map((encoded) => {
+      const message = decode(messageCodec, encoded)
+      const header = decode(headerCodec, message.header.bytes)
+      if (header.sender !== 2) return encoded
+      // Signed again as it was delivered here, with the part for this server alone.
+      const { broadcast, sealed } = message
+      const draft = { previousDigest: header.previousDigest, broadcast, sealed }
+      return encode(messageCodec, signMessage(identity, header, draft))
+    })
+    return first.call({ ...payload, input: encode(protocolStepInput, { messages: told }) })
+  }
+  const spoiling = Object.assign(Object.create(first) as TestSession, { call })
+  await assert.rejects(createKey(alice, [spoiling, ...sessions.slice(1)], "ed25519"))
+  const { store, server } = first.to
+  const entries = await store.entries(0, 64)
+  const events = entries.map(({ event }) => decode(eventCodec, event))
+  const [aborted, ...more] = events.filter(({ outcome }) => outcome === "aborted")
+  assert.deepEqual(more, [])
+  const [incident] = server.incidents.all()
+  assert.deepEqual([aborted?.reason, aborted?.culprits], ["wrong-recipients", [2]])
+  assert.deepEqual(aborted?.incidents, [{ number: 1, evidence: incident?.digest }])
+  assert.deepEqual([incident?.servers, incident?.source], [[2], "own"])
+  assert.deepEqual(server.incidents.quarantined, [2])
+  assert.equal((await store.scan("incidents", "", "", 9)).length, 1)
+})

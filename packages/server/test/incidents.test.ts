@@ -11,6 +11,7 @@ import {
 import { sha256 } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
 import { MAX_REASONS } from "../src/incidents/incidents.ts"
+import { judgeEvidence } from "../src/incidents/judge.ts"
 import { equivocationBy } from "./evidence.ts"
 import { restart, startCluster, type TestCluster, type TestServer } from "./memory-cluster.ts"
 import { expectKind, TestOwner, type TestSession } from "./owner.ts"
@@ -249,7 +250,17 @@ test("pairs are noted, and with as many others as it takes to sign they prove a 
   assert.deepEqual(again.server.incidents.quarantined, [4])
   // Cleared, the pairs it rested on count no more.
   const cleared = await again.server.incidents.clear(4, "new hardware")
-  assert.equal(cleared?.incidents.length, 4)
+  assert.ok(cleared)
+  assert.equal(cleared.incidents.length, 4)
+  await again.store.commit(cleared.changes)
+  cleared.committed()
+  cleared.release()
+  assert.deepEqual(again.server.incidents.quarantined, [])
+  const next = again.server.incidents.record([edge(4, 1)], "own")
+  assert.deepEqual(
+    next.incidents.map(({ servers }) => servers),
+    [[4, 1]],
+  )
 })
 
 test("records are bounded: one for each pair, a few for each culprit", async () => {
@@ -286,6 +297,9 @@ test("what is cleared works again, and only evidence that was not known then cha
   server.incidents.checkNone([3])
   assert.equal((await list(world))[0]?.state, "cleared")
   assert.equal(await server.incidents.clear(1, "again"), null)
+  const judged = judgeEvidence(serverOf(world).self, second)
+  assert.ok(judged.valid)
+  assert.deepEqual(server.incidents.record([judged.proof], "own").incidents, [])
   assert.equal(await server.incidents.clear(7, "unknown"), null)
   const restarted = await restart(world.cluster, 1)
   assert.deepEqual(restarted.server.incidents.quarantined, [])

@@ -147,7 +147,7 @@ export class Incidents {
   /** The change that ends an incident, and with it the quarantine that rests on it alone. */
   async clear(number: number, note: string): Promise<Recording | null> {
     const found = this.byNumber(number)
-    if (found === null || found.cleared !== null || this.#pending.has(found.id)) return null
+    if (found === null) return null
     // A culprit of pairs would be one again with the next pair if these still counted.
     const ended = [found, ...this.all().filter((one) => found.pairs.includes(one.number))]
     const cleared = { at: this.#deps.clock.now(), note }
@@ -231,7 +231,7 @@ export class Incidents {
         servers,
         digest,
         pairs,
-        known: [],
+        known: before?.known ?? [],
       }
     }
     return null
