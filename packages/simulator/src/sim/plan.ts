@@ -53,7 +53,8 @@ export function planOf(seed: number, mode: Mode): Plan {
   const server = 1 + randomness.below(servers)
   const spoilsTransfers = ecdsa && often(50)
   // Other cheats would end a run before it comes to that.
-  const cheats = spoilsTransfers ? [] : [pick(CHEATS), ...CHEATS.filter(() => often(25))]
+  const chosen = spoilsTransfers ? [] : [pick(CHEATS), ...CHEATS.filter(() => often(25))]
+  const cheats = [...new Set(chosen)]
   return {
     ...{ seed, mode, servers, minSigners, ecdsa },
     devices: pick([[1], [1], [2], [1, 1], [1, 1], [2, 1]]),
