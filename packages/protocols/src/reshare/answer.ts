@@ -13,7 +13,9 @@ import type { ReshareDealt, ReshareJudged } from "./state.ts"
 /**
  * Answers signed complaints against this dealer: reveals, to everyone, how the disputed parts were
  * sealed and with it what it dealt to the accusers, who had that anyway. It is a share of this run's
- * polynomials only, which the next try does not use again, and only of accusers.
+ * polynomials only, which the next try does not use again, and only of accusers. A dealer answers once,
+ * to the complaints it is shown first, and gives a repeat the same bytes; shares of its own that it
+ * has confirmed it keeps.
  *
  * @param messages - the step 3 messages that complain of this dealer; any others are ignored.
  */
