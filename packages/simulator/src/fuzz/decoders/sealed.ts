@@ -7,7 +7,7 @@ import {
   sealFrame,
   startHello,
 } from "@lockkeeper/api"
-import { Secret, xwingKeyPair } from "@lockkeeper/crypto"
+import { Secret, signingKeyFromSeed, xwingKeyPair } from "@lockkeeper/crypto"
 import { type Bytes, utf8 } from "@lockkeeper/encoding"
 import { openFirst, type SealedPlace, sealFirst } from "@lockkeeper/protocols"
 import { ACCEPTED, type Decoder, REFUSED } from "../decoder.ts"
@@ -36,8 +36,8 @@ function channelDecoders(inside: Inside): readonly Decoder[] {
   const unpad = nameIn<(padded: Bytes) => Bytes>(inside, padding, "unpad")
   const accepted = acceptHello(secretKey, hello)
   if (accepted === null) throw new Error("the hello does not open")
-  const identity = { publicKey: channelKey, sign: () => new Uint8Array(64) }
-  const answer = answerHello(accepted, identity as never, new Uint8Array(80).fill(5))?.seal(CONTENT)
+  const identity = signingKeyFromSeed(new Secret(new Uint8Array(32).fill(4)))
+  const answer = answerHello(accepted, identity, new Uint8Array(80).fill(5))?.seal(CONTENT)
   if (answer === undefined) throw new Error("the hello is not answered")
   return [
     ofBytes({
@@ -66,13 +66,14 @@ function channelDecoders(inside: Inside): readonly Decoder[] {
       samples: [answer],
       weight: 0.2,
       read(input) {
-        const own = { clientSecret: state.clientSecret, shared: state.shared }
+        // What is kept of a hello is used up by its answer.
+        const { helloDigest, clientSecret, shared } = state
         const copies = {
-          helloDigest: state.helloDigest,
-          clientSecret: Secret.copyOf(own.clientSecret.expose()),
-          shared: Secret.copyOf(own.shared.expose()),
+          helloDigest,
+          clientSecret: Secret.copyOf(clientSecret.expose()),
+          shared: Secret.copyOf(shared.expose()),
         }
-        return opened(finishHello(copies, new Uint8Array(32).fill(1), input)) && ACCEPTED
+        return opened(finishHello(copies, identity.publicKey, input))
       },
     }),
   ]
@@ -108,6 +109,10 @@ function rowDecoder(inside: Inside): Decoder {
   return ofBytes({
     name: "sealed: row of the store",
     samples: [sealed(CONTENT), sealed(new Uint8Array(0)), sealed(new Uint8Array(1000))],
-    read: (input) => opened(open(key, place, input)),
+    // From the same randomness, a content has one sealing.
+    read(input) {
+      const content = open(key, place, input)
+      return content === null ? REFUSED : { accepted: true, again: sealed(content) }
+    },
   })
 }
