@@ -11,6 +11,7 @@ import { dklsInside } from "@lockkeeper/protocols/payloads"
 import { signedAgain } from "../forgery.ts"
 import type { Attack, Target, Verdicts } from "../harness.ts"
 import { identityOf } from "../seeded.ts"
+import { problemOf } from "./expected.ts"
 import { dealtParties, type Parties } from "./parties.ts"
 import { PresignDriver } from "./presign-driver.ts"
 import { sharedPairs } from "./presign-scene.ts"
@@ -81,6 +82,7 @@ export function edgesTarget(): Target {
   const protocol = "dkls-edges 2/3"
   return {
     ...{ protocol, steps: STEPS.map(String), harmless: [], unattributable: [] },
+    problemOf,
     *attacks() {
       const parties = dealtParties({ minSigners: 2, servers: 3, seed: "key 2/3" })
       for (const step of STEPS) {

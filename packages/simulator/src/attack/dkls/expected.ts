@@ -97,11 +97,23 @@ export function rowOf({ protocol, step, field, by }: Case): string | null {
 /** Rows in which everything is well-formed or nothing: each case is about one of these or malformed. */
 export const EXPECTED_ROWS: readonly string[] = Object.keys(ROWS)
 
+/** Accusations that are signed as they should be: of an honest server, however often. */
+const FALSE_ACCUSATION = /^(false, of \d+|of one, three times)$/
+
+/** How whole messages have to end; null where their relay may have caused what is seen. */
+function wholeOutcome({ field, mutation }: Case): Outcome | null {
+  if (field === "message") return mutation.startsWith("equivocation") ? "culprit" : null
+  if (field !== "accusation") return null
+  return FALSE_ACCUSATION.test(mutation) ? "pair" : "culprit"
+}
+
 /** What is wrong with how a case has ended, or null. */
 export function problemOf(result: CaseResult): string | null {
+  const { outcome, reason } = result
+  const whole = wholeOutcome(result)
+  if (whole !== null && outcome !== whole) return `${outcome} (${reason}), not ${whole}`
   const row = rowOf(result)
   if (row === null) return null
-  const { outcome, reason } = result
   const malformed = reason === "malformed-payload" || reason === "invalid-partial-signature"
   const isProven = outcome === "culprit" && malformed
   if (isProven || (row === TOO_LONG && reason === "malformed-payload")) return null
