@@ -23,6 +23,8 @@ import { groupOf, type KeyType } from "./keys.ts"
 import { accountDealingCodec, confirmationsCodec } from "./opaque/account.ts"
 import { loginResponseCodec } from "./opaque/evaluation.ts"
 import { ke1Codec } from "./opaque/key-exchange.ts"
+import * as repair from "./repair/payloads.ts"
+import * as reshare from "./reshare/payloads.ts"
 
 export * as dklsInside from "./dkls/inside.ts"
 export { evidenceCodec } from "./evidence/evidence.ts"
@@ -67,6 +69,26 @@ function dklsRows(): StepPayloads[] {
   ]
 }
 
+/** Of a batch of one key, to and from a threshold of two. */
+function resharingRows(keyType: KeyType): StepPayloads[] {
+  const groups = [groupOf(keyType)]
+  const shares = reshare.sealedSharesCodec({ groups })
+  const kinds = ["refresh", "reshare"].flatMap((kind) => [
+    row(kind, "open", reshare.openPayloadCodec),
+    row(kind, "deal", reshare.dealPayloadCodec({ groups, minSigners: 2 }), shares),
+    row(kind, "verdict", reshare.verdictPayloadCodec),
+    row(kind, "answer", reshare.answerPayloadCodec),
+  ])
+  return [
+    ...kinds,
+    row("repair", "open", repair.openPayloadCodec),
+    row("repair", "split", repair.splitPayloadCodec({ groups, helpers: [1, 2] }), shares),
+    row("repair", "sum", repair.sumPayloadCodec, shares),
+    row("repair", "verdict", repair.verdictPayloadCodec),
+    row("repair", "answer", repair.answerPayloadCodec),
+  ]
+}
+
 /** Every step of every protocol, for keys of one type. */
 export function payloadCodecs(keyType: KeyType): readonly StepPayloads[] {
   const group = groupByName(groupOf(keyType))
@@ -78,6 +100,7 @@ export function payloadCodecs(keyType: KeyType): readonly StepPayloads[] {
     row("frost", "commitment", rawBodyCodec),
     row("frost", "share", shareBodyCodec(keyType)),
     ...(keyType === "ecdsa-secp256k1" ? dklsRows() : []),
+    ...resharingRows(keyType),
     row("opaque", "dealing", accountDealingCodec),
     row("opaque", "confirmations", confirmationsCodec),
     row("opaque", "ke1", ke1Codec),

@@ -283,3 +283,22 @@ test("commitments that are no elements name their dealer although it committed t
     assertProven(result.aborts.get(holder)!, rosterOf(everyone(attempt)))
   }
 })
+
+test("a holder that complained has nothing to activate, and a stranger to the run nothing to say", () => {
+  const deal = deals((payload) => plusOne(payload, 0))
+  const { task, members } = drive(attempt, batch, { [DEALER]: { deal, answer: truly } })
+  assert.equal(task.kind, "aborted")
+  const none = { rosterEpoch: 8, size: 3, root: used.slice(32), confirmations: new Map() }
+  const outcome = members.get(ACCUSER)!.activate(none)
+  assert.ok(!outcome.ok)
+  assert.equal(outcome.abort.reason, "complaint-pending")
+  assert.equal(members.get(ACCUSER)!.judged.pending, null)
+  for (const [identifier, step, reason] of [
+    [1, "verdict", "not-a-participant"],
+    [5, "answer", "not-accused"],
+  ] as const) {
+    const said = members.get(identifier)!.step(step, { messages: [], opens: [] })
+    assert.ok(!said.ok)
+    assert.equal(said.abort.reason, reason)
+  }
+})

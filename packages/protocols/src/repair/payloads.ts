@@ -27,7 +27,10 @@ export const openPayloadCodec: Codec<OpenPayload> = struct<OpenPayload>({
  * Step 2, to all, of a helper: for each key the images of its summands for all helpers but the last,
  * as raw elements. The last one's follows, since all of them add up to what everyone knows.
  */
-export function splitPayloadCodec({ groups, helpers }: RepairParams): Codec<Vectors> {
+export function splitPayloadCodec({
+  groups,
+  helpers,
+}: Pick<RepairParams, "groups" | "helpers">): Codec<Vectors> {
   return inOrder(
     groups.map((name) => {
       const element = fixedBytes(groupByName(name).elementLength)

@@ -155,12 +155,15 @@ function unfit(
   if (isDealer(params, identifier)) {
     if (!known) return "wrong-key"
     if (known.sharing.keyEpoch !== sharing.keyEpoch) return "wrong-key-epoch"
-    if (!equalBytes(sharingDigest(known.sharing), sharingDigest(sharing))) return "inconsistent-key"
   }
   if (!known) return null
   const next = { ...sharing, keyEpoch: toKeyEpoch, rosterEpoch: params.rosterEpoch }
   const later = continues(known.sharing, next)
   if (!later.ok) return later.abort.reason
+  const same = known.sharing.keyEpoch === sharing.keyEpoch
+  if (same && !equalBytes(sharingDigest(known.sharing), sharingDigest(sharing))) {
+    return "inconsistent-key"
+  }
   return isHolder(params, identifier) && toKeyEpoch <= known.highestKeyEpoch
     ? "wrong-key-epoch"
     : null

@@ -46,8 +46,11 @@ export interface DealPayload {
   readonly vectors: Vectors
 }
 
+/** What of the parameters a dealing's form depends on. */
+export type DealForm = Pick<ReshareParams, "groups" | "minSigners">
+
 /** Of exactly as many commitments as the threshold says: a vector of another length does not decode. */
-export function vectorsCodec({ groups, minSigners }: ReshareParams): Codec<Vectors> {
+export function vectorsCodec({ groups, minSigners }: DealForm): Codec<Vectors> {
   return inOrder(
     groups.map((name) => {
       const element = fixedBytes(groupByName(name).elementLength)
@@ -56,7 +59,7 @@ export function vectorsCodec({ groups, minSigners }: ReshareParams): Codec<Vecto
   )
 }
 
-export function dealPayloadCodec(params: ReshareParams): Codec<DealPayload> {
+export function dealPayloadCodec(params: DealForm): Codec<DealPayload> {
   return struct<DealPayload>({ blinding: fixedBytes(32), vectors: vectorsCodec(params) })
 }
 
