@@ -150,6 +150,10 @@ function checkFileSetting(path: string, key: string, value: unknown): void {
   if (typeof value !== type || value === "") {
     refuse(`config.${key}`, `"${key}" in "${path}" is not a ${type}.`, `Write a ${type}.`)
   }
+  // No file, address or name has one, and the system would refuse it as a fault of ours.
+  if (typeof value === "string" && value.includes("\0")) {
+    refuse(`config.${key}`, `"${key}" in "${path}" holds a NUL character.`, "Write it without.")
+  }
 }
 
 function parsePin(text: string): Bytes {

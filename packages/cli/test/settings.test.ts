@@ -59,6 +59,12 @@ describe("settings", () => {
     assert.throws(() => resolveSettings({ home }, {}), refusal("config.agent", /not a boolean/))
   })
 
+  test("with a NUL character in the file are refused, naming the key", (t) => {
+    const home = temporaryDirectory(t)
+    writeFileSync(join(home, "config.json"), `{"roster":"a\\u0000"}`)
+    assert.throws(() => resolveSettings({ home }, {}), refusal("config.roster", /NUL/))
+  })
+
   test("from a file that others can write are refused", (t) => {
     const home = temporaryDirectory(t)
     writeFileSync(join(home, "config.json"), "{}")
