@@ -37,6 +37,7 @@ export interface Injection {
 }
 
 const ATTACH_MS = 10_000
+const END_MS = 10_000
 /** A page of a database and its name, whole. */
 const LONGEST_STRING = 8192
 
@@ -92,7 +93,10 @@ export class Trace {
   /** Lets the process go, if it still runs, and gives the calls in the order in which they began. */
   async end(): Promise<readonly Call[]> {
     this.#strace.kill("SIGINT")
+    // It has been seen to wait for threads of a process that was gone.
+    const force = setTimeout(() => this.#strace.kill("SIGKILL"), END_MS)
     await this.#ended
+    clearTimeout(force)
     const files = readdirSync(this.#directory).map((name) => join(this.#directory, name))
     const calls = files.flatMap((file) => parseTrace(readFileSync(file, "latin1")))
     rmSync(this.#directory, { recursive: true, force: true })
