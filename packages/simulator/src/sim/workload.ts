@@ -26,7 +26,10 @@ const MOST_OPERATIONS = 9
 const MOST_KEYS = 3
 
 /** How many guesses a stranger tries at each server: more than there are. */
-const GUESSES = 13
+const GUESSES = 20
+
+/** After so many it makes the server crash, if it can: perhaps the server forgets. */
+const GUESSES_BEFORE_CRASH = 6
 
 const CHEAP_TYPES: readonly KeyType[] = ["ed25519", "bip340"]
 
@@ -204,6 +207,7 @@ export class Workload {
     await victim.register()
     const server: Identifier = dice.pick(world.servers)
     for (let tries = 0; tries < GUESSES; tries++) {
+      if (tries === GUESSES_BEFORE_CRASH && dice.percent(60)) world.kill(server)
       try {
         await guess(setting, "victim", server)
       } catch {
