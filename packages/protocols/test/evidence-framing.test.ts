@@ -139,6 +139,9 @@ test("complaints without an answer have one form: minSigners accusers in ascendi
   const encoded = encodeEvidence({ ...complaints, verdicts: [two, three] })
   const named = { valid: true, culprit: 1, reason: "too-many-complaints" }
   assert.deepEqual(verifyEvidence(encoded, roster), named)
+  const without = new Map([...roster].filter(([identifier]) => identifier !== 1))
+  const gone = { valid: false, why: "the dealer is not in the roster" }
+  assert.deepEqual(verifyEvidence(encoded, without), gone)
   const reason = "the accusers are not minSigners in ascending order"
   for (const verdicts of [
     [three, two],

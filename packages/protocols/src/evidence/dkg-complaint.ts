@@ -129,6 +129,7 @@ export function verifyDkgComplaints(
   { run, dealer, verdicts }: Omit<DkgComplaintsEvidence, "kind">,
   verifyKeys: VerifyKeys,
 ): Verdict {
+  if (!verifyKeys.has(dealer)) return worthless("the dealer is not in the roster")
   const accusers: Identifier[] = []
   for (const statement of verdicts) {
     const found = authentic(run, "verdict", statement, verifyKeys)
