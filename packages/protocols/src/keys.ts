@@ -13,6 +13,7 @@ import {
   mapped,
   numberMap,
   oneOf,
+  type Reader,
   struct,
   u8,
   u16,
@@ -21,6 +22,10 @@ import {
 import { LIMITS } from "./messages/limits.ts"
 import { signatureCodec, signLabelled, verifyLabelled } from "./messages/signature.ts"
 import { abort, done, type Outcome } from "./outcome.ts"
+import { checkConfirmed } from "./reshare/certificate.ts"
+import { sharingDigest } from "./sharing/sharing.ts"
+import { sharingOfKey } from "./sharing/sources.ts"
+import { rootFrom, type TreePlace, treePlaceCodec } from "./sharing/tree.ts"
 
 /**
  * What a key can do; append only. `bip340` keys live on secp256k1; their verifyingKey keeps its y
@@ -79,11 +84,16 @@ export interface KeyPackage {
   readonly public: PublicKeyPackage
 }
 
-/** A public package that every holder and additive participant has signed. */
+/**
+ * A public package that every holder and additive participant has signed; or, after a refresh or
+ * reshare, the sharing of which a quorum of the holders has signed, together with a batch of others.
+ */
 export interface KeyCertificate {
   readonly public: PublicKeyPackage
-  /** Identity signatures over the digest of `public`. */
+  /** Identity signatures over `public`, or over the root of the batch. */
   readonly confirmations: ReadonlyMap<Identifier, Bytes>
+  /** The place of the key's sharing in its batch; absent after key generation. */
+  readonly batch?: TreePlace
 }
 
 /** Everyone who holds a share, in ascending order. */
@@ -109,6 +119,24 @@ function fieldsFor(group: GroupName) {
   })
 }
 
+function readPackage(reader: Reader, version: number, start: number): PublicKeyPackage {
+  if (version !== VERSION) reader.fail("unknown version of a public key package", start)
+  const keyType = keyTypeCodec.read(reader)
+  const group = groupOf(keyType)
+  const value = fieldsFor(group).read(reader)
+  const { minSigners, verifyingShares, additive } = value
+  if (minSigners < 1 || minSigners > verifyingShares.size) {
+    reader.fail("minSigners outside 1 to the number of holders", start)
+  }
+  if (verifyingShares.size + additive.size > LIMITS.participants) {
+    reader.fail("more holders than one run has participants", start)
+  }
+  for (const identifier of additive.keys()) {
+    if (verifyingShares.has(identifier)) reader.fail("additive participant is a holder", start)
+  }
+  return { ...value, keyType, group }
+}
+
 /** Refuses thresholds the holders cannot meet, too many holders, and holders that are also additive. */
 export const publicKeyPackageCodec: Codec<PublicKeyPackage> = {
   write(writer, value) {
@@ -118,21 +146,7 @@ export const publicKeyPackageCodec: Codec<PublicKeyPackage> = {
   },
   read(reader) {
     const start = reader.offset
-    if (u8.read(reader) !== VERSION) reader.fail("unknown version of a public key package", start)
-    const keyType = keyTypeCodec.read(reader)
-    const group = groupOf(keyType)
-    const value = fieldsFor(group).read(reader)
-    const { minSigners, verifyingShares, additive } = value
-    if (minSigners < 1 || minSigners > verifyingShares.size) {
-      reader.fail("minSigners outside 1 to the number of holders", start)
-    }
-    if (verifyingShares.size + additive.size > LIMITS.participants) {
-      reader.fail("more holders than one run has participants", start)
-    }
-    for (const identifier of additive.keys()) {
-      if (verifyingShares.has(identifier)) reader.fail("additive participant is a holder", start)
-    }
-    return { ...value, keyType, group }
+    return readPackage(reader, u8.read(reader), start)
   },
 }
 
@@ -166,10 +180,31 @@ export const keyPackageCodec: Codec<KeyPackage> = {
   },
 }
 
-export const keyCertificateCodec: Codec<KeyCertificate> = struct<KeyCertificate>({
-  public: publicKeyPackageCodec,
-  confirmations: numberMap(identifierCodec, signatureCodec, LIMITS.participants),
-})
+const confirmationsCodec = numberMap(identifierCodec, signatureCodec, LIMITS.participants)
+
+/** Before the place in a batch, where a certificate of key generation has its package's version. */
+const IN_BATCH = 2
+
+export const keyCertificateCodec: Codec<KeyCertificate> = {
+  write(writer, { public: pkg, confirmations, batch }) {
+    if (batch) {
+      u8.write(writer, IN_BATCH)
+      treePlaceCodec.write(writer, batch)
+    }
+    publicKeyPackageCodec.write(writer, pkg)
+    confirmationsCodec.write(writer, confirmations)
+  },
+  read(reader) {
+    const start = reader.offset
+    const first = u8.read(reader)
+    const batch = first === IN_BATCH && reader.within("batch", () => treePlaceCodec.read(reader))
+    const pkg = reader.within("public", () =>
+      batch ? publicKeyPackageCodec.read(reader) : readPackage(reader, first, start),
+    )
+    const confirmations = reader.within("confirmations", () => confirmationsCodec.read(reader))
+    return batch ? { public: pkg, confirmations, batch } : { public: pkg, confirmations }
+  },
+}
 
 /** A holder's signature that it holds its share of exactly this public package. */
 export function confirmKey(
@@ -190,7 +225,8 @@ export function verifyConfirmation(
 /**
  * Accepts a key only when everyone who holds a share of it has signed the same public package: one
  * honest signature among them means the shares, the threshold and the verifying key belong together.
- * Names nobody: whoever passes a certificate on can have altered it.
+ * After a refresh or reshare a quorum of the holders suffices, and nobody is to be blamed by such a
+ * certificate who has not confirmed it. Names nobody: whoever passes it on can have altered it.
  *
  * @param verifyKeys - identity keys of the roster `rosterEpoch` and of additive participants.
  */
@@ -198,7 +234,8 @@ export function verifyKeyCertificate(
   certificate: KeyCertificate,
   verifyKeys: ReadonlyMap<Identifier, Uint8Array>,
 ): Outcome<PublicKeyPackage> {
-  const { public: pkg, confirmations } = certificate
+  const { public: pkg, confirmations, batch } = certificate
+  if (batch) return verifyInBatch(pkg, batch, confirmations, verifyKeys)
   const holders = holdersOf(pkg)
   const silent = holders.filter((identifier) => !confirmations.has(identifier))
   if (silent.length > 0) return abort("missing-confirmation", { silent })
@@ -212,4 +249,19 @@ export function verifyKeyCertificate(
     }
   }
   return done(pkg)
+}
+
+function verifyInBatch(
+  pkg: PublicKeyPackage,
+  batch: TreePlace,
+  confirmations: ReadonlyMap<Identifier, Bytes>,
+  verifyKeys: ReadonlyMap<Identifier, Uint8Array>,
+): Outcome<PublicKeyPackage> {
+  const { rosterEpoch, minSigners, verifyingShares } = pkg
+  const root = rootFrom(sharingDigest(sharingOfKey(pkg)), batch)
+  if (!root) return abort("wrong-batch", { field: "batch" })
+  const statement = { rosterEpoch, size: batch.size, root }
+  const holders = { minSigners, identifiers: [...verifyingShares.keys()] }
+  const confirmed = checkConfirmed(statement, confirmations, holders, verifyKeys)
+  return confirmed.ok ? done(pkg) : confirmed
 }

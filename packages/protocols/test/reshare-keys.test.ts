@@ -15,14 +15,18 @@ import { FROST_KEY_TYPES } from "../src/frost/suites.ts"
 import {
   chainCodeOf,
   deriveChild,
+  encodeEvidence,
   type KeyPackage,
+  keyCertificateCodec,
   keyPackageCodec,
   type reshare,
   sharing,
+  verifyEvidence,
+  verifyKeyCertificate,
 } from "../src/index.ts"
 import { aggregateSession, type Cluster, makeCluster, makeSession, value } from "./frost-fixture.ts"
 import { identity, rosterOf } from "./messages-fixtures.ts"
-import { attemptFor, drive, type Shared, type Target } from "./reshare-cluster.ts"
+import { attemptFor, drive, mixedBatch, type Shared, type Target } from "./reshare-cluster.ts"
 
 const TARGETS: readonly Target[] = [
   { dealers: [1, 3], holders: [4, 5, 6], minSigners: 2 },
@@ -133,3 +137,60 @@ function sharesOf(secret: Scalar, slope: Scalar): Shared["shares"] {
   }
   return batch
 }
+
+test("a reshared key has a certificate like any other, which blames nobody who has not signed it", () => {
+  const cluster = makeCluster({ keyType: "bip340" })
+  const shared = sharedOf(cluster)
+  const others = mixedBatch(2, [1, 2, 3])
+  const batch = [shared, ...others]
+  const target = { dealers: [1, 2], holders: [1, 2, 3, 4], minSigners: 2 }
+  const verifyKeys = rosterOf([1, 2, 3, 4])
+  const attempt = attemptFor(batch, target)
+  const { task, members } = drive(attempt, batch, { 3: { verdict: () => null } })
+  assert.ok(task.kind === "confirmed")
+  const active = value(members.get(1)!.activate(task.certificate))
+  const certificate = value(sharing.certificateOfKey(cluster.public, active[0]!.certificate))
+  const encoded = encode(keyCertificateCodec, certificate)
+  assert.deepEqual(decode(keyCertificateCodec, encoded), certificate)
+  const pkg = value(verifyKeyCertificate(certificate, verifyKeys))
+  const refused = (change: Partial<typeof certificate>, keys = verifyKeys) => {
+    const verified = verifyKeyCertificate({ ...certificate, ...change }, keys)
+    return verified.ok ? null : verified.abort.reason
+  }
+  assert.equal(refused({ public: { ...pkg, keyType: "frost-secp256k1" } }), "wrong-confirmation")
+  assert.equal(refused({ public: { ...pkg, keyEpoch: 9 } }), "wrong-confirmation")
+  assert.equal(refused({ batch: { ...certificate.batch!, path: [] } }), "wrong-batch")
+  assert.equal(refused({}, rosterOf([1, 2, 4, 5])), null)
+  assert.equal(refused({}, rosterOf([2, 3, 4])), "unexpected-confirmation")
+  const fewer = new Map([...certificate.confirmations].slice(1))
+  assert.equal(refused({ confirmations: fewer }), "missing-confirmation")
+  const { batch: _, ...plain } = certificate
+  assert.equal(verifyKeyCertificate(plain, verifyKeys).ok, false)
+
+  // 3 was silent: a share it signs wrongly is seen to be wrong and no evidence against it.
+  for (const [signer, valid] of [
+    [2, true],
+    [3, false],
+  ] as const) {
+    const shares = new Map<Identifier, Secret>()
+    for (const i of [1, 2, 4])
+      shares.set(i, value(members.get(i)!.activate(task.certificate))[0]!.share)
+    shares.set(3, shares.get(4)!)
+    const reshared = { ...cluster, certificate, public: pkg, verifyKeys }
+    const participants = new Map<
+      Identifier,
+      { key: KeyPackage; identity: ReturnType<typeof identity> }
+    >()
+    for (const [i, signingShare] of shares) {
+      const wrong = i === signer ? shares.get(1)! : signingShare
+      const key = { identifier: i, signingShare: wrong, public: pkg }
+      participants.set(i, { key, identity: identity(i) })
+    }
+    const session = makeSession({ ...reshared, participants }, [1, signer])
+    const outcome = aggregateSession(session)
+    assert.ok(!outcome.ok)
+    assert.deepEqual(outcome.abort.culprits, [signer])
+    const verdict = verifyEvidence(encodeEvidence(outcome.abort.evidence[0]!), verifyKeys)
+    assert.equal(verdict.valid, valid)
+  }
+})

@@ -158,6 +158,8 @@ export function verifyDklsEdges(
   if (!certified.ok) return worthless(`certificate: ${certified.abort.reason}`)
   const { minSigners, verifyingShares, rosterEpoch } = certified.value
   if (!verifyingShares.has(named)) return worthless("the culprit is not a server of the key")
+  // Whoever made up a quorum could otherwise name a threshold that too few edges reach.
+  if (!certificate.confirmations.has(named)) return worthless("certificate: not the culprit's")
   const others: Identifier[] = []
   for (const edge of edges) {
     const judged = judgeEdge(edge, verifyKeys)

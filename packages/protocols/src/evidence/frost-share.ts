@@ -36,6 +36,8 @@ export function verifyFrostShare(
   if (!certified.ok) return worthless(`certificate: ${certified.abort.reason}`)
   const sender = senderOf(share)
   if (sender === null) return worthless("share: malformed-header")
+  // Whoever made up a quorum could otherwise give an honest signer another public share.
+  if (!certificate.confirmations.has(sender)) return worthless("certificate: not the sender's")
   const opened = openPackage(pkg, { public: certified.value, verifyKeys })
   if (!opened.ok) return worthless(`package: ${opened.abort.reason}`)
   const judged = verifyShare({ opened: opened.value, certificate, verifyKeys }, sender, share)

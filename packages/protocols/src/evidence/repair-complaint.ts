@@ -4,8 +4,6 @@ import {
   bytes,
   type Codec,
   equalBytes,
-  fixedBytes,
-  list,
   nullable,
   oneOf,
   struct,
@@ -30,7 +28,7 @@ import { areShares, type Dealt } from "../reshare/checks.ts"
 import { type Complaint, WHOLE_PART } from "../reshare/payloads.ts"
 import { SCALAR_LENGTH } from "../sharing/packed.ts"
 import { type Sharing, sharingCodec, sharingDigest } from "../sharing/sharing.ts"
-import { rootFrom } from "../sharing/tree.ts"
+import { pathCodec, rootFrom } from "../sharing/tree.ts"
 import { authenticInRepair, authenticRepairOpening } from "./repair-statement.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
@@ -64,8 +62,6 @@ export interface RepairComplaintEvidence {
   readonly listed: ListedSharing | null
 }
 
-const MAX_DEPTH = 16
-
 export const repairComplaintCodec: Codec<Omit<RepairComplaintEvidence, "kind">> = struct({
   run: repairRunIdCodec,
   about: oneOf("split", "sum"),
@@ -76,9 +72,7 @@ export const repairComplaintCodec: Codec<Omit<RepairComplaintEvidence, "kind">> 
   complaint: statementCodec,
   answer: statementCodec,
   splits: statementsCodec,
-  listed: nullable(
-    struct<ListedSharing>({ sharing: sharingCodec, path: list(fixedBytes(32), MAX_DEPTH) }),
-  ),
+  listed: nullable(struct<ListedSharing>({ sharing: sharingCodec, path: pathCodec })),
 })
 
 type Evidence = Omit<RepairComplaintEvidence, "kind">

@@ -4,7 +4,6 @@ import {
   bytes,
   type Codec,
   equalBytes,
-  fixedBytes,
   list,
   nullable,
   struct,
@@ -21,7 +20,7 @@ import { type ReshareRunId, reshareRunIdCodec } from "../reshare/params.ts"
 import { type Complaint, dealPayloadCodec, WHOLE_PART } from "../reshare/payloads.ts"
 import { SCALAR_LENGTH } from "../sharing/packed.ts"
 import { elementOrNull } from "../sharing/sharing.ts"
-import { rootFrom } from "../sharing/tree.ts"
+import { pathCodec, rootFrom } from "../sharing/tree.ts"
 import { authenticIn, authenticOpening } from "./reshare-statement.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
@@ -59,8 +58,6 @@ export interface ReshareComplaintsEvidence {
   readonly verdicts: readonly Statement[]
 }
 
-const MAX_DEPTH = 16
-
 export const reshareComplaintCodec: Codec<Omit<ReshareComplaintEvidence, "kind">> = struct({
   run: reshareRunIdCodec,
   open: statementCodec,
@@ -69,9 +66,7 @@ export const reshareComplaintCodec: Codec<Omit<ReshareComplaintEvidence, "kind">
   deals: headerDigestsCodec,
   verdict: statementCodec,
   answer: statementCodec,
-  listed: nullable(
-    struct<ListedKey>({ key: reshareKeyCodec, path: list(fixedBytes(32), MAX_DEPTH) }),
-  ),
+  listed: nullable(struct<ListedKey>({ key: reshareKeyCodec, path: pathCodec })),
 })
 
 export const reshareComplaintsCodec: Codec<Omit<ReshareComplaintsEvidence, "kind">> = struct({

@@ -4,7 +4,6 @@ import {
   type Codec,
   equalBytes,
   fixedBytes,
-  list,
   numberMap,
   struct,
   u16,
@@ -15,7 +14,7 @@ import { type Signer, signatureCodec, signLabelled, verifyLabelled } from "../me
 import { abort, done, type Outcome } from "../outcome.ts"
 import { type Sharing, sharingCodec, sharingDigest } from "../sharing/sharing.ts"
 import { continues } from "../sharing/sources.ts"
-import { pathsOf, rootFrom } from "../sharing/tree.ts"
+import { pathCodec, pathsOf, rootFrom, type TreePlace } from "../sharing/tree.ts"
 import { LABELS } from "./labels.ts"
 import { quorumOf } from "./quorum.ts"
 
@@ -53,22 +52,16 @@ export const batchCertificateCodec: Codec<BatchCertificate> = struct<BatchCertif
 })
 
 /** The same for one of its sharings, without the others. */
-export interface ReshareCertificate {
+export interface ReshareCertificate extends TreePlace {
   readonly sharing: Sharing
-  readonly index: number
-  readonly size: number
-  readonly path: readonly Bytes[]
   readonly confirmations: Confirmations
 }
-
-/** Levels of a tree over the largest batch. */
-const MAX_DEPTH = 16
 
 export const reshareCertificateCodec: Codec<ReshareCertificate> = struct<ReshareCertificate>({
   sharing: sharingCodec,
   index: u16,
   size: u16,
-  path: list(fixedBytes(32), MAX_DEPTH),
+  path: pathCodec,
   confirmations: confirmationsCodec,
 })
 

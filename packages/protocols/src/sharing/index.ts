@@ -1,2 +1,8 @@
 export { type Sharing, sharingCodec, sharingDigest } from "./sharing.ts"
-export { continues, keyWithSharing, sharingOfAccount, sharingOfKey } from "./sources.ts"
+export {
+  certificateOfKey,
+  continues,
+  keyWithSharing,
+  sharingOfAccount,
+  sharingOfKey,
+} from "./sources.ts"

@@ -16,10 +16,17 @@ import {
   struct,
   u32,
 } from "@lockkeeper/encoding"
-import { groupOf, type KeyType, keyTypeCodec, type PublicKeyPackage } from "../keys.ts"
+import {
+  groupOf,
+  type KeyCertificate,
+  type KeyType,
+  keyTypeCodec,
+  type PublicKeyPackage,
+} from "../keys.ts"
 import { LIMITS } from "../messages/limits.ts"
 import type { Registration } from "../opaque/account.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
+import type { ReshareCertificate } from "../reshare/certificate.ts"
 import type { Sharing } from "./sharing.ts"
 
 // How each kind of key becomes a sharing, and how it comes back with its new generation of shares.
@@ -66,6 +73,16 @@ export function keyWithSharing(pkg: PublicKeyPackage, sharing: Sharing): Outcome
   const { keyEpoch, rosterEpoch, minSigners } = sharing
   const verifyingShares = sharing.verifyingShares as ReadonlyMap<Identifier, Element>
   return done({ ...pkg, keyEpoch, rosterEpoch, minSigners, verifyingShares })
+}
+
+/** What proves a key after a refresh or reshare, from what proves its sharing. */
+export function certificateOfKey(
+  before: PublicKeyPackage,
+  { sharing, index, size, path, confirmations }: ReshareCertificate,
+): Outcome<KeyCertificate> {
+  const pkg = keyWithSharing(before, sharing)
+  if (!pkg.ok) return pkg
+  return done({ public: pkg.value, confirmations, batch: { index, size, path } })
 }
 
 const versionCodec = struct<{ readonly opaqueVersion: number }>({ opaqueVersion: u32 })

@@ -1,5 +1,5 @@
 import { hashValue } from "@lockkeeper/crypto"
-import { type Bytes, fixedBytes, struct } from "@lockkeeper/encoding"
+import { type Bytes, type Codec, fixedBytes, list, struct, u16 } from "@lockkeeper/encoding"
 
 // A hash tree over the digests of one batch, so that one entry is shown to belong to it without the
 // others. Leaves are digests made under labels of their own, and whoever signs a root signs the number
@@ -46,15 +46,26 @@ export function pathsOf(leaves: readonly Bytes[]): Bytes[][] {
   return paths
 }
 
+/** Where a leaf stands, with the siblings on its way to the root. */
+export interface TreePlace {
+  readonly index: number
+  readonly size: number
+  readonly path: readonly Bytes[]
+}
+
+/** Levels of a tree over as many leaves as an index counts. */
+const MAX_DEPTH = 16
+
+export const pathCodec: Codec<readonly Bytes[]> = list(fixedBytes(32), MAX_DEPTH)
+
+export const treePlaceCodec: Codec<TreePlace> = struct<TreePlace>({
+  index: u16,
+  size: u16,
+  path: pathCodec,
+})
+
 /** The root that a leaf and its path lead to, or null when the path does not fit the place. */
-export function rootFrom(
-  leaf: Bytes,
-  {
-    index,
-    size,
-    path,
-  }: { readonly index: number; readonly size: number; readonly path: readonly Bytes[] },
-): Bytes | null {
+export function rootFrom(leaf: Bytes, { index, size, path }: TreePlace): Bytes | null {
   if (index >= size) return null
   let node = leaf
   let used = 0
