@@ -126,7 +126,7 @@ test("a part that the dealer did not sign does not name it", () => {
 })
 
 test("confirmations do not count as complaints, nor one complaint as several", () => {
-  const complaints = { kind: "dkg-complaints" as const, run, dealer: 1 }
+  const complaints = { kind: "dkg-complaints" as const, run, open: said(open, 1) }
   const confirms = [said(verdict, 2), said(verdict, 3)]
   assert.equal(why({ ...complaints, verdicts: confirms }), "no such complaint")
   const thrice = [complaintBy(3, 1), complaintBy(3, 1), complaintBy(3, 1)]
@@ -134,13 +134,13 @@ test("confirmations do not count as complaints, nor one complaint as several", (
 })
 
 test("complaints without an answer have one form: minSigners accusers in ascending order", () => {
-  const complaints = { kind: "dkg-complaints" as const, run, dealer: 1 }
+  const complaints = { kind: "dkg-complaints" as const, run, open: said(open, 1) }
   const [two, three] = [complaintBy(2, 1), complaintBy(3, 1)]
   const encoded = encodeEvidence({ ...complaints, verdicts: [two, three] })
   const named = { valid: true, culprit: 1, reason: "too-many-complaints" }
   assert.deepEqual(verifyEvidence(encoded, roster), named)
   const without = new Map([...roster].filter(([identifier]) => identifier !== 1))
-  const gone = { valid: false, why: "the dealer is not in the roster" }
+  const gone = { valid: false, why: "open: unknown-sender" }
   assert.deepEqual(verifyEvidence(encoded, without), gone)
   const reason = "the accusers are not minSigners in ascending order"
   for (const verdicts of [
@@ -149,6 +149,42 @@ test("complaints without an answer have one form: minSigners accusers in ascendi
     [two, three, three],
   ]) {
     assert.equal(why({ ...complaints, verdicts }), reason)
+  }
+})
+
+test("nobody is named by complaints in a run that it never opened, whatever threshold that has", () => {
+  // Fewer than the roster's minSigners are corrupt, and choose parameters that they are enough for.
+  for (const [minSigners, accusers] of [
+    [0, []] as const,
+    [1, [3]] as const,
+    [2, [3, 4]] as const,
+  ]) {
+    const made = { ...params, minSigners, participants: [1, 2, 3, 4] }
+    const opening = (sender: number) => {
+      const slot = slotOf(made, "open", openingSession(made), sender)
+      const { broadcast } = said(open, 3)
+      return statement(
+        signMessage(identity(sender), slot, { previousDigest: NO_PREVIOUS, broadcast }),
+      )
+    }
+    const opened = new Map([3, 4].map((sender) => [sender, opening(sender)]))
+    const theirs = { params: made, openings: digestsOf(opened) }
+    const verdicts = accusers.map((accuser) => {
+      const slot = slotOf(made, "verdict", runSession(theirs), accuser)
+      const broadcast = encode(verdictPayloadCodec, { kind: "complain", dealers: [1] })
+      const message = { previousDigest: NO_PREVIOUS, broadcast }
+      return statement(signMessage(identity(accuser), slot, message))
+    })
+    const complaints = { kind: "dkg-complaints" as const, run: theirs, verdicts }
+    assert.equal(why({ ...complaints, open: said(open, 1) }), "open: wrong-session")
+    const unlisted = new Map(theirs.openings).set(1, digestsOf(statements(open)).get(1)!)
+    const run = { params: made, openings: unlisted }
+    assert.equal(why({ ...complaints, run, open: said(open, 1) }), "open: wrong-session")
+    // What they can name is one of themselves, which alone can open such a run.
+    if (minSigners > 0) continue
+    const itself = encodeEvidence({ ...complaints, open: opening(3) })
+    const named = { valid: true, culprit: 3, reason: "too-many-complaints" }
+    assert.deepEqual(verifyEvidence(itself, roster), named)
   }
 })
 

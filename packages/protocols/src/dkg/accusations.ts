@@ -99,7 +99,7 @@ function judgeOne(
 }
 
 function disqualify(
-  { run, verdicts }: Disputed,
+  { run, opens, verdicts }: Disputed,
   dealer: Identifier,
   accusers: readonly Identifier[],
 ): Named {
@@ -107,6 +107,7 @@ function disqualify(
     .sort((a, b) => a - b)
     .slice(0, run.params.minSigners)
     .map((accuser) => statementOf(verdicts.get(accuser)!))
-  const evidence = { kind: "dkg-complaints" as const, run, dealer, verdicts: statements }
+  const open = statementOf(opens.get(dealer)!)
+  const evidence = { kind: "dkg-complaints" as const, run, open, verdicts: statements }
   return { culprit: dealer, reason: "too-many-complaints", evidence }
 }

@@ -1,5 +1,4 @@
 import type { Element, Identifier } from "@lockkeeper/crypto"
-import { identifierCodec } from "@lockkeeper/crypto"
 import { type Bytes, bytes, type Codec, equalBytes, list, struct } from "@lockkeeper/encoding"
 import { checkAnswer, checkVerdict, isShare } from "../dkg/checks.ts"
 import { type DkgRunId, dkgRunIdCodec, groupFor, isAscending } from "../dkg/params.ts"
@@ -34,7 +33,8 @@ export interface DkgComplaintEvidence {
 export interface DkgComplaintsEvidence {
   readonly kind: "dkg-complaints"
   readonly run: DkgRunId
-  readonly dealer: Identifier
+  /** The dealer's opening, by which it took part under just this minSigners. */
+  readonly open: Statement
   readonly verdicts: readonly Statement[]
 }
 
@@ -50,7 +50,7 @@ export const dkgComplaintCodec: Codec<Omit<DkgComplaintEvidence, "kind">> = stru
 
 export const dkgComplaintsCodec: Codec<Omit<DkgComplaintsEvidence, "kind">> = struct({
   run: dkgRunIdCodec,
-  dealer: identifierCodec,
+  open: statementCodec,
   verdicts: list(statementCodec, LIMITS.participants),
 })
 
@@ -122,14 +122,18 @@ export function verifyDkgComplaint(
 }
 
 /**
- * Accepts exactly minSigners distinct accusers, in ascending order, without an answer. This rests on the threshold assumption
- * that fewer than minSigners participants are corrupt, where every other evidence is unconditional.
+ * Accepts exactly minSigners distinct accusers, in ascending order, without an answer. This rests on
+ * the threshold assumption that fewer than minSigners participants are corrupt, where every other
+ * evidence is unconditional. The dealer's own opening says what minSigners is: in a run that it never
+ * took part in, accusers could name one that suits them.
  */
 export function verifyDkgComplaints(
-  { run, dealer, verdicts }: Omit<DkgComplaintsEvidence, "kind">,
+  { run, open, verdicts }: Omit<DkgComplaintsEvidence, "kind">,
   verifyKeys: VerifyKeys,
 ): Verdict {
-  if (!verifyKeys.has(dealer)) return worthless("the dealer is not in the roster")
+  const opening = authenticOpen(run, open, verifyKeys)
+  if (!opening.ok) return opening.verdict
+  const dealer = opening.message.header.sender
   const accusers: Identifier[] = []
   for (const statement of verdicts) {
     const found = authentic(run, "verdict", statement, verifyKeys)
