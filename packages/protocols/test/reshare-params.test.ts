@@ -1,8 +1,16 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { feldmanPublicShare, groupByName, type Identifier } from "@lockkeeper/crypto"
-import { decode, encode } from "@lockkeeper/encoding"
-import { type AbortReason, LIMITS, repair, reshare, type sharing } from "../src/index.ts"
+import { DecodeError, decode, encode } from "@lockkeeper/encoding"
+import {
+  type AbortReason,
+  LIMITS,
+  type Message,
+  repair,
+  reshare,
+  type sharing,
+} from "../src/index.ts"
+import { isDealtShare } from "../src/reshare/checks.ts"
 import { maxKeys } from "../src/reshare/limits.ts"
 import { publicShares } from "../src/sharing/public-shares.ts"
 import { pathsOf, rootFrom, rootOf } from "../src/sharing/tree.ts"
@@ -12,6 +20,7 @@ import {
   attemptFor,
   drive,
   everyone,
+  HonestMember,
   mixedBatch,
   NEW_ROSTER_EPOCH,
   OLD_ROSTER_EPOCH,
@@ -383,4 +392,65 @@ test("a repair is refused for wrong parameters and batches", () => {
     "keys.2",
   ])
   assert.throws(() => refused({}, run.sharings, [a, b]), RangeError)
+})
+
+test("members refuse a run that lacks dealers or a quorum, whatever its coordinator says", () => {
+  const members = new Map(everyone(attempt).map((i) => [i, new HonestMember(attempt, batch, i)]))
+  const opens = new Map<Identifier, Message>()
+  const nothing = { messages: [], opens: [] }
+  for (const [i, member] of members) {
+    const opened = member.step("open", nothing)
+    assert.ok(opened.ok)
+    opens.set(i, opened.value)
+  }
+  const deal = (dealer: Identifier, from: readonly Identifier[]) => {
+    const messages = from.map((i) => opens.get(i)!)
+    const dealt = members.get(dealer)!.step("deal", { messages, opens: [] })
+    return dealt.ok ? null : [dealt.abort.reason, dealt.abort.silent]
+  }
+  assert.deepEqual(deal(1, [3, 4]), ["missing-messages", [2]])
+  assert.deepEqual(deal(1, [2, 3]), ["missing-messages", [4]])
+  assert.deepEqual(deal(1, [2, 2, 3, 4]), ["duplicate-sender", []])
+  assert.deepEqual(deal(3, [1, 2, 4]), ["not-a-dealer", []])
+  const early = members.get(2)!.step("verdict", nothing)
+  assert.ok(!early.ok)
+  assert.equal(early.abort.reason, "missing-messages")
+  assert.equal(deal(1, [2, 3, 4]), null)
+})
+
+test("parameters decode only with members in order", () => {
+  const { reshareParamsCodec } = reshare
+  const encoded = encode(reshareParamsCodec, params)
+  assert.deepEqual(decode(reshareParamsCodec, encoded), params)
+  const unordered = encode(reshareParamsCodec, { ...params, dealers: [2, 1] })
+  assert.throws(() => decode(reshareParamsCodec, unordered), DecodeError)
+  const helpers = encode(repair.repairParamsCodec, {
+    ...repairAttempt(batch, [1, 3], 2).params,
+    helpers: [3, 1],
+  })
+  assert.throws(() => decode(repair.repairParamsCodec, helpers), DecodeError)
+})
+
+test("a share is none of a sharing whose images are no elements, and no scalar is no share", () => {
+  const { sharing } = batch[0]!
+  const group = groupByName(sharing.group)
+  const vector = [group.generator]
+  const owed = { sharing, dealers: [1, 2] }
+  const dealt = { dealer: 1, vector }
+  assert.equal(isDealtShare(owed, dealt, 3, new Uint8Array(32).fill(0xff)), false)
+  assert.equal(isDealtShare(owed, dealt, 3, new Uint8Array(5)), false)
+  const broken = {
+    ...sharing,
+    verifyingShares: new Map([1, 2, 3].map((i) => [i, new Uint8Array(32)])),
+  }
+  assert.equal(isDealtShare({ ...owed, sharing: broken }, dealt, 3, group.one), false)
+})
+
+test("nobody activates on confirmations whose signers it does not know", () => {
+  const { task, members } = drive(attempt, batch)
+  assert.ok(task.kind === "confirmed")
+  const state = members.get(3)!.judged
+  const outcome = reshare.reshareActivate(state, task.certificate, rosterOf([2, 3]))
+  assert.ok(!outcome.ok)
+  assert.equal(outcome.abort.reason, "unexpected-confirmation")
 })
