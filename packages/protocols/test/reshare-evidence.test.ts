@@ -1,0 +1,302 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import type { Identifier } from "@lockkeeper/crypto"
+import { encode, utf8 } from "@lockkeeper/encoding"
+import {
+  decodeEvidence,
+  type Evidence,
+  encodeEvidence,
+  type Message,
+  type repair,
+  reshare,
+  rosterEpochOf,
+  type Statement,
+  verifyEvidence,
+} from "../src/index.ts"
+import { sumPayloadCodec } from "../src/repair/payloads.ts"
+import { confirmOutcome } from "../src/reshare/certificate.ts"
+import { verdictPayloadCodec } from "../src/reshare/payloads.ts"
+import { flip, identity, rosterOf, seeded } from "./messages-fixtures.ts"
+import * as repairs from "./repair-cluster.ts"
+import * as reshares from "./reshare-cluster.ts"
+
+// Evidence that was put together wrongly, by whoever passes it on, names nobody: neither the honest
+// nor, with other statements than its own, the guilty.
+
+const batch = reshares.mixedBatch(2, [1, 2, 3, 4])
+const attempt = reshares.attemptFor(batch, {
+  dealers: [1, 2],
+  holders: [2, 3, 4, 5],
+  minSigners: 2,
+})
+const roster = rosterOf([1, 2, 3, 4, 5])
+
+function assertWorthless(evidence: Evidence, what: string): void {
+  const verdict = verifyEvidence(encodeEvidence(evidence), roster)
+  assert.equal(verdict.valid, false, what)
+}
+
+const statement = ({ header, broadcast }: Message): Statement => ({ header, broadcast })
+
+/** Everything said in an honest run of the attempt, by step and sender. */
+function said(some: reshare.ReshareAttempt): Map<string, Message> {
+  const messages = new Map<string, Message>()
+  const record = (i: Identifier) =>
+    Object.fromEntries(
+      (["open", "deal", "verdict"] as const).map((step) => [
+        step,
+        (message: Message) => {
+          messages.set(`${step} ${i}`, message)
+          return message
+        },
+      ]),
+    )
+  const misdeeds = Object.fromEntries([1, 2, 3, 4, 5].map((i) => [i, record(i)]))
+  assert.equal(reshares.drive(some, batch, misdeeds).task.kind, "confirmed")
+  return messages
+}
+
+const honest = said(attempt)
+const of = (what: string) => statement(honest.get(what)!)
+const other = said({ ...attempt, params: { ...attempt.params, attempt: 2 } })
+
+function onlyEvidence(result: reshares.RunResult): Evidence {
+  assert.ok(result.task.kind === "aborted")
+  const [evidence] = result.task.abort.evidence
+  assert.equal(rosterEpochOf(evidence!), reshares.NEW_ROSTER_EPOCH)
+  assert.deepEqual(decodeEvidence(encodeEvidence(evidence!)), evidence)
+  return evidence!
+}
+
+function disputed() {
+  const verdict = reshares.signs(4, () => ({
+    broadcast: encode(verdictPayloadCodec, {
+      kind: "complain",
+      complaints: [{ dealer: 2, index: 1 }],
+    }),
+  }))
+  const evidence = onlyEvidence(reshares.drive(attempt, batch, { 4: { verdict } }))
+  assert.ok(evidence.kind === "reshare-complaint")
+  return evidence
+}
+
+test("a complaint with any part from elsewhere is worth nothing", () => {
+  const evidence = disputed()
+  const { run, listed } = evidence
+  const changed = (params: Partial<reshare.ReshareParams>) => ({
+    run: { ...run, params: { ...run.params, ...params } },
+  })
+  const digests = new Map(evidence.deals)
+  digests.set(2, seeded("x", 32))
+  const without = new Map([...run.openings].slice(1))
+  const variants: readonly (readonly [string, Partial<typeof evidence>])[] = [
+    ["another attempt", changed({ attempt: 2 })],
+    ["another roster", changed({ rosterEpoch: 9 })],
+    ["another batch", changed({ keys: seeded("x", 32) })],
+    ["fewer openings", { run: { ...run, openings: without } }],
+    ["another's opening", { open: of("open 5") }],
+    ["an opening of another try", { open: statement(other.get("open 4")!) }],
+    ["a dealing as opening", { open: of("deal 1") }],
+    ["another dealer's dealing", { deal: of("deal 1") }],
+    ["a dealing of another try", { deal: statement(other.get("deal 2")!) }],
+    [
+      "a changed dealing",
+      { deal: { ...evidence.deal, broadcast: flip(evidence.deal.broadcast, 0) } },
+    ],
+    ["another's part", { part: honest.get("deal 2")!.sealed.get(5)! }],
+    ["other dealings seen", { deals: digests }],
+    ["no dealings seen", { deals: new Map() }],
+    ["another's verdict", { verdict: of("verdict 5") }],
+    ["a confirmation", { verdict: of("verdict 4") }],
+    ["no answer", { answer: of("deal 2") }],
+    ["the accuser's answer", { answer: evidence.verdict }],
+    ["no key", { listed: null }],
+    ["another key", { listed: { key: run && attempt.keys[0]!, path: listed!.path } }],
+    ["another path", { listed: { ...listed!, path: listed!.path.slice(1) } }],
+    [
+      "a key with other shares",
+      {
+        listed: {
+          ...listed!,
+          key: { ...listed!.key, sharing: { ...listed!.key.sharing, verifyingShares: new Map() } },
+        },
+      },
+    ],
+  ]
+  for (const [what, change] of variants) assertWorthless({ ...evidence, ...change }, what)
+})
+
+test("a complaint that t' holders make is one only of t' of them, and of that dealer", () => {
+  const complain = (i: Identifier) =>
+    reshares.signs(i, () => ({
+      broadcast: encode(verdictPayloadCodec, {
+        kind: "complain",
+        complaints: [{ dealer: 2, index: 0 }],
+      }),
+    }))
+  const evidence = onlyEvidence(
+    reshares.drive(attempt, batch, {
+      4: { verdict: complain(4) },
+      5: { verdict: complain(5) },
+      2: { answer: () => null },
+    }),
+  )
+  assert.ok(evidence.kind === "reshare-complaints")
+  const [first, second] = evidence.verdicts as [Statement, Statement]
+  assertWorthless({ ...evidence, verdicts: [first] }, "one")
+  assertWorthless({ ...evidence, verdicts: [first, first] }, "one twice")
+  assertWorthless({ ...evidence, verdicts: [first, of("verdict 3")] }, "a confirmation")
+  assertWorthless({ ...evidence, verdicts: [first, of("deal 1")] }, "a dealing")
+  assertWorthless({ ...evidence, dealer: 1 }, "another dealer")
+  const verdict = verifyEvidence(encodeEvidence({ ...evidence, verdicts: [second, first] }), roster)
+  assert.ok(verdict.valid)
+})
+
+test("what honest members say is evidence of nothing", () => {
+  const openings = new Map(disputed().run.openings)
+  const run = { params: attempt.params, openings }
+  const { params } = attempt
+  const deals = new Map([1, 2].map((i) => [i, of(`deal ${i}`)]))
+  const heads: readonly never[] = []
+  const nothing: readonly (readonly [string, Evidence])[] = [
+    ["open", { kind: "reshare-open", params, open: of("open 4") }],
+    [
+      "open of a stranger",
+      { kind: "reshare-open", params: { ...params, holders: [2, 3, 5] }, open: of("open 4") },
+    ],
+    ["deal", { kind: "reshare-deal", run, open: of("open 2"), deal: of("deal 2") }],
+    [
+      "deal to another opening",
+      { kind: "reshare-deal", run, open: of("open 1"), deal: of("deal 2") },
+    ],
+    [
+      "deal to an opening of another try",
+      { kind: "reshare-deal", run, open: statement(other.get("open 2")!), deal: of("deal 2") },
+    ],
+    ["verdict", { kind: "reshare-verdict", run, verdict: of("verdict 4") }],
+    [
+      "verdict of another try",
+      { kind: "reshare-verdict", run, verdict: statement(other.get("verdict 4")!) },
+    ],
+    ["open as verdict", { kind: "reshare-verdict", run, verdict: of("open 4") }],
+    ["confirmation", { kind: "reshare-confirmation", run, heads, deals, verdict: of("verdict 4") }],
+    ["no confirmation", { kind: "reshare-confirmation", run, heads, deals, verdict: of("deal 1") }],
+  ]
+  for (const [what, evidence] of nothing) assertWorthless(evidence, what)
+})
+
+test("a wrong confirmation is measured with the dealings and keys of its own run", () => {
+  const root = reshare.keysRoot(attempt.keys)
+  const verdict = reshares.signs(4, () => {
+    const outcome = { rosterEpoch: reshares.NEW_ROSTER_EPOCH, size: batch.length, root }
+    const confirmation = confirmOutcome(identity(4), outcome)
+    return { broadcast: encode(verdictPayloadCodec, { kind: "confirm", root, confirmation }) }
+  })
+  const { task } = reshares.drive(attempt, batch, { 4: { verdict } })
+  assert.ok(task.kind === "confirmed")
+  const [evidence] = task.fault!.evidence
+  assert.ok(evidence?.kind === "reshare-confirmation")
+  const { heads, deals } = evidence
+  const swapped = new Map([1, 2].map((i) => [i, deals.get(3 - i)!]))
+  const elsewhere = new Map(deals).set(2, statement(other.get("deal 2")!))
+  for (const [what, change] of [
+    ["a right confirmation", { verdict: of("verdict 4") }],
+    ["fewer keys", { heads: heads.slice(1) }],
+    ["keys in another order", { heads: [...heads].reverse() }],
+    ["another key", { heads: [{ ...heads[0]!, toKeyEpoch: 9 }, ...heads.slice(1)] }],
+    ["no dealings", { deals: new Map() }],
+    ["one dealing", { deals: new Map([...deals].slice(1)) }],
+    ["dealings under each other's names", { deals: swapped }],
+    ["a dealing of another try", { deals: elsewhere }],
+  ] as const) {
+    assertWorthless({ ...evidence, ...change }, what)
+  }
+})
+
+// Repair: summands of a helper to another, and sums to the member.
+const run = repairs.attemptFor(batch, [1, 4], 2)
+
+function repairDispute(about: "split" | "sum") {
+  const complaint = repairs.signs(about === "split" ? 4 : 2, () => ({
+    broadcast: encode(sumPayloadCodec, {
+      kind: "complain",
+      complaints: [{ dealer: 1, index: 2 }],
+    }),
+    sealed: new Map(),
+  }))
+  const step = about === "split" ? { 4: { sum: complaint } } : { 2: { verdict: complaint } }
+  const { task } = repairs.drive(run, batch, step)
+  assert.ok(task.kind === "aborted")
+  const [evidence] = task.abort.evidence
+  assert.ok(evidence?.kind === "repair-complaint")
+  assert.deepEqual(decodeEvidence(encodeEvidence(evidence)), evidence)
+  assert.equal(rosterEpochOf(evidence), reshares.OLD_ROSTER_EPOCH)
+  assert.equal(evidence.about, about)
+  return evidence
+}
+
+for (const about of ["split", "sum"] as const) {
+  test(`a complaint about a ${about} with any part from elsewhere is worth nothing`, () => {
+    const evidence = repairDispute(about)
+    const opposite = repairDispute(about === "split" ? "sum" : "split")
+    const { listed } = evidence
+    const changed = (params: Partial<repair.RepairParams>) => ({
+      run: { ...evidence.run, params: { ...evidence.run.params, ...params } },
+    })
+    const { sharing } = listed!
+    const variants: readonly (readonly [string, Partial<typeof evidence>])[] = [
+      ["another attempt", changed({ attempt: 2 })],
+      ["another member", changed({ member: 3 })],
+      ["another batch", changed({ keys: seeded("x", 32) })],
+      ["the other kind", { about: opposite.about }],
+      ["another's opening", { open: opposite.open }],
+      ["another message", { said: opposite.said }],
+      ["another part", { part: opposite.part }],
+      ["other messages seen", { seen: new Map([...evidence.seen].slice(1)) }],
+      ["nothing seen", { seen: new Map() }],
+      ["another complaint", { complaint: opposite.complaint }],
+      ["no answer", { answer: evidence.said }],
+      ["no key", { listed: null }],
+      ["another key", { listed: { ...listed!, sharing: batch[0]!.sharing } }],
+      ["another path", { listed: { ...listed!, path: [] } }],
+      [
+        "other shares",
+        { listed: { ...listed!, sharing: { ...sharing, verifyingShares: new Map() } } },
+      ],
+    ]
+    for (const [what, change] of variants) assertWorthless({ ...evidence, ...change }, what)
+    if (about === "split") return
+    const { splits } = evidence
+    const swapped = new Map([
+      [1, splits.get(4)!],
+      [4, splits.get(1)!],
+    ])
+    assertWorthless({ ...evidence, splits: new Map() }, "no splits")
+    assertWorthless({ ...evidence, splits: new Map([...splits].slice(1)) }, "one split")
+    assertWorthless({ ...evidence, splits: swapped }, "splits under each other's names")
+  })
+}
+
+test("what honest helpers say is evidence of nothing", () => {
+  const { run: id, said: sum, open } = repairDispute("sum")
+  const { said: split } = repairDispute("split")
+  const { params } = id
+  assertWorthless({ kind: "repair-open", params, open }, "open")
+  assertWorthless({ kind: "repair-open", params, open: split }, "split as open")
+  for (const [step, statement] of [
+    ["split", split],
+    ["sum", sum],
+    ["verdict", sum],
+    ["sum", split],
+  ] as const) {
+    assertWorthless({ kind: "repair-said", run: id, step, said: statement }, step)
+  }
+  const junk = repairs.signs(1, () => ({ broadcast: utf8("junk") }))
+  const { task } = repairs.drive(run, batch, { 1: { split: junk } })
+  assert.ok(task.kind === "aborted")
+  const [evidence] = task.abort.evidence
+  assert.ok(evidence?.kind === "repair-said")
+  assertWorthless({ ...evidence, step: "sum" }, "another step")
+  const elsewhere = { ...evidence.run, params: { ...evidence.run.params, helpers: [3, 4] } }
+  assertWorthless({ ...evidence, run: elsewhere }, "another run")
+})
