@@ -4,13 +4,19 @@ import { groupByName, type Identifier, type Scalar, Secret } from "@lockkeeper/c
 import { type Bytes, decode, encode, utf8 } from "@lockkeeper/encoding"
 import {
   type AbortReason,
+  type Evidence,
+  encodeEvidence,
   headerCodec,
   type Message,
+  NO_PREVIOUS,
   openFirst,
   reshare,
   sealFirst,
+  signMessage,
+  verifyEvidence,
 } from "../src/index.ts"
 import { vectorsCommitment } from "../src/reshare/checks.ts"
+import { openingSession } from "../src/reshare/params.ts"
 import {
   answerPayloadCodec,
   type Complaint,
@@ -247,6 +253,43 @@ test("t' complaints disqualify a dealer that does not answer", () => {
   const deal = deals((payload) => plusOne(payload, 2), [4, 5])
   const result = drive(attempt, batch, { [DEALER]: { deal, answer: () => null } })
   assertAborted(result, attempt, { reason: "too-many-complaints", culprits: [DEALER] })
+})
+
+test("complaints alone name a dealer only in a run that it opened, and in one form", () => {
+  const deal = deals((payload) => plusOne(payload, 2), [4, 5])
+  const result = drive(attempt, batch, { [DEALER]: { deal, answer: () => null } })
+  const options = { reason: "too-many-complaints", culprits: [DEALER] } as const
+  const [evidence] = assertAborted(result, attempt, options).evidence
+  assert.ok(evidence?.kind === "reshare-complaints")
+  const roster = rosterOf(everyone(attempt))
+  const why = (changed: Evidence) => {
+    const found = verifyEvidence(encodeEvidence(changed), roster)
+    return found.valid ? "valid" : found.why
+  }
+  assert.equal(why(evidence), "valid")
+  const { run, open, verdicts } = evidence
+  const inOrder = "the accusers are not minSigners in ascending order"
+  assert.equal(why({ ...evidence, verdicts: [...verdicts].reverse() }), inOrder)
+  assert.equal(why({ ...evidence, verdicts: [verdicts[0]!, ...verdicts] }), inOrder)
+  assert.equal(why({ ...evidence, verdicts: [verdicts[0]!] }), "fewer accusers than minSigners")
+  // Whoever is not enough for the true threshold chooses parameters that it is enough for.
+  for (const minSigners of [0, 1]) {
+    const theirs = { params: { ...run.params, minSigners }, openings: run.openings }
+    const nobody: typeof evidence = { ...evidence, run: theirs, verdicts: [] }
+    assert.equal(why(nobody), "open: wrong-session")
+    const slot = { ...decode(headerCodec, open.header.bytes) }
+    const sessionId = openingSession(theirs.params)
+    const message = { previousDigest: NO_PREVIOUS, broadcast: open.broadcast }
+    const { header } = signMessage(
+      identity(ACCUSER),
+      { ...slot, sessionId, sender: ACCUSER },
+      message,
+    )
+    assert.equal(
+      why({ ...nobody, open: { ...open, header } }),
+      "the opening is not of this session",
+    )
+  }
 })
 
 test("commitments that are no elements name their dealer although it committed to them", () => {

@@ -147,9 +147,9 @@ test("a complaint that t' holders make is one only of t' of them, and of that de
   assertWorthless({ ...evidence, verdicts: [first, first] }, "one twice")
   assertWorthless({ ...evidence, verdicts: [first, of("verdict 3")] }, "a confirmation")
   assertWorthless({ ...evidence, verdicts: [first, of("deal 1")] }, "a dealing")
-  assertWorthless({ ...evidence, dealer: 1 }, "another dealer")
-  const verdict = verifyEvidence(encodeEvidence({ ...evidence, verdicts: [second, first] }), roster)
-  assert.ok(verdict.valid)
+  assertWorthless({ ...evidence, open: of("open 1") }, "another dealer")
+  assertWorthless({ ...evidence, verdicts: [second, first] }, "out of order")
+  assert.ok(verifyEvidence(encodeEvidence(evidence), roster).valid)
 })
 
 test("what honest members say is evidence of nothing", () => {

@@ -1,4 +1,4 @@
-import { type Element, groupByName, type Identifier, identifierCodec } from "@lockkeeper/crypto"
+import { type Element, groupByName, type Identifier } from "@lockkeeper/crypto"
 import {
   type Bytes,
   bytes,
@@ -16,7 +16,7 @@ import { reopenFirst } from "../messages/sealing.ts"
 import { type Statement, statementCodec } from "../messages/statement.ts"
 import { areShares, checkAnswer, checkVerdict, isDealtShare } from "../reshare/checks.ts"
 import { keyDigest, type ReshareKey, reshareKeyCodec } from "../reshare/keys.ts"
-import { type ReshareRunId, reshareRunIdCodec } from "../reshare/params.ts"
+import { isAscendingSet, type ReshareRunId, reshareRunIdCodec } from "../reshare/params.ts"
 import { type Complaint, dealPayloadCodec, WHOLE_PART } from "../reshare/payloads.ts"
 import { SCALAR_LENGTH } from "../sharing/packed.ts"
 import { elementOrNull } from "../sharing/sharing.ts"
@@ -54,7 +54,8 @@ export interface ReshareComplaintEvidence {
 export interface ReshareComplaintsEvidence {
   readonly kind: "reshare-complaints"
   readonly run: ReshareRunId
-  readonly dealer: Identifier
+  /** The dealer's opening, by which it took part under just this t'. */
+  readonly open: Statement
   readonly verdicts: readonly Statement[]
 }
 
@@ -71,7 +72,7 @@ export const reshareComplaintCodec: Codec<Omit<ReshareComplaintEvidence, "kind">
 
 export const reshareComplaintsCodec: Codec<Omit<ReshareComplaintsEvidence, "kind">> = struct({
   run: reshareRunIdCodec,
-  dealer: identifierCodec,
+  open: statementCodec,
   verdicts: list(statementCodec, LIMITS.participants),
 })
 
@@ -179,20 +180,30 @@ export function verifyReshareComplaint(
 }
 
 /**
- * Accepts t' distinct accusers without an answer. This rests on the threshold assumption that fewer
- * than t' holders are corrupt, where every other evidence is unconditional.
+ * Accepts exactly t' distinct accusers, in ascending order, without an answer. This rests on the
+ * threshold assumption that fewer than t' holders are corrupt, where every other evidence is
+ * unconditional. The dealer's own opening says what t' is: in a run that it never took part in,
+ * accusers could name one that suits them.
  */
 export function verifyReshareComplaints(
-  { run, dealer, verdicts }: Omit<ReshareComplaintsEvidence, "kind">,
+  { run, open, verdicts }: Omit<ReshareComplaintsEvidence, "kind">,
   verifyKeys: VerifyKeys,
 ): Verdict {
-  const accusers = new Set<Identifier>()
+  const opening = authenticOpening(run, open, verifyKeys)
+  if (!opening.ok) return opening.verdict
+  const dealer = opening.message.header.sender
+  const accusers: Identifier[] = []
   for (const statement of verdicts) {
     const found = authenticIn(run, "verdict", statement, verifyKeys)
     if (!found.ok) return found.verdict
     if (!complaintOf(run, found.message, dealer)) return worthless("no such complaint")
-    accusers.add(found.message.header.sender)
+    accusers.push(found.message.header.sender)
   }
-  if (accusers.size < run.params.minSigners) return worthless("fewer accusers than minSigners")
+  const { minSigners } = run.params
+  if (new Set(accusers).size < minSigners) return worthless("fewer accusers than minSigners")
+  // One form only, so that the same proof is never two pieces of evidence.
+  if (accusers.length > minSigners || !isAscendingSet(accusers)) {
+    return worthless("the accusers are not minSigners in ascending order")
+  }
   return culprit(dealer, "too-many-complaints")
 }

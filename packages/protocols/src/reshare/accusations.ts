@@ -107,13 +107,15 @@ function listedKey(keys: readonly ReshareKey[], index: number): ListedKey {
 }
 
 function disqualify(
-  { run, verdicts }: Disputed,
+  { run, opens, verdicts }: Disputed,
   dealer: Identifier,
   accusers: readonly Identifier[],
 ): Named {
-  const statements = accusers
+  const statements = [...accusers]
+    .sort((a, b) => a - b)
     .slice(0, run.params.minSigners)
     .map((accuser) => statementOf(verdicts.get(accuser)!))
-  const evidence = { kind: "reshare-complaints" as const, run, dealer, verdicts: statements }
+  const open = statementOf(opens.get(dealer)!)
+  const evidence = { kind: "reshare-complaints" as const, run, open, verdicts: statements }
   return { culprit: dealer, reason: "too-many-complaints", evidence }
 }
