@@ -15,7 +15,7 @@ import { maxKeys } from "../src/reshare/limits.ts"
 import { publicShares } from "../src/sharing/public-shares.ts"
 import { pathsOf, rootFrom, rootOf } from "../src/sharing/tree.ts"
 import { identity, rosterOf, seeded } from "./messages-fixtures.ts"
-import { attemptFor as repairAttempt } from "./repair-cluster.ts"
+import { drive as driveRepair, attemptFor as repairAttempt } from "./repair-cluster.ts"
 import {
   attemptFor,
   drive,
@@ -24,6 +24,7 @@ import {
   mixedBatch,
   NEW_ROSTER_EPOCH,
   OLD_ROSTER_EPOCH,
+  type Shared,
 } from "./reshare-cluster.ts"
 
 const batch = mixedBatch(2, [1, 2, 3])
@@ -453,4 +454,27 @@ test("nobody activates on confirmations whose signers it does not know", () => {
   const outcome = reshare.reshareActivate(state, task.certificate, rosterOf([2, 3]))
   assert.ok(!outcome.ok)
   assert.equal(outcome.abort.reason, "unexpected-confirmation")
+})
+
+test("a batch that contradicts itself, vouched for by all, stops without a name", () => {
+  const [first, ...others] = batch as [Shared, ...Shared[]]
+  const group = groupByName(first.sharing.group)
+  for (const verifyingKey of [group.generator, new Uint8Array(32)]) {
+    const wrong = [{ ...first, sharing: { ...first.sharing, verifyingKey } }, ...others]
+    const listed = attemptFor(wrong, { dealers: [1, 2], holders: [2, 3, 4], minSigners: 2 })
+    const { task, aborts } = drive(listed, wrong)
+    assert.ok(task.kind === "aborted")
+    for (const holder of [2, 3, 4]) {
+      const { reason, culprits, field } = aborts.get(holder)!
+      assert.deepEqual([reason, culprits, field], ["inconsistent-key", [], "keys.0"])
+    }
+  }
+  for (const image of [group.generator, new Uint8Array(32)]) {
+    const verifyingShares = new Map(first.sharing.verifyingShares).set(2, image)
+    const wrong = [{ ...first, sharing: { ...first.sharing, verifyingShares } }, ...others]
+    const { task, aborts } = driveRepair(repairAttempt(wrong, [1, 3], 2), wrong)
+    assert.ok(task.kind === "aborted")
+    assert.deepEqual([task.abort.culprits, task.abort.silent], [[], [2]])
+    assert.deepEqual([aborts.get(2)?.reason, aborts.get(2)?.culprits], ["inconsistent-key", []])
+  }
 })

@@ -149,7 +149,6 @@ function receiveShares(
     const group = groupByName(sharing.group)
     const expected = sharing.verifyingShares.get(identifier)!
     if (complaints.size === 0 && equalBytes(group.multiplyBase(sum), expected)) continue
-    const before = complaints.size
     for (const [dealer, part] of parts) {
       if (!part || complaints.has(dealer)) continue
       const share = part.subarray(index * SCALAR_LENGTH, (index + 1) * SCALAR_LENGTH)
@@ -161,7 +160,7 @@ function receiveShares(
     }
     // The shares are right for what was listed, so the list contradicts itself: all dealers vouched
     // for it, and at least one of them is honest, unless as many as the threshold are not.
-    if (before === 0 && complaints.size === 0) {
+    if (complaints.size === 0) {
       return abort("inconsistent-key", { field: `keys.${index}` })
     }
   }
