@@ -6,7 +6,8 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { describe, type TestContext, test } from "node:test"
 import { decodeRoster } from "@lockkeeper/api"
-import { bytes, constant, decode, encode, struct, toHex, utf8 } from "@lockkeeper/encoding"
+import { evidenceFile } from "@lockkeeper/client"
+import { decode, toHex, utf8 } from "@lockkeeper/encoding"
 import { encodeEvidence, equivocationOf, signMessage } from "@lockkeeper/protocols"
 import { rosterSignatureCodec } from "@lockkeeper/server"
 import { childEnvironment, nodeArguments } from "../src/child-process.ts"
@@ -182,16 +183,6 @@ describe("operators with nothing but the command", () => {
 })
 
 describe("lockkeeper evidence verify", () => {
-  const fileCodec = struct<{
-    label: null
-    roster: Uint8Array<ArrayBuffer>
-    evidence: Uint8Array<ArrayBuffer>
-  }>({
-    label: constant(utf8("lockkeeper/evidence-file/v1\n")),
-    roster: bytes(81_920),
-    evidence: bytes(65_536),
-  })
-
   /** What alpha would leave behind if it answered one step of one session twice. */
   async function equivocation(operators: Operators) {
     const passphrase = readSecretFile(operators.passphrase, "LK_PASSPHRASE_FILE")
@@ -205,7 +196,7 @@ describe("lockkeeper evidence verify", () => {
       return encodeEvidence(equivocationOf(say("yes"), say("no")))
     })
     const roster = new Uint8Array(readFileSync(operators.at("roster.lk")))
-    return encode(fileCodec, { label: null, roster, evidence })
+    return evidenceFile(roster, evidence)
   }
 
   test("names the culprit from its own signed messages, without any server", async (t) => {

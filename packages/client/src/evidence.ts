@@ -1,5 +1,4 @@
 import {
-  decodeRoster,
   identityKeys,
   LockKeeperError,
   memberOf,
@@ -17,27 +16,25 @@ import {
   decode,
   encode,
   equalBytes,
+  fixedBytes,
   struct,
   utf8,
 } from "@lockkeeper/encoding"
 import { decodeEvidence, LIMITS, rosterEpochOf, verifyEvidence } from "@lockkeeper/protocols"
 
 /** Longest evidence file, bytes. */
-export const MAX_EVIDENCE_FILE = 160 * 1024
+export const MAX_EVIDENCE_FILE = 64 * 1024
 
-const fileCodec = struct<{ label: null; signedRoster: Bytes; evidence: Bytes }>({
+const fileCodec = struct<{ label: null; rosterDigest: Bytes; evidence: Bytes }>({
   label: constant(utf8("lockkeeper/evidence-file/v1\n")),
-  signedRoster: bytes(80 * 1024),
+  rosterDigest: fixedBytes(32),
   evidence: bytes(LIMITS.evidence),
 })
 
-/** Evidence with the roster whose keys it is judged by: everything an offline verifier needs. */
+/** Evidence, and by whose keys it is judged: with the roster, all that an offline verifier needs. */
 export function evidenceFile(signedRoster: Bytes, evidence: Bytes): Bytes {
-  const { roster, signatures } = decode(signedRosterCodec, signedRoster)
-  const members = decodeRoster(roster).members.map(({ identifier }) => identifier)
-  const own = new Map([...signatures].filter(([signer]) => members.includes(signer)))
-  const copy = encode(signedRosterCodec, { roster, signatures: own })
-  return encode(fileCodec, { label: null, signedRoster: copy, evidence })
+  const { roster } = decode(signedRosterCodec, signedRoster)
+  return encode(fileCodec, { label: null, rosterDigest: rosterDigest(roster), evidence })
 }
 
 interface AboutRoster {
@@ -80,18 +77,13 @@ const worthless = (why: string): EvidenceVerdict => ({ valid: false, why })
 export function verifyEvidenceFile(file: Uint8Array, signedRoster: Uint8Array): EvidenceVerdict {
   if (file.length > MAX_EVIDENCE_FILE) return worthless("the file is too large")
   try {
-    const { signedRoster: named, evidence } = decode(fileCodec, file)
-    const inFile = decode(signedRosterCodec, named)
+    const { rosterDigest: named, evidence } = decode(fileCodec, file)
     const trusted = decode(signedRosterCodec, signedRoster)
-    if (!equalBytes(inFile.roster, trusted.roster)) {
+    const digest = rosterDigest(trusted.roster)
+    if (!equalBytes(named, digest)) {
       return worthless("it is about another roster than the one you trust")
     }
-    const roster = openRoster(trusted)
-    // The copy adds nothing to what is trusted: it is checked so that a file has one form only.
-    if (openRoster(inFile).members.length !== inFile.signatures.size) {
-      return worthless("its roster has signatures of others than the members")
-    }
-    return judge(evidence, roster, rosterDigest(trusted.roster))
+    return judge(evidence, openRoster(trusted), digest)
   } catch (error) {
     if (error instanceof DecodeError) return worthless(`it is malformed: ${error.message}`)
     if (error instanceof LockKeeperError) return worthless(error.message)

@@ -138,8 +138,7 @@ export class IncidentLog {
   aborted({ reason, evidence, silent, culprits }: Abort): void {
     for (const piece of evidence) this.proven(piece)
     const named = this.culprits
-    for (const server of [...culprits, ...silent]) {
-      if (!named.includes(server)) this.suspected(server, reason)
-    }
+    for (const server of culprits) if (!named.includes(server)) this.suspected(server, reason)
+    for (const server of silent) if (!named.includes(server)) this.silent(server)
   }
 }

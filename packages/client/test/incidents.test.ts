@@ -52,7 +52,7 @@ describe("what is noted of servers", async () => {
       incidents.all.map(({ kind, server }) => [kind, server]),
       [
         ["suspected", 1],
-        ["suspected", 3],
+        ["unresponsive", 3],
       ],
     )
   })

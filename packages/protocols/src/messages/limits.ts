@@ -14,5 +14,5 @@ export const LIMITS = {
   /** Bytes of one part of threshold ECDSA's multiplication, which travels in a codec of its own. */
   bulk: 768 * 1024,
   /** Bytes of one encoded evidence. */
-  evidence: 64 * 1024,
+  evidence: 64 * 1024 - 128,
 } as const

@@ -1,7 +1,16 @@
 import { encodeRoster, type Member, signedRosterCodec, signRoster } from "@lockkeeper/api"
 import { evidenceFile, verifyEvidenceFile } from "@lockkeeper/client"
 import { type Identifier, ristretto255, xwingKeyPair } from "@lockkeeper/crypto"
-import { type Bytes, bytes, type Codec, constant, encode, struct, utf8 } from "@lockkeeper/encoding"
+import {
+  type Bytes,
+  bytes,
+  type Codec,
+  constant,
+  encode,
+  fixedBytes,
+  struct,
+  utf8,
+} from "@lockkeeper/encoding"
 import { mutantsOf } from "./mutations.ts"
 import { identityOf, seeded } from "./seeded.ts"
 
@@ -9,9 +18,9 @@ import { identityOf, seeded } from "./seeded.ts"
 const ROSTER_EPOCH = 7
 
 /** The fields of a file, as `evidenceFile` writes them. */
-const fileCodec: Codec<unknown> = struct<{ label: null; signedRoster: Bytes; evidence: Bytes }>({
+const fileCodec: Codec<unknown> = struct<{ label: null; rosterDigest: Bytes; evidence: Bytes }>({
   label: constant(utf8("lockkeeper/evidence-file/v1\n")),
-  signedRoster: bytes(80 * 1024),
+  rosterDigest: fixedBytes(32),
   evidence: bytes(64 * 1024),
 })
 
