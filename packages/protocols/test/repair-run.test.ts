@@ -1,8 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { groupByName, type Identifier, type Scalar } from "@lockkeeper/crypto"
+import { encode } from "@lockkeeper/encoding"
 import { type Message, type Outcome, repair } from "../src/index.ts"
-import { rosterOf } from "./messages-fixtures.ts"
+import { sumPayloadCodec } from "../src/repair/payloads.ts"
+import { identity, rewrite, rosterOf } from "./messages-fixtures.ts"
 import {
   assertRepaired,
   attemptFor,
@@ -94,3 +96,52 @@ for (let answers = 0; answers < 8; answers++) {
     assertRepaired(driveParticipants(attempt, members), attempt, batch)
   })
 }
+
+test("everyone takes only its own steps, and the member nothing while somebody complains", () => {
+  const batch = mixedBatch(2, [1, 2, 3])
+  const attempt = attemptFor(batch, [1, 3], 2)
+  const refusals: unknown[] = []
+  const curious = new (class extends HonestParticipant {
+    override step(...[step, delivery, about]: Parameters<HonestParticipant["step"]>) {
+      if (step === "split") {
+        // A helper in the member's place, and answers that nobody asked for.
+        const verdict = super.step("verdict", delivery, null)
+        refusals.push(verdict.ok || verdict.abort.reason)
+        const outcome = super.step(step, delivery, about)
+        for (const what of ["split", "sum"] as const) {
+          const answer = super.step("answer", { ...delivery, complaints: [] }, what)
+          refusals.push(answer.ok || answer.abort.reason)
+        }
+        return outcome
+      }
+      return super.step(step, delivery, about)
+    }
+  })(attempt, batch, 1)
+  const member = new (class extends HonestParticipant {
+    override step(...[step, delivery, about]: Parameters<HonestParticipant["step"]>) {
+      if (step === "verdict") {
+        const split = super.step("split", delivery, null)
+        refusals.push(split.ok || split.abort.reason)
+        const [first, ...sums] = delivery.sums
+        const broadcast = encode(sumPayloadCodec, {
+          kind: "complain",
+          complaints: [{ dealer: 3, index: 0 }],
+        })
+        const complaint = rewrite(first!, identity(1), { broadcast, sealed: new Map() })
+        const told = super.step(step, { ...delivery, sums: [complaint, ...sums] }, about)
+        refusals.push(told.ok || told.abort.reason)
+      }
+      return super.step(step, delivery, about)
+    }
+  })(attempt, batch, 2)
+  const helper = new HonestParticipant(attempt, batch, 3)
+  const members = new Map([1, 2, 3].map((i) => [i, [curious, member, helper][i - 1]!]))
+  assertRepaired(driveParticipants(attempt, members), attempt, batch)
+  assert.deepEqual(refusals, [
+    "not-a-participant",
+    "not-accused",
+    "not-accused",
+    "not-a-dealer",
+    "complaint-pending",
+  ])
+})
