@@ -66,6 +66,8 @@ for (const [kind, reason, misdeeds] of CASES) {
     assert.ok(tried >= 100)
     const impostors = new Map([1, 2, 3].map((i) => [i, identity(i + 10).publicKey]))
     assert.equal(verifyEvidence(bytes, impostors).valid, false)
+    const impostor = new Map(roster).set(CULPRIT, identity(CULPRIT + 10).publicKey)
+    assert.equal(verifyEvidence(bytes, impostor).valid, false, "nothing is the culprit's")
     assert.equal(verifyEvidence(bytes.subarray(0, -1), roster).valid, false)
   })
 }
