@@ -46,6 +46,14 @@ export async function ensurePairs(principal: Principal, order: PairsOrder): Prom
   return false
 }
 
+/**
+ * Asks the participants which of their pairs are dead. A server is believed about its own pairs alone,
+ * so that a liar keeps itself out of sets and no two honest servers.
+ */
+export async function noteDeadPairs(principal: Principal, order: PairsOrder): Promise<void> {
+  await showPairs(principal, order)
+}
+
 /** What each server that answers says about its pairs; dead ones are noted. */
 async function showPairs(
   principal: Principal,

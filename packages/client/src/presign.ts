@@ -5,7 +5,7 @@ import { dkls } from "@lockkeeper/protocols"
 import { type BulkResult, bulkRun, noteLost, type Stopped } from "./bulk-run.ts"
 import type { IncidentLog } from "./incidents.ts"
 import type { KeyInfo } from "./key-info.ts"
-import { ensurePairs } from "./pairs.ts"
+import { ensurePairs, noteDeadPairs } from "./pairs.ts"
 import type { Principal } from "./principal.ts"
 import type { DeadPairs, SignerSet } from "./signer-sets.ts"
 
@@ -29,12 +29,28 @@ export interface PresignOrder {
  * missing first. A pair that turned out to be at odds is noted as dead.
  */
 export async function presign(principal: Principal, order: PresignOrder): Promise<BulkResult> {
+  const { set: participants, dead, signal, incidents } = order
+  const pairs = { participants, dead, signal, incidents }
   const first = await runBatch(principal, order)
   if (first.kind === "complete" || !isAboutPairs(first)) return noted(order, first)
-  const { set: participants, dead, signal, incidents } = order
-  const isReady = await ensurePairs(principal, { participants, dead, signal, incidents })
+  if (dead.within(participants)) return noted(order, withoutRefusals(first))
+  const isReady = await ensurePairs(principal, pairs)
   if (dead.within(participants)) return withoutPair("dead-pair")
-  return isReady ? noted(order, await runBatch(principal, order)) : withoutPair("missing-pair")
+  if (!isReady) return withoutPair("missing-pair")
+  const second = await runBatch(principal, order)
+  if (second.kind === "complete" || !saysDead(second)) return noted(order, second)
+  // What its servers said of a pair before may have ended in this very batch.
+  if (!dead.within(participants)) await noteDeadPairs(principal, pairs)
+  return noted(order, dead.within(participants) ? withoutRefusals(second) : second)
+}
+
+/**
+ * Without those who refused because a pair of the set is dead: they are right to, and sign in sets
+ * without the pair. Whoever else gave no answer stays.
+ */
+function withoutRefusals(stopped: Stopped): Stopped {
+  const lost = [...stopped.lost].filter(([, error]) => !isAboutPair(error))
+  return { ...stopped, reason: "dead-pair", lost: new Map(lost) }
 }
 
 /** Nobody's fault that shows here: the incidents tell of whoever was away when pairs were set up. */
@@ -44,10 +60,18 @@ function withoutPair(reason: string): Stopped {
 
 /** Whether it stopped because a pair among the signers is not set up, dead, or not the same at both. */
 function isAboutPairs({ reason, lost }: Stopped): boolean {
+  return reason === "wrong-setup" || [...lost.values()].some(isAboutPair)
+}
+
+function isAboutPair({ code, field }: LockKeeperError): boolean {
   const codes = ["out-of-order", "permission-denied", "conflict"]
-  return (
-    reason === "wrong-setup" ||
-    [...lost.values()].some(({ code, field }) => field === "body.signers" && codes.includes(code))
+  return field === "body.signers" && codes.includes(code)
+}
+
+/** Whether a signer refused because a pair of its own is dead. */
+function saysDead({ lost }: Stopped): boolean {
+  return [...lost.values()].some(
+    (error) => isAboutPair(error) && error.code === "permission-denied",
   )
 }
 

@@ -179,11 +179,26 @@ export async function putPairBack({ store }: TestServer, peer: Identifier, value
 export function breakPair(server: TestServer, peer: Identifier): Promise<void> {
   return rewrite<PairRow>(server, "pairs", pairId(peer), pairRow, (row) => {
     if (row.kind === "dead") throw new Error("the pair is dead already")
-    const other = (seeds: Secret) => new Secret(seeds.expose().map((byte) => byte ^ 1) as Bytes)
-    const { zeroSeeds, oneSeeds } = row.setup
-    const setup = { ...row.setup, zeroSeeds: other(zeroSeeds), oneSeeds: other(oneSeeds) }
-    return { kind: "live", setup }
+    return broken(row)
   })
+}
+
+/** From now on this server multiplies with everyone by other transfers than are ever set up. */
+export function breakEveryPair({ store }: TestServer): void {
+  const read = store.read.bind(store)
+  store.read = async (table, id) => {
+    const row = await read(table, id)
+    if (row === null || table !== "pairs") return row
+    return { ...row, value: encode(pairRow, broken(decode(pairRow, row.value))) }
+  }
+}
+
+function broken(row: PairRow): PairRow {
+  if (row.kind === "dead") return row
+  const other = (seeds: Secret) => new Secret(seeds.expose().map((byte) => byte ^ 1) as Bytes)
+  const { zeroSeeds, oneSeeds } = row.setup
+  const setup = { ...row.setup, zeroSeeds: other(zeroSeeds), oneSeeds: other(oneSeeds) }
+  return { kind: "live", setup }
 }
 
 /** This server lists a key that it made up and holds alone, certified by itself. */

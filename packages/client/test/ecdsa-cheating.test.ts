@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { beforeEach, describe, it } from "node:test"
 import { type Incident, verifyEvidenceFile } from "@lockkeeper/client"
 import { SUITE } from "@lockkeeper/protocols"
-import { breakPair, signWrongly, spoilPresignatures } from "./cheats.ts"
+import { breakEveryPair, breakPair, forgetPair, signWrongly, spoilPresignatures } from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
 import { type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
 
@@ -116,6 +116,24 @@ describe("a server that cheats in ECDSA", () => {
     for (const { signers } of sets) assert.notDeepEqual([...signers], pair)
     assert.deepEqual((await signText(owner, "again")).incidents, [])
   })
+
+  for (const missing of [false, true]) {
+    it(`by breaking every transfer loses its pairs, ${missing ? "new" : "old"}, and its accusers sign`, async () => {
+      const third = [1, 2, 3].find((id) => id !== cheat && id !== honest) as number
+      for (const peer of missing ? [honest, third] : []) {
+        await forgetPair(cluster.server(cheat), peer)
+      }
+      breakEveryPair(cluster.server(cheat))
+      const signed = await signText(owner, "without any of its pairs")
+      const accusers = [honest, third].sort((a, b) => a - b)
+      assert.deepEqual(signed.signers, accusers)
+      const disputed = signed.incidents.filter(({ kind }) => kind === "disputed")
+      assert.ok(disputed.length > 0)
+      for (const { pair } of disputed) assert.ok(pair?.includes(cheat))
+      const again = await signText(owner, "again")
+      assert.deepEqual([again.signers, again.incidents], [accusers, []])
+    })
+  }
 })
 
 describe("one server that hangs, one that cheats and one that is at odds with a third, of five", () => {
