@@ -6,6 +6,7 @@ import {
   decodeEvidence,
   type Evidence,
   encodeEvidence,
+  headerDigest,
   type Message,
   type repair,
   reshare,
@@ -15,8 +16,9 @@ import {
 } from "../src/index.ts"
 import { sumPayloadCodec } from "../src/repair/payloads.ts"
 import { confirmOutcome } from "../src/reshare/certificate.ts"
-import { verdictPayloadCodec } from "../src/reshare/payloads.ts"
-import { flip, identity, rosterOf, seeded } from "./messages-fixtures.ts"
+import { headOf } from "../src/reshare/keys.ts"
+import { verdictPayloadCodec, WHOLE_PART } from "../src/reshare/payloads.ts"
+import { flip, identity, rewrite, rosterOf, seeded } from "./messages-fixtures.ts"
 import * as repairs from "./repair-cluster.ts"
 import * as reshares from "./reshare-cluster.ts"
 
@@ -89,6 +91,11 @@ test("a complaint with any part from elsewhere is worth nothing", () => {
   const digests = new Map(evidence.deals)
   digests.set(2, seeded("x", 32))
   const without = new Map([...run.openings].slice(1))
+  const junk = utf8("junk")
+  const original = { ...evidence.deal, sealed: new Map() }
+  const again = rewrite(original, identity(2), { sealed: new Map([[4, junk]]) })
+  const second = { deal: statement(again), part: junk }
+  const secondDigest = headerDigest(again.header)
   const variants: readonly (readonly [string, Partial<typeof evidence>])[] = [
     ["another attempt", changed({ attempt: 2 })],
     ["another roster", changed({ rosterEpoch: 9 })],
@@ -103,6 +110,9 @@ test("a complaint with any part from elsewhere is worth nothing", () => {
       "a changed dealing",
       { deal: { ...evidence.deal, broadcast: flip(evidence.deal.broadcast, 0) } },
     ],
+    // A dealer that signs another dealing afterwards has not mended the one that was complained of.
+    ["a second dealing", second],
+    ["a second dealing seen", { ...second, deals: new Map(evidence.deals).set(2, secondDigest) }],
     ["another's part", { part: honest.get("deal 2")!.sealed.get(5)! }],
     ["other dealings seen", { deals: digests }],
     ["no dealings seen", { deals: new Map() }],
@@ -124,6 +134,44 @@ test("a complaint with any part from elsewhere is worth nothing", () => {
     ],
   ]
   for (const [what, change] of variants) assertWorthless({ ...evidence, ...change }, what)
+})
+
+test("each piece of evidence has one form: nothing in it that does not count", () => {
+  const evidence = disputed()
+  const verdict = reshares.signs(4, () => ({
+    broadcast: encode(verdictPayloadCodec, {
+      kind: "complain",
+      complaints: [{ dealer: 2, index: WHOLE_PART }],
+    }),
+  }))
+  const whole = onlyEvidence(reshares.drive(attempt, batch, { 4: { verdict } }))
+  assert.ok(whole.kind === "reshare-complaint" && whole.listed === null)
+  assertWorthless({ ...whole, listed: evidence.listed }, "a key for a whole part")
+
+  const unsigned = reshares.signs(4, ({ broadcast }) => ({ broadcast: flip(broadcast, -1) }))
+  const { task } = reshares.drive(attempt, batch, { 4: { verdict: unsigned } })
+  assert.ok(task.kind === "confirmed")
+  const [wrong] = task.fault!.evidence
+  assert.ok(wrong?.kind === "reshare-confirmation")
+  assertWorthless({ ...wrong, heads: attempt.keys.map(headOf) }, "keys for a wrong signature")
+  const deals = new Map([1, 2].map((i) => [i, of(`deal ${i}`)]))
+  assertWorthless({ ...wrong, deals }, "dealings for a wrong signature")
+
+  const split = repairDispute("split")
+  const { splits } = repairDispute("sum")
+  assertWorthless({ ...split, splits }, "splits for a summand")
+  const about = repairs.signs(2, () => ({
+    broadcast: encode(sumPayloadCodec, {
+      kind: "complain",
+      complaints: [{ dealer: 1, index: WHOLE_PART }],
+    }),
+  }))
+  const result = repairs.drive(run, batch, { 2: { verdict: about } }).task
+  assert.ok(result.kind === "aborted")
+  const [all] = result.abort.evidence
+  assert.ok(all?.kind === "repair-complaint" && all.listed === null && all.splits.size === 0)
+  assertWorthless({ ...all, splits }, "splits for a whole part")
+  assertWorthless({ ...all, listed: split.listed }, "a key for a whole part")
 })
 
 test("a complaint that t' holders make is one only of t' of them, and of that dealer", () => {
@@ -244,6 +292,13 @@ for (const about of ["split", "sum"] as const) {
       run: { ...evidence.run, params: { ...evidence.run.params, ...params } },
     })
     const { sharing } = listed!
+    const junk = utf8("junk")
+    const original = { ...evidence.said, sealed: new Map() }
+    const again = rewrite(original, identity(1), {
+      sealed: new Map([[about === "split" ? 4 : 2, junk]]),
+    })
+    const second = { said: statement(again), part: junk }
+    const secondDigest = headerDigest(again.header)
     const variants: readonly (readonly [string, Partial<typeof evidence>])[] = [
       ["another attempt", changed({ attempt: 2 })],
       ["another member", changed({ member: 3 })],
@@ -252,6 +307,8 @@ for (const about of ["split", "sum"] as const) {
       ["another's opening", { open: opposite.open }],
       ["another message", { said: opposite.said }],
       ["another part", { part: opposite.part }],
+      ["a second message", second],
+      ["a second message seen", { ...second, seen: new Map(evidence.seen).set(1, secondDigest) }],
       ["other messages seen", { seen: new Map([...evidence.seen].slice(1)) }],
       ["nothing seen", { seen: new Map() }],
       ["another complaint", { complaint: opposite.complaint }],

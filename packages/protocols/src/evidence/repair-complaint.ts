@@ -114,6 +114,21 @@ function splitsOf(
   return published
 }
 
+/**
+ * Whether the entry is the one at `index` of the run's batch; there is none about a whole part. One
+ * form only, so that the same proof is never two pieces of evidence.
+ */
+function isListed({ run, about, listed, splits }: Evidence, index: number): boolean {
+  const single = index !== WHOLE_PART
+  if (single !== (listed !== null)) return false
+  if ((single && about === "sum") !== splits.size > 0) return false
+  if (!listed) return true
+  const { groups, keys } = run.params
+  const place = { index, size: groups.length, path: listed.path }
+  const root = rootFrom(sharingDigest(listed.sharing), place)
+  return root !== null && equalBytes(root, keys)
+}
+
 interface Disputed {
   readonly evidence: Evidence
   readonly helper: Identifier
@@ -145,14 +160,11 @@ function expectedImage(
 /** Decides on what the helper provably sealed. */
 function decide(disputed: Disputed, payload: Bytes, verifyKeys: VerifyKeys): Verdict {
   const { evidence, helper, accuser, complaint } = disputed
-  const { groups, keys, helpers, member } = evidence.run.params
+  const { groups, helpers, member } = evidence.run.params
   if (!areShares(groups, payload)) return culprit(helper, "bad-dealing")
   const { index } = complaint
-  if (index === WHOLE_PART) return culprit(accuser, "false-complaint")
   const { listed } = evidence
-  const place = listed && { index, size: groups.length, path: listed.path }
-  const root = place && rootFrom(sharingDigest(listed.sharing), place)
-  if (!root || !equalBytes(root, keys)) return worthless("not a key of the batch")
+  if (!listed) return culprit(accuser, "false-complaint")
   const { sharing } = listed
   const fits = [...helpers, member].every((one) => sharing.verifyingShares.has(one))
   if (!fits || sharing.group !== groups[index]) return worthless("no key of this run")
@@ -188,6 +200,7 @@ export function verifyRepairComplaint(evidence: Evidence, verifyKeys: VerifyKeys
   const complaint = complaintOf(evidence, complained.message, helper)
   if (!complaint) return worthless("no such complaint")
   if (!isAbout(complained.message, evidence.seen, said)) return worthless("about another message")
+  if (!isListed(evidence, complaint.index)) return worthless("not the key in dispute")
 
   const answer = authenticInRepair(run, "answer", evidence.answer, verifyKeys)
   if (!answer.ok) return answer.verdict

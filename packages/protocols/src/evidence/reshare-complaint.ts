@@ -98,9 +98,11 @@ function vectorAt(run: ReshareRunId, deal: Received, index: number): readonly El
   return vector.every((element) => element !== null) ? vector : null
 }
 
-/** Whether the entry is the one at `index` of the run's batch. */
-function isListed(run: ReshareRunId, index: number, { key, path }: ListedKey): boolean {
+/** Whether the entry is the one at `index` of the run's batch; there is none about a whole part. */
+function isListed(run: ReshareRunId, index: number, listed: ListedKey | null): boolean {
+  if (index === WHOLE_PART || !listed) return index === WHOLE_PART && !listed
   const { groups, keys } = run.params
+  const { key, path } = listed
   const root = rootFrom(keyDigest(key), { index, size: groups.length, path })
   return root !== null && equalBytes(root, keys)
 }
@@ -121,8 +123,7 @@ function decide(
 ): Verdict {
   const { groups, dealers } = run.params
   if (!areShares(groups, payload)) return culprit(dealer, "bad-dealing")
-  if (complaint.index === WHOLE_PART) return culprit(accuser, "false-complaint")
-  if (!listed || !isListed(run, complaint.index, listed)) return worthless("not a key of the batch")
+  if (!listed) return culprit(accuser, "false-complaint")
   const { sharing } = listed.key
   if (sharing.group !== groups[complaint.index] || !sharing.verifyingShares.has(dealer)) {
     return worthless("no key of this run")
@@ -163,6 +164,7 @@ export function verifyReshareComplaint(
   const complaint = complaintOf(run, verdict.message, dealer)
   if (!complaint) return worthless("no such complaint")
   if (!isAbout(verdict.message, evidence.deals, deal)) return worthless("about another dealing")
+  if (!isListed(run, complaint.index, listed)) return worthless("not the key in dispute")
 
   const answer = authenticIn(run, "answer", evidence.answer, verifyKeys)
   if (!answer.ok) return answer.verdict

@@ -18,7 +18,7 @@ import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 export interface ReshareConfirmationEvidence {
   readonly kind: "reshare-confirmation"
   readonly run: ReshareRunId
-  /** The whole batch, but for the old shares' images; empty when the signature itself is wrong. */
+  /** The whole batch, but for the old shares' images. With `deals` empty if the signature is wrong. */
   readonly heads: readonly ReshareKeyHead[]
   readonly deals: ReadonlyMap<Identifier, Statement>
   readonly verdict: Statement
@@ -62,6 +62,8 @@ export function verifyReshareConfirmation(
   const { rosterEpoch, groups, keys } = run.params
   const statement = { rosterEpoch, size: groups.length, root }
   if (!verifyOutcome(verifyKeys.get(header.sender)!, statement, confirmation)) {
+    // One form only, so that the same proof is never two pieces of evidence.
+    if (heads.length > 0 || deals.size > 0) return worthless("more than the verdict")
     return culprit(header.sender, "wrong-confirmation")
   }
   const listed = heads.length === groups.length && heads.every((h, i) => h.group === groups[i])
