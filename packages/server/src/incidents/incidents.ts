@@ -9,7 +9,7 @@ import type { ServerSelf } from "../self.ts"
 import type { Proof } from "./judge.ts"
 import { type IncidentRow, incidentId, incidentRow, MAX_KNOWN, rosterPrefix } from "./row.ts"
 
-/** Most reasons for which one culprit has records of its own: what it is quarantined for is one. */
+/** Most reasons for which one culprit has open records: what it is quarantined for is one. */
 export const MAX_REASONS = 8
 
 const TABLE = "incidents"
@@ -121,9 +121,9 @@ export class Incidents {
     return this.#known.get(this.#idOf(proof)) ?? null
   }
 
-  /** The first record of the same servers: where a culprit has as many reasons as are kept. */
+  /** The first open record of the same servers: where a culprit has as many reasons as are kept. */
   closestTo({ servers }: Proof): Incident {
-    const found = this.all().find((one) => sameServers(one.servers, servers))
+    const found = this.#openOf(servers)[0]
     if (found === undefined) throw new Error("nothing is recorded of what was refused as known")
     return found
   }
@@ -192,14 +192,18 @@ export class Incidents {
       this.#alsoKnown(before, digest)
       return null
     }
-    const reasons = this.all().filter((one) => sameServers(one.servers, servers))
-    if (before === null && reasons.length >= MAX_REASONS) return null
+    // What was cleared quarantines nobody: as many of those must not hide the next fault.
+    if (before === null && this.#openOf(servers).length >= MAX_REASONS) return null
     const known = before === null ? [digest] : [...before.known, digest].slice(-MAX_KNOWN)
     const recordedAt = this.#deps.clock.now()
     const version = before?.version ?? 0
     const number = before?.number ?? ++this.#last
     const common = { number, servers, reason, recordedAt, source, evidence, known }
     return { ...common, id, version, digest, pairs: [], cleared: null }
+  }
+
+  #openOf(servers: readonly Identifier[]): readonly Incident[] {
+    return this.all().filter((one) => one.cleared === null && sameServers(one.servers, servers))
   }
 
   /** Who has made pairs with as many others as it takes to sign: at least one of them is honest. */
