@@ -1,7 +1,14 @@
 import type { LockKeeperError } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
-import { type Abort, type Evidence, encodeEvidence, verifyEvidence } from "@lockkeeper/protocols"
+import {
+  type Abort,
+  decodeEvidence,
+  type Evidence,
+  encodeEvidence,
+  rosterEpochOf,
+  verifyEvidence,
+} from "@lockkeeper/protocols"
 import { evidenceFile } from "./evidence.ts"
 import type { Servers } from "./servers.ts"
 
@@ -81,9 +88,11 @@ export class IncidentLog {
 
   /** What encoded evidence proves, if it holds; everything else that a server says is dropped. */
   provenBy(encoded: Bytes): Proven | null {
-    const { verifyKeys, signedRoster } = this.#servers.trust
+    const { roster, verifyKeys, signedRoster } = this.#servers.trust
     const verdict = verifyEvidence(encoded, verifyKeys)
     if (!verdict.valid) return null
+    // Identity keys may outlive a roster, whose operators knew of the evidence when they made the next.
+    if (rosterEpochOf(decodeEvidence(encoded)) !== roster.rosterEpoch) return null
     const { reason } = verdict
     const about = "pair" in verdict ? verdict.pair : [verdict.culprit]
     this.#servers.outbox.add({ evidence: encoded, servers: about })

@@ -2,7 +2,13 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { LockKeeperError } from "@lockkeeper/api"
 import type { Incident } from "@lockkeeper/client"
-import { equivocationOf, NO_PREVIOUS, SUITE, signHeader } from "@lockkeeper/protocols"
+import {
+  encodeEvidence,
+  equivocationOf,
+  NO_PREVIOUS,
+  SUITE,
+  signHeader,
+} from "@lockkeeper/protocols"
 import { IncidentLog } from "../src/incidents.ts"
 import { Servers } from "../src/servers.ts"
 import { trustRoster } from "../src/trust.ts"
@@ -17,10 +23,10 @@ describe("what is noted of servers", async () => {
     const deps = virtualDependencies(new VirtualClock())
     return new IncidentLog(new Servers(trust, deps, patience, (one) => heard.push(one)))
   }
-  const equivocation = (signer: number) => {
+  const equivocation = (signer: number, rosterEpoch = 1) => {
     const header = (byte: number) => {
       const sessionId = new Uint8Array(32)
-      const place = { protocol: "dkg", step: 1, attempt: 1, rosterEpoch: 1, sender: 2 } as const
+      const place = { protocol: "dkg", step: 1, attempt: 1, rosterEpoch, sender: 2 } as const
       const parts = new Map([[0, new Uint8Array(32).fill(byte)]])
       const { identity } = cluster.server(signer).self
       const fields = { suite: SUITE, ...place, sessionId, previousDigest: NO_PREVIOUS, parts }
@@ -42,6 +48,13 @@ describe("what is noted of servers", async () => {
     const incidents = make()
     assert.equal(incidents.proven(equivocation(3)), null)
     assert.deepEqual(incidents.all, [])
+  })
+
+  it("names nobody by evidence about an earlier roster, whoever brings it", () => {
+    const heard: Incident[] = []
+    const incidents = make(heard)
+    assert.equal(incidents.provenBy(encodeEvidence(equivocation(2, 0))), null)
+    assert.deepEqual([...incidents.all, ...heard], [])
   })
 
   it("is never a proof when an abort names someone without evidence", () => {
