@@ -20,6 +20,11 @@ export const DEFAULT_PATIENCE: Patience = {
 /** How long a signed request may be carried out, milliseconds. */
 export const REQUEST_LIFETIME_MS = 5 * 60_000
 
+/** How often one call may find that a copy of its frame came first, and the pause after the first time,
+ * milliseconds: longer with each. */
+export const MAX_COPIES = 4
+export const COPY_PAUSE_MS = 50
+
 /** Longest a login lasts at a server, milliseconds: no server takes a statement that says more. */
 export const LOGIN_LIFETIME_MS = 12 * 3_600_000
 

@@ -16,7 +16,7 @@ import {
 } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import type { opaque } from "@lockkeeper/protocols"
-import { REQUEST_LIFETIME_MS } from "./limits.ts"
+import { COPY_PAUSE_MS, MAX_COPIES, REQUEST_LIFETIME_MS } from "./limits.ts"
 import { isTimeout, within } from "./patience.ts"
 import { ServerSession } from "./server-session.ts"
 import type { Servers } from "./servers.ts"
@@ -105,8 +105,8 @@ export class Principal {
 
   /**
    * Has one server carry out one step of a request. Repeats it, which is harmless since the server
-   * keeps the answer under the request's id, once when the connection broke and once in a new session
-   * when the server has lost the old one.
+   * keeps the answer under the request's id: once when the connection broke, once in a new session
+   * when the server has lost the old one, and a few times when a copy of the frame was there first.
    */
   async act(
     server: Identifier,
@@ -118,6 +118,7 @@ export class Principal {
   ): Promise<{ readonly output: Bytes; readonly log: LogPosition }> {
     const { clock } = this.servers.deps
     const failed = new Set<string>()
+    let copies = 0
     for (;;) {
       this.assertLive()
       const opening = this.#session(server)
@@ -129,6 +130,12 @@ export class Principal {
       } catch (error) {
         if (!(error instanceof LockKeeperError) || isTimeout(error)) throw error
         const { code } = error
+        if (isCopy(error)) {
+          if (++copies === MAX_COPIES) throw answerLost(server, error)
+          // What answers the copy may be at work yet, and does not like to be asked beside it.
+          await clock.wait(copies * COPY_PAUSE_MS, signal)
+          continue
+        }
         const repeatable = code === "unavailable" || code === "session-ended"
         if (!repeatable || failed.has(code)) throw error
         failed.add(code)
@@ -200,6 +207,20 @@ export class Principal {
       return session
     })
   }
+}
+
+/** Whether the network delivered a copy first: what the server answered to that was not for our ears. */
+function isCopy({ code, field }: LockKeeperError): boolean {
+  return code === "replayed" && (field === "counter" || field === "hello")
+}
+
+function answerLost(server: Identifier, cause: LockKeeperError): LockKeeperError {
+  const message = "Copies of every frame came first, so that no answer arrived."
+  return new LockKeeperError("unavailable", message, {
+    server,
+    remedy: "Try again; look for what repeats traffic on the way to the server.",
+    cause,
+  })
 }
 
 export function wipeKeys(keys: {

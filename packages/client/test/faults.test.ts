@@ -149,6 +149,34 @@ describe("lost answers", () => {
   })
 })
 
+describe("frames of which a copy comes first", () => {
+  it("are answered all the same, and nothing is done twice", async () => {
+    const { cluster, session, key } = await owner()
+    for (let i = 0; i < 3; i++) await signs(session, key)
+    for (const identifier of [1, 2, 3]) cluster.wire(identifier).copies = 1
+    const message = utf8("once")
+    const signed = await session.sign({ keyId: key.keyId, message })
+    assert.ok(verifySignature(key.publicKey, message, signed.signature))
+    assert.deepEqual(signed.incidents, [])
+    for (const identifier of [1, 2, 3]) cluster.wire(identifier).copies = 1
+    const { key: made, incidents } = await session.keys.create({ type: "ed25519", label: "copied" })
+    assert.deepEqual([made.holders, incidents], [[1, 2, 3], []])
+    assert.equal((await session.keys.list()).keys.length, 2)
+  })
+
+  it("without end cost one server's answer", async () => {
+    const { cluster, session, key } = await owner()
+    cluster.wire(1).copies = Number.POSITIVE_INFINITY
+    const { calls } = cluster.wire(1)
+    const { key: made, incidents } = await session.keys.create({ type: "ed25519" })
+    assert.deepEqual(made.holders, [2, 3])
+    const seen = incidents.map(({ server, kind }) => [server, kind])
+    assert.deepEqual(seen, [[1, "unresponsive"]])
+    for (let i = 0; i < 3; i++) assert.deepEqual(await signs(session, key), [2, 3])
+    assert.ok(cluster.wire(1).calls - calls <= 16)
+  })
+})
+
 describe("a relay that alters answers", () => {
   it("costs one server's answer and is not mistaken for the server's fault", async () => {
     const { cluster, keeper, session, key } = await owner()

@@ -11,6 +11,8 @@ export interface Wire {
   hangs?: boolean
   /** The next answers are lost after the server has done its work. */
   loseAnswers?: number
+  /** Of the next frames a copy arrives first, and its answer goes nowhere. */
+  copies?: number
   /** Added before each answer. */
   delayMs?: number
   /** Alters answers. */
@@ -39,7 +41,14 @@ export function linkTo(server: () => KeyServer, wire: Wire): ServerLink {
     wire.tamper === undefined ? answer : wire.tamper(kind, answer)
   return {
     open: (hello) => through(async () => tampered("open", await server().open(hello))),
-    call: (frame) => through(async () => tampered("call", await server().call(frame))),
+    call: (frame) =>
+      through(async () => {
+        if (wire.copies !== undefined && wire.copies > 0) {
+          wire.copies--
+          await server().call({ ...frame, sealed: frame.sealed.slice() })
+        }
+        return tampered("call", await server().call(frame))
+      }),
     status: () =>
       through(async () => ({
         state: "ready" as const,
