@@ -40,6 +40,9 @@ const MADE =
   /^(?:export )?function (\w+)(?:<[^\n]*?>)?\(([^)]*)\)(?:: Codec<| \{\n {2}return struct)/gm
 const MADE_LATER = /^(?:export )?function (\w+)\(([^)]*)\) \{[^}]*\n {2}return struct\(/gm
 
+/** A name for part of a parameter's type. */
+const NAMED_PART = /^(?:export )?type (\w+) = (Pick<\w+,[^>]*>)$/gm
+
 /** A function that makes codecs from something else than codecs. */
 interface Factory {
   readonly path: string
@@ -55,11 +58,23 @@ function factoriesIn(root: string): readonly Factory[] {
     .flatMap((path) => {
       const source = readFileSync(new URL(path, root), "utf8")
       return [...source.matchAll(MADE), ...source.matchAll(MADE_LATER)]
-        .map(([, name = "", parameters = ""]) => ({ path, name, parameters }))
+        .map(([, name = "", parameters = ""]) => ({
+          ...{ path, name },
+          parameters: withoutNames(parameters, source),
+        }))
         .filter(({ name, parameters }) => {
           return !parameters.includes("Codec<") && !FOUND_ELSEWHERE.includes(`${path}:${name}`)
         })
     })
+}
+
+/** The parameters with what the names of parts stand for in the same source. */
+function withoutNames(parameters: string, source: string): string {
+  let spelled = parameters
+  for (const [, name = "", part = ""] of source.matchAll(NAMED_PART)) {
+    spelled = spelled.replaceAll(new RegExp(`: ${name}\\b`, "g"), `: ${part}`)
+  }
+  return spelled
 }
 
 /**
