@@ -14,7 +14,12 @@ import {
   type Statement,
   verifyEvidence,
 } from "../src/index.ts"
-import { sumPayloadCodec } from "../src/repair/payloads.ts"
+import {
+  verdictPayloadCodec as repairVerdictCodec,
+  type SumPayload,
+  sumPayloadCodec,
+  type VerdictPayload,
+} from "../src/repair/payloads.ts"
 import { confirmOutcome } from "../src/reshare/certificate.ts"
 import { headOf } from "../src/reshare/keys.ts"
 import { verdictPayloadCodec, WHOLE_PART } from "../src/reshare/payloads.ts"
@@ -292,10 +297,24 @@ for (const about of ["split", "sum"] as const) {
       run: { ...evidence.run, params: { ...evidence.run.params, ...params } },
     })
     const { sharing } = listed!
+    const accuser = about === "split" ? 4 : 2
+    const complaining = (...dealers: Identifier[]) => ({
+      kind: "complain" as const,
+      complaints: dealers.map((dealer) => ({ dealer, index: 2 })),
+    })
+    const saying = (signer: Identifier, payload: SumPayload | VerdictPayload) => {
+      const broadcast =
+        payload.kind === "confirm"
+          ? encode(repairVerdictCodec, payload)
+          : encode(sumPayloadCodec, payload)
+      const message = { ...evidence.complaint, sealed: new Map() }
+      const sealed = new Map(payload.kind === "sum" ? [[2, utf8("sum")]] : [])
+      return statement(rewrite(message, identity(signer), { broadcast, sealed }))
+    }
     const junk = utf8("junk")
     const original = { ...evidence.said, sealed: new Map() }
     const again = rewrite(original, identity(1), {
-      sealed: new Map([[about === "split" ? 4 : 2, junk]]),
+      sealed: new Map([[accuser, junk]]),
     })
     const second = { said: statement(again), part: junk }
     const secondDigest = headerDigest(again.header)
@@ -312,6 +331,12 @@ for (const about of ["split", "sum"] as const) {
       ["other messages seen", { seen: new Map([...evidence.seen].slice(1)) }],
       ["nothing seen", { seen: new Map() }],
       ["another complaint", { complaint: opposite.complaint }],
+      [
+        "no complaint",
+        { complaint: saying(accuser, { kind: about === "sum" ? "confirm" : "sum" }) },
+      ],
+      ["a complaint of another", { complaint: saying(accuser, complaining(4)) }],
+      ["a complaint of nobody", { complaint: saying(accuser, complaining()) }],
       ["no answer", { answer: evidence.said }],
       ["no key", { listed: null }],
       ["another key", { listed: { ...listed!, sharing: batch[0]!.sharing } }],
@@ -331,6 +356,9 @@ for (const about of ["split", "sum"] as const) {
     assertWorthless({ ...evidence, splits: new Map() }, "no splits")
     assertWorthless({ ...evidence, splits: new Map([...splits].slice(1)) }, "one split")
     assertWorthless({ ...evidence, splits: swapped }, "splits under each other's names")
+    const split = { ...splits.get(4)!, sealed: new Map([[1, junk]]) }
+    const later = statement(rewrite(split, identity(4), {}))
+    assertWorthless({ ...evidence, splits: new Map(splits).set(4, later) }, "a second split")
   })
 }
 
