@@ -65,7 +65,7 @@ export const MAX_SET_SEARCH = 20_000
 /** Most signer sets of one key that a pool is kept for. */
 export const MAX_SETS_IN_USE = 16
 
-/** Most signer sets that one signature is tried with, one after the other or side by side. */
+/** Most signer sets that one signature, or one refill, is tried with, one after the other or side by side. */
 export const MAX_SETS_TRIED = 32
 
 /** Most requests of one signature, each of `MAX_ATTEMPTS` attempts. */

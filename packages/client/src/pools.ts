@@ -3,6 +3,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { type Incident, IncidentLog } from "./incidents.ts"
 import { bytesOf, type KeyInfo } from "./key-info.ts"
+import { MAX_SETS_TRIED } from "./limits.ts"
 import { maintain } from "./maintain.ts"
 import type { Cancellable, WithIncidents } from "./options.ts"
 import { throwIfCancelled } from "./patience.ts"
@@ -12,6 +13,7 @@ import { type Filled, type PoolPlan, Refill } from "./refill.ts"
 import {
   chooseSet,
   isAscending,
+  nameOfSet,
   orderFor,
   type SetRules,
   type SignerSet,
@@ -152,17 +154,32 @@ export class SessionPools implements Pools {
   async #fillKey(key: KeyInfo, plan: Omit<PoolPlan, "key" | "sets"> & PlanSets): Promise<Filled> {
     const name = key.keyId.join()
     const before = this.#filling.get(name) ?? Promise.resolve()
-    const rules = this.#rules(key)
-    const sets = plan.sets ?? setsInUse(this.#orderOf(key), rules)
-    for (const set of sets) checkSet(set, key, rules)
-    const run = before
-      .catch(() => undefined)
-      .then(() => new Refill(this.#owner, { ...plan, key, sets }).run())
+    for (const set of plan.sets ?? []) checkSet(set, key, this.#rules(key))
+    const run = before.catch(() => undefined).then(() => this.#refill(key, plan))
     this.#filling.set(name, run)
     try {
       return await run
     } finally {
       if (this.#filling.get(name) === run) this.#filling.delete(name)
+    }
+  }
+
+  /** Where pairs that died meanwhile left none of the sets in use, those that are in use now. */
+  async #refill(key: KeyInfo, plan: Omit<PoolPlan, "key" | "sets"> & PlanSets): Promise<Filled> {
+    const inUse = () => setsInUse(this.#orderOf(key), this.#rules(key))
+    const tried = new Set<string>()
+    let sets = plan.sets ?? inUse()
+    for (;;) {
+      try {
+        return await new Refill(this.#owner, { ...plan, key, sets }).run()
+      } catch (error) {
+        for (const set of sets) tried.add(nameOfSet(set))
+        const isLost = sets.some((set) => chooseSet(set, this.#rules(key)) === null)
+        const others = plan.sets === undefined && isLost ? inUse() : []
+        const isOver = !(error instanceof LockKeeperError) || tried.size >= MAX_SETS_TRIED
+        if (isOver || others.every((set) => tried.has(nameOfSet(set)))) throw error
+        sets = others
+      }
     }
   }
 

@@ -156,6 +156,36 @@ describe("one server that hangs, one that cheats and one that is at odds with a 
   })
 })
 
+describe("two servers that break every transfer, of five of which three sign", () => {
+  let owner: EcdsaOwner
+  let honest: readonly number[]
+
+  beforeEach(async () => {
+    const cluster = await TestCluster.start({ servers: 5, minSigners: 3 })
+    owner = await ecdsaOwner(cluster)
+    const { sets } = await owner.session.pools.status(owner.key.keyId)
+    const cheats = sets[0]!.signers.slice(0, 2)
+    for (const cheat of cheats) breakEveryPair(cluster.server(cheat))
+    honest = [1, 2, 3, 4, 5].filter((id) => !cheats.includes(id))
+  })
+
+  it("cost sets, and the honest ones sign", async () => {
+    const { signers } = await signText(owner, "without both")
+    assert.deepEqual(signers, honest)
+  })
+
+  it("leave no set of those in use, and another one is filled", async () => {
+    const { sets } = await owner.session.pools.fill({
+      ...{ keyId: owner.key.keyId, floor: 1, cap: 1 },
+    })
+    const filled = sets.filter(({ ready }) => ready > 0)
+    assert.deepEqual(
+      filled.map(({ signers }) => signers),
+      [honest],
+    )
+  })
+})
+
 /** Whether these are the bytes that a server signs for a nonce: protocol dkls, step 6. */
 function isNonce(message: Uint8Array): boolean {
   const at = Buffer.from(message).indexOf(SUITE)
