@@ -15,6 +15,7 @@ import {
   verifyEvidence,
 } from "../src/index.ts"
 import {
+  answerPayloadCodec,
   verdictPayloadCodec as repairVerdictCodec,
   type SumPayload,
   sumPayloadCodec,
@@ -171,7 +172,7 @@ test("each piece of evidence has one form: nothing in it that does not count", (
       complaints: [{ dealer: 1, index: WHOLE_PART }],
     }),
   }))
-  const result = repairs.drive(run, batch, { 2: { verdict: about } }).task
+  const result = repairs.drive(run, trio, { 2: { verdict: about } }).task
   assert.ok(result.kind === "aborted")
   const [all] = result.abort.evidence
   assert.ok(all?.kind === "repair-complaint" && all.listed === null && all.splits.size === 0)
@@ -267,7 +268,8 @@ test("a wrong confirmation is measured with the dealings and keys of its own run
 })
 
 // Repair: summands of a helper to another, and sums to the member.
-const run = repairs.attemptFor(batch, [1, 4], 2)
+const trio = reshares.mixedBatch(3, [1, 2, 3, 4])
+const run = repairs.attemptFor(trio, [1, 3, 4], 2)
 
 function repairDispute(about: "split" | "sum") {
   const complaint = repairs.signs(about === "split" ? 4 : 2, () => ({
@@ -278,7 +280,7 @@ function repairDispute(about: "split" | "sum") {
     sealed: new Map(),
   }))
   const step = about === "split" ? { 4: { sum: complaint } } : { 2: { verdict: complaint } }
-  const { task } = repairs.drive(run, batch, step)
+  const { task } = repairs.drive(run, trio, step)
   assert.ok(task.kind === "aborted")
   const [evidence] = task.abort.evidence
   assert.ok(evidence?.kind === "repair-complaint")
@@ -309,7 +311,14 @@ for (const about of ["split", "sum"] as const) {
           : encode(sumPayloadCodec, payload)
       const message = { ...evidence.complaint, sealed: new Map() }
       const sealed = new Map(payload.kind === "sum" ? [[2, utf8("sum")]] : [])
-      return statement(rewrite(message, identity(signer), { broadcast, sealed }))
+      const header = { sender: signer }
+      return statement(rewrite(message, identity(signer), { header, broadcast, sealed }))
+    }
+    const answering = (sender: Identifier) => {
+      const randomness = new Map([[sender === 1 ? 3 : accuser, seeded("x", 64)]])
+      const message = { ...evidence.answer, sealed: new Map() }
+      const broadcast = encode(answerPayloadCodec, { randomness })
+      return statement(rewrite(message, identity(sender), { header: { sender }, broadcast }))
     }
     const junk = utf8("junk")
     const original = { ...evidence.said, sealed: new Map() }
@@ -335,11 +344,14 @@ for (const about of ["split", "sum"] as const) {
         "no complaint",
         { complaint: saying(accuser, { kind: about === "sum" ? "confirm" : "sum" }) },
       ],
+      ["another's complaint", { complaint: saying(3, complaining(1)) }],
+      ["another's answer", { answer: answering(3) }],
+      ["an answer to another", { answer: answering(1) }],
       ["a complaint of another", { complaint: saying(accuser, complaining(4)) }],
       ["a complaint of nobody", { complaint: saying(accuser, complaining()) }],
       ["no answer", { answer: evidence.said }],
       ["no key", { listed: null }],
-      ["another key", { listed: { ...listed!, sharing: batch[0]!.sharing } }],
+      ["another key", { listed: { ...listed!, sharing: trio[0]!.sharing } }],
       ["another path", { listed: { ...listed!, path: [] } }],
       [
         "other shares",
@@ -377,11 +389,11 @@ test("what honest helpers say is evidence of nothing", () => {
     assertWorthless({ kind: "repair-said", run: id, step, said: statement }, step)
   }
   const junk = repairs.signs(1, () => ({ broadcast: utf8("junk") }))
-  const { task } = repairs.drive(run, batch, { 1: { split: junk } })
+  const { task } = repairs.drive(run, trio, { 1: { split: junk } })
   assert.ok(task.kind === "aborted")
   const [evidence] = task.abort.evidence
   assert.ok(evidence?.kind === "repair-said")
   assertWorthless({ ...evidence, step: "sum" }, "another step")
-  const elsewhere = { ...evidence.run, params: { ...evidence.run.params, helpers: [3, 4] } }
+  const elsewhere = { ...evidence.run, params: { ...evidence.run.params, helpers: [2, 3, 4] } }
   assertWorthless({ ...evidence, run: elsewhere }, "another run")
 })
