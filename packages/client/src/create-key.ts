@@ -54,7 +54,7 @@ export async function createKey(principal: Principal, order: KeyOrder): Promise<
     keyId: servers.deps.randomness.bytes(32),
     keyType: order.keyType,
     minSigners: roster.minSigners,
-    participants: servers.together(servers.all, roster.minSigners),
+    participants: servers.holding(servers.all, roster.minSigners),
     rosterEpoch: roster.rosterEpoch,
     attempt: 1,
   }
@@ -77,7 +77,7 @@ export async function createKey(principal: Principal, order: KeyOrder): Promise<
       throw attempt.failure(abort)
     }
     // Those too that were kept apart from somebody who is gone now.
-    const participants = servers.together(left, roster.minSigners)
+    const participants = servers.holding(left, roster.minSigners)
     params = { ...params, participants, attempt: params.attempt + 1 }
   }
 }

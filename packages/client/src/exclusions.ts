@@ -1,6 +1,7 @@
 import { type LockKeeperError, quarantinedIn } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Clock } from "./dependencies.ts"
+import { largestSet } from "./largest-set.ts"
 import { EXCLUSION_MS } from "./limits.ts"
 
 /** What is known of a roster's servers that do not work with each other. */
@@ -60,20 +61,33 @@ export class Exclusions {
     return this.#refuses(a, b) || this.#refuses(b, a)
   }
 
-  /** Those of them who can all work with each other, in the same order. */
+  /**
+   * The most of them who can all work with each other, in the same order: never fewer than there are
+   * honest ones, whatever others say, since no honest server lies about another one.
+   */
   together(among: readonly Identifier[]): readonly Identifier[] {
-    let left = among.filter((id) => !this.isOut(id))
-    for (;;) {
-      const apart = (id: Identifier) => left.filter((other) => this.areApart(id, other)).length
-      const most = Math.max(0, ...left.map(apart))
-      if (most === 0) return left
-      // Who is at odds with most is the likelier culprit, or liar. Of two alike the refused one goes: it
-      // would be refused by others too, while a liar that goes on shows by its second refusal.
-      const likely = left.filter((id) => apart(id) === most)
-      const isRefused = (id: Identifier) => left.some((other) => this.#refuses(other, id))
-      const leaving = likely.findLast(isRefused) ?? likely.at(-1)
-      left = left.filter((id) => id !== leaving)
-    }
+    const left = among.filter((id) => !this.isOut(id))
+    const maskOf = (is: (id: Identifier) => boolean): number =>
+      left.reduce((mask, id, place) => (is(id) ? mask | (1 << place) : mask), 0)
+    const conflicts = left.map((a) => maskOf((b) => this.areApart(a, b)))
+    // Of two alike the refused one goes: it would be refused by others too, while a liar that goes on
+    // shows by its second refusal.
+    const refused = maskOf((id) => left.some((other) => this.#refuses(other, id)))
+    const chosen = largestSet(
+      conflicts,
+      maskOf(() => true),
+      refused,
+    )
+    return left.filter((_, place) => (chosen & (1 << place)) !== 0)
+  }
+
+  /**
+   * Those of them who refuse to work with nobody else: for what lasts, such as who holds a key. Fewer
+   * than t who lie could otherwise keep honest servers out of it for good, and bring themselves in.
+   */
+  withoutRefusers(among: readonly Identifier[]): readonly Identifier[] {
+    const left = among.filter((id) => !this.isOut(id))
+    return left.filter((id) => !left.some((other) => this.#refuses(id, other)))
   }
 
   #refuses(refuser: Identifier, about: Identifier): boolean {

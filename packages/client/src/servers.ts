@@ -71,6 +71,17 @@ export class Servers {
     throw this.leftOut(need, among, left)
   }
 
+  /**
+   * Those of them that are to hold something together for long: whoever refuses others keeps itself
+   * out, as long as enough are left.
+   *
+   * @throws LockKeeperError `not-enough-servers` as `together` does.
+   */
+  holding(among: readonly Identifier[], need: number): readonly Identifier[] {
+    const left = this.exclusions.withoutRefusers(among)
+    return left.length >= need ? left : this.together(among, need)
+  }
+
   /** That too few are left without those that broke a protocol. */
   leftOut(
     need: number,

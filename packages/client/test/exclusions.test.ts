@@ -66,6 +66,50 @@ describe("who is left out", () => {
     assert.deepEqual(exclusions.together([1, 2, 3, 4, 5]), [1, 2, 3, 5])
   })
 
+  it("is never so many that fewer are left than honest ones, whatever fewer than t servers say", () => {
+    for (const [liar, about] of [
+      [4, 1],
+      [5, 1],
+      [4, 2],
+      [5, 3],
+    ] as const) {
+      exclusions.heard(liar, refusal(about), ALL)
+    }
+    assert.equal(exclusions.together(ALL).length, 3)
+    // Each of all that two liars can say of three others, 3 at the least who have nothing to say.
+    for (let said = 0; said < 64; said++) {
+      const clock = { now: () => now, wait: async () => undefined }
+      const some = new Exclusions({ all: ALL, minSigners: 3 }, clock)
+      for (let bit = 0; bit < 6; bit++) {
+        if (said & (1 << bit)) some.heard(4 + (bit % 2), refusal(1 + (bit >> 1)), ALL)
+      }
+      const left = some.together(ALL)
+      assert.ok(left.length >= 3, `${said}`)
+      assert.ok(left.every((a) => left.every((b) => !some.areApart(a, b))))
+    }
+  })
+
+  it("is found at once among as many as a roster may have", () => {
+    const all = Array.from({ length: 24 }, (_, i) => i + 1)
+    const clock = { now: () => now, wait: async () => undefined }
+    for (const step of [1, 2, 5, 7, 12]) {
+      const many = new Exclusions({ all, minSigners: 13 }, clock)
+      for (const a of all) many.heard(a, refusal(((a - 1 + step) % 24) + 1), all)
+      for (const a of all) many.heard(a, refusal(((a - 1 + 2 * step) % 24) + 1), all)
+      const started = performance.now()
+      assert.ok(many.together(all).length >= 6)
+      assert.ok(performance.now() - started < 500)
+    }
+  })
+
+  it("is whoever refuses, of what lasts: a word keeps no honest server out of it", () => {
+    exclusions.heard(4, refusal(2), ALL)
+    exclusions.heard(5, refusal(2), ALL)
+    assert.deepEqual(exclusions.withoutRefusers(ALL), [1, 2, 3])
+    exclusions.heard(1, refusal(2), ALL)
+    assert.deepEqual(exclusions.withoutRefusers(ALL), [1, 3, 4, 5], "t say so, one of them honest")
+  })
+
   it("is nobody for other refusals, of strangers, or about the refuser itself", () => {
     const other = new LockKeeperError("permission-denied", "no", { field: "quarantined.2" })
     for (const error of [other, refusal(1), refusal(9), refusal(0)]) {
@@ -110,6 +154,43 @@ describe("a server that says falsely of others that they are quarantined", () =>
       assert.ok(made.incidents.every(({ kind }) => kind !== "proven" && kind !== "disputed"))
     })
   }
+
+  for (const [servers, minSigners, liars] of [
+    [3, 2, [3]],
+    [5, 3, [1, 5]],
+  ] as const) {
+    it(`keeps no honest server out of a new key (${liars.length} of ${servers})`, async () => {
+      const { cluster, session } = await start(servers, minSigners)
+      for (const liar of liars) refuseFalsely(cluster, liar, 2)
+      const { key } = await session.keys.create({ type: "ed25519" })
+      assert.deepEqual(
+        key.holders,
+        cluster.roster.members
+          .map((m) => m.identifier)
+          .filter((id) => !(liars as readonly number[]).includes(id)),
+      )
+    })
+  }
+
+  it("keeps nobody from making a key by saying something else each time", async () => {
+    const { cluster, session } = await start(5, 3)
+    const said = new Map([
+      [4, [1, 2]],
+      [5, [1, 3]],
+    ])
+    for (const [liar, names] of said) {
+      const { server, self } = cluster.server(liar)
+      server.incidents.checkNone = (participants) => {
+        const among = [...participants]
+        const named = names.find((id) => among.includes(id)) ?? among.find((id) => id < 4)
+        if (named !== undefined) throw quarantinedError(self.roster, named)
+      }
+    }
+    const { key } = await session.keys.create({ type: "ed25519" })
+    assert.deepEqual(key.holders, [1, 2, 3])
+    const { signers } = await session.sign({ keyId: key.keyId, message: utf8("text") })
+    assert.deepEqual(signers, [1, 2, 3])
+  })
 
   it("keeps nobody from signing with ECDSA", async () => {
     const cluster = await TestCluster.start({ servers: 4 })
