@@ -368,9 +368,13 @@ for (const about of ["split", "sum"] as const) {
     assertWorthless({ ...evidence, splits: new Map() }, "no splits")
     assertWorthless({ ...evidence, splits: new Map([...splits].slice(1)) }, "one split")
     assertWorthless({ ...evidence, splits: swapped }, "splits under each other's names")
-    const split = { ...splits.get(4)!, sealed: new Map([[1, junk]]) }
-    const later = statement(rewrite(split, identity(4), {}))
-    assertWorthless({ ...evidence, splits: new Map(splits).set(4, later) }, "a second split")
+    const signedAgain = (...to: Identifier[]) => {
+      const sealed = new Map(to.map((i) => [i, junk]))
+      const again = rewrite({ ...splits.get(4)!, sealed }, identity(4), {})
+      return { ...evidence, splits: new Map(splits).set(4, statement(again)) }
+    }
+    assertWorthless(signedAgain(1, 3), "a second split")
+    assertWorthless(signedAgain(1), "a second split of another form")
   })
 }
 
