@@ -193,6 +193,22 @@ export function breakEveryPair({ store }: TestServer): void {
   }
 }
 
+/** Has `act` done when a pair of this server has died, before the server says so to anyone. */
+export function onDeadPair({ store }: TestServer, act: () => void): void {
+  const commit = store.commit.bind(store)
+  store.commit = async (changes) => {
+    const isDead = changes.some(
+      (change) =>
+        change.kind === "put" &&
+        change.table === "pairs" &&
+        decode(pairRow, change.value).kind === "dead",
+    )
+    const positions = await commit(changes)
+    if (isDead) act()
+    return positions
+  }
+}
+
 function broken(row: PairRow): PairRow {
   if (row.kind === "dead") return row
   const other = (seeds: Secret) => new Secret(seeds.expose().map((byte) => byte ^ 1) as Bytes)

@@ -2,7 +2,14 @@ import assert from "node:assert/strict"
 import { beforeEach, describe, it } from "node:test"
 import { type Incident, verifyEvidenceFile } from "@lockkeeper/client"
 import { SUITE } from "@lockkeeper/protocols"
-import { breakEveryPair, breakPair, forgetPair, signWrongly, spoilPresignatures } from "./cheats.ts"
+import {
+  breakEveryPair,
+  breakPair,
+  forgetPair,
+  onDeadPair,
+  signWrongly,
+  spoilPresignatures,
+} from "./cheats.ts"
 import { TestCluster } from "./cluster.ts"
 import { type EcdsaOwner, ecdsaOwner, signText } from "./owners.ts"
 
@@ -134,6 +141,21 @@ describe("a server that cheats in ECDSA", () => {
       assert.deepEqual([again.signers, again.incidents], [accusers, []])
     })
   }
+
+  it("by breaking a new pair is left out also when it is gone once it is accused", async () => {
+    const third = [1, 2, 3].find((id) => id !== cheat && id !== honest) as number
+    await forgetPair(cluster.server(cheat), honest)
+    breakEveryPair(cluster.server(cheat))
+    onDeadPair(cluster.server(honest), () => {
+      cluster.wire(cheat).down = true
+    })
+    const signed = await signText(owner, "without it")
+    assert.deepEqual(
+      signed.signers,
+      [honest, third].sort((a, b) => a - b),
+    )
+    assert.deepEqual([...new Set(signed.incidents.map(({ server }) => server))], [cheat])
+  })
 })
 
 describe("one server that hangs, one that cheats and one that is at odds with a third, of five", () => {
