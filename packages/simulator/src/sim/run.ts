@@ -115,6 +115,7 @@ class Run {
   /** In liveness mode as few servers as may be: t honest ones, or all. */
   async #heal(): Promise<void> {
     const world = this.#world
+    this.#workload.calm()
     world.heal()
     const healed = this.#healed()
     for (const server of world.servers) {

@@ -42,6 +42,7 @@ export class Workload {
   readonly #plan: Plan
   readonly #recorder: Recorder
   readonly #excuses: Excuses
+  #calm = false
 
   constructor(world: World, plan: Plan, recorder: Recorder, excuses: Excuses) {
     this.#world = world
@@ -57,6 +58,11 @@ export class Workload {
       }),
     )
     this.actors = this.devices.map(({ actor }) => actor)
+  }
+
+  /** The world has healed: from now on nobody brings a server down. */
+  calm(): void {
+    this.#calm = true
   }
 
   /** One more device of an owner. */
@@ -207,7 +213,8 @@ export class Workload {
     await victim.register()
     const server: Identifier = dice.pick(world.servers)
     for (let tries = 0; tries < GUESSES; tries++) {
-      if (tries === GUESSES_BEFORE_CRASH && dice.percent(60)) world.kill(server)
+      const crashes = tries === GUESSES_BEFORE_CRASH && dice.percent(60)
+      if (crashes && !this.#calm) world.kill(server)
       try {
         await guess(setting, "victim", server)
       } catch {
