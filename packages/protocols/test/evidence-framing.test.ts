@@ -176,15 +176,11 @@ test("nobody is named by complaints in a run that it never opened, whatever thre
       return statement(signMessage(identity(accuser), slot, message))
     })
     const complaints = { kind: "dkg-complaints" as const, run: theirs, verdicts }
-    assert.equal(why({ ...complaints, open: said(open, 1) }), "open: wrong-session")
+    const reason = minSigners < 2 ? "open: wrong-threshold" : "open: wrong-session"
+    assert.equal(why({ ...complaints, open: said(open, 1) }), reason)
     const unlisted = new Map(theirs.openings).set(1, digestsOf(statements(open)).get(1)!)
     const run = { params: made, openings: unlisted }
-    assert.equal(why({ ...complaints, run, open: said(open, 1) }), "open: wrong-session")
-    // What they can name is one of themselves, which alone can open such a run.
-    if (minSigners > 0) continue
-    const itself = encodeEvidence({ ...complaints, open: opening(3) })
-    const named = { valid: true, culprit: 3, reason: "too-many-complaints" }
-    assert.deepEqual(verifyEvidence(itself, roster), named)
+    assert.equal(why({ ...complaints, run, open: said(open, 1) }), reason)
   }
 })
 

@@ -1,6 +1,7 @@
 import { type Codec, decode, equalBytes, struct } from "@lockkeeper/encoding"
 import { type Checked, checkOpen, checkReveal, checkVerdict } from "../dkg/checks.ts"
 import {
+  checkParams,
   type DkgParams,
   type DkgRunId,
   type DkgStep,
@@ -66,6 +67,9 @@ export function authentic(
   verifyKeys: VerifyKeys,
 ): Authentic {
   const refuse = (why: string): Authentic => ({ ok: false, verdict: worthless(`${step}: ${why}`) })
+  // Nobody honest signs anything in a run that cannot be, and judging one could take for ever.
+  const possible = checkParams(run.params)
+  if (!possible.ok) return refuse(possible.abort.reason)
   const opened = openStatement(statement, verifyKeys)
   if (!opened.ok) return refuse(opened.abort.reason)
   const { header } = opened.value

@@ -5,6 +5,7 @@ import type { Received } from "../messages/message.ts"
 import { openStatement, type Statement, statementCodec } from "../messages/statement.ts"
 import { checkOpen, checkSplit, checkSum, checkVerdict } from "../repair/checks.ts"
 import {
+  checkParams,
   openingSession,
   type RepairParams,
   type RepairRunId,
@@ -61,6 +62,9 @@ export function authenticInRepair(
     ok: false,
     verdict: worthless(`${step}: ${why}`),
   })
+  // Nobody honest signs anything in a run that cannot be, and judging one could take for ever.
+  const possible = checkParams(run.params)
+  if (!possible.ok) return refuse(possible.abort.reason)
   const opened = openStatement(statement, verifyKeys)
   if (!opened.ok) return refuse(opened.abort.reason)
   const { header } = opened.value

@@ -5,6 +5,7 @@ import type { Received } from "../messages/message.ts"
 import { openStatement, type Statement, statementCodec } from "../messages/statement.ts"
 import { checkDeal, checkOpen, checkVerdict } from "../reshare/checks.ts"
 import {
+  checkParams,
   openingSession,
   participantsOf,
   type ReshareParams,
@@ -81,6 +82,9 @@ export function authenticIn(
   verifyKeys: VerifyKeys,
 ): Authentic {
   const refuse = (why: string): Authentic => ({ ok: false, verdict: worthless(`${step}: ${why}`) })
+  // Nobody honest signs anything in a run that cannot be, and judging one could take for ever.
+  const possible = checkParams(run.params)
+  if (!possible.ok) return refuse(possible.abort.reason)
   const opened = openStatement(statement, verifyKeys)
   if (!opened.ok) return refuse(opened.abort.reason)
   const { header } = opened.value
