@@ -239,9 +239,22 @@ function checkBounds({ floor, cap }: { readonly floor: number; readonly cap: num
 
 function checkSet(set: SignerSet, { holders, minSigners }: KeyInfo, rules: SetRules): void {
   const isOfKey = set.length === minSigners && set.every((id) => holders.includes(id))
-  if (isAscending(set) && isOfKey && chooseSet(set, rules) !== null) return
-  throw new LockKeeperError("invalid-request", `Servers ${set.join(", ")} cannot sign together.`, {
-    field: "sets",
-    remedy: `Name ${minSigners} holders in ascending order, as the placement rules allow.`,
-  })
+  const anyPair = { ...rules, dead: { has: () => false } }
+  if (!isAscending(set) || !isOfKey || chooseSet(set, anyPair) === null) {
+    throw new LockKeeperError(
+      "invalid-request",
+      `Servers ${set.join(", ")} cannot sign together.`,
+      {
+        field: "sets",
+        remedy: `Name ${minSigners} holders in ascending order, as the placement rules allow.`,
+      },
+    )
+  }
+  if (chooseSet(set, rules) !== null) return
+  // Nothing that the caller could have known.
+  throw new LockKeeperError(
+    "not-enough-servers",
+    `Of servers ${set.join(", ")} two work with each other no more.`,
+    { field: "sets", remedy: "Name sets without both; `lockkeeper pool status` shows them." },
+  )
 }

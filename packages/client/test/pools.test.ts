@@ -98,6 +98,9 @@ describe("the pools of a key", () => {
       ["1,3", 2],
       ["2,3", 2],
     ])
+    const { keyId } = owner.key
+    const named = () => owner.session.pools.fill({ keyId, floor: 1, cap: 1, sets: [[1, 2]] })
+    assert.equal((await refused(named, "not-enough-servers")).field, "sets")
   })
 
   it("are filled by one batch at a time, whoever asks", async () => {
