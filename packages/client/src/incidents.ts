@@ -147,7 +147,13 @@ export class IncidentLog {
   aborted({ reason, evidence, silent, culprits }: Abort): void {
     for (const piece of evidence) this.proven(piece)
     const named = this.culprits
+    // Who said nothing is called that; who said what could not be read is not merely silent.
+    const isQuiet = reason === "missing-messages"
     for (const server of culprits) if (!named.includes(server)) this.suspected(server, reason)
-    for (const server of silent) if (!named.includes(server)) this.silent(server)
+    for (const server of silent) {
+      if (named.includes(server)) continue
+      if (isQuiet) this.silent(server)
+      else this.suspected(server, reason)
+    }
   }
 }

@@ -65,9 +65,11 @@ describe("what is noted of servers", async () => {
       incidents.all.map(({ kind, server }) => [kind, server]),
       [
         ["suspected", 1],
-        ["unresponsive", 3],
+        ["suspected", 3],
       ],
     )
+    incidents.aborted({ reason: "missing-messages", ...blame, culprits: [] })
+    assert.equal(incidents.all.at(-1)?.kind, "unresponsive")
   })
 
   it("tells silence from refusal, and says each thing once", () => {
