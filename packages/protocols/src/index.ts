@@ -33,17 +33,14 @@ export type { OpaqueEvaluationEvidence } from "./evidence/opaque-evaluation.ts"
 export { rosterEpochOf } from "./evidence/roster-epoch.ts"
 export type { Verdict, VerifyKeys } from "./evidence/verdict.ts"
 export * as frost from "./frost/index.ts"
+export { groupOf, KEY_TYPES, type KeyType, keyTypeCodec } from "./key-types.ts"
 export {
   confirmKey,
-  groupOf,
   holdersOf,
-  KEY_TYPES,
   type KeyCertificate,
   type KeyPackage,
-  type KeyType,
   keyCertificateCodec,
   keyPackageCodec,
-  keyTypeCodec,
   type PublicKeyPackage,
   publicKeyPackageCodec,
   secretCodec,

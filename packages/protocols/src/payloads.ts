@@ -19,7 +19,7 @@ import {
 import { sealedPayloadCodec } from "./dkls/presign/payloads.ts"
 import { rawBodyCodec } from "./frost/commitment.ts"
 import { shareBodyCodec } from "./frost/sign.ts"
-import { groupOf, type KeyType } from "./keys.ts"
+import { groupOf, type KeyType } from "./key-types.ts"
 import { accountDealingCodec, confirmationsCodec } from "./opaque/account.ts"
 import { loginResponseCodec } from "./opaque/evaluation.ts"
 import { ke1Codec } from "./opaque/key-exchange.ts"

@@ -22,7 +22,7 @@ import {
   extendedPublicKeyBytes,
 } from "../src/child-keys.ts"
 import { FIRST_HARDENED, MAX_PATH_DEPTH, NO_PATH } from "../src/child-path.ts"
-import { KEY_TYPES, type KeyType } from "../src/keys.ts"
+import { KEY_TYPES, type KeyType } from "../src/key-types.ts"
 import { makeCluster, seeded } from "./frost-fixture.ts"
 
 interface Bip32Vectors {

@@ -30,7 +30,8 @@ import {
 import { FROST_KEY_TYPES } from "../src/frost/suites.ts"
 import { NO_TWEAK, type Tweak } from "../src/frost/taproot.ts"
 import { signingTargetOf } from "../src/frost/target.ts"
-import type { KeyType, PublicKeyPackage } from "../src/keys.ts"
+import type { KeyType } from "../src/key-types.ts"
+import type { PublicKeyPackage } from "../src/keys.ts"
 import type { Message } from "../src/messages/message.ts"
 import {
   aggregateSession,

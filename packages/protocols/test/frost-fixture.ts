@@ -17,12 +17,11 @@ import { commit, type NonceState } from "../src/frost/commitment.ts"
 import { openPackage, type SigningPackage } from "../src/frost/package.ts"
 import { type Approved, sign } from "../src/frost/sign.ts"
 import { NO_TWEAK, type Tweak } from "../src/frost/taproot.ts"
+import { groupOf, type KeyType } from "../src/key-types.ts"
 import {
   confirmKey,
-  groupOf,
   type KeyCertificate,
   type KeyPackage,
-  type KeyType,
   type PublicKeyPackage,
 } from "../src/keys.ts"
 import type { Message } from "../src/messages/message.ts"

@@ -9,7 +9,7 @@ import { commit } from "../src/frost/commitment.ts"
 import { openCommitment, openPackage, preparePackage } from "../src/frost/package.ts"
 import { FROST_KEY_TYPES } from "../src/frost/suites.ts"
 import { NO_TWEAK } from "../src/frost/taproot.ts"
-import { KEY_TYPES } from "../src/keys.ts"
+import { KEY_TYPES } from "../src/key-types.ts"
 import type { Message } from "../src/messages/message.ts"
 import {
   assertAbort,

@@ -5,9 +5,8 @@ import { concat, decode, encode } from "@lockkeeper/encoding"
 import { encodeEvidence, verifyEvidence } from "../src/evidence/evidence.ts"
 import { verifyShare } from "../src/frost/aggregate.ts"
 import { openCommitment, openPackage } from "../src/frost/package.ts"
+import { groupOf, KEY_TYPES } from "../src/key-types.ts"
 import {
-  groupOf,
-  KEY_TYPES,
   type KeyCertificate,
   keyCertificateCodec,
   publicKeyPackageCodec,

@@ -4,7 +4,7 @@ import { groupByName } from "@lockkeeper/crypto"
 import { toHex } from "@lockkeeper/encoding"
 import { generateNonce } from "../src/frost/shares.ts"
 import { FROST_KEY_TYPES, suiteOf } from "../src/frost/suites.ts"
-import { groupOf } from "../src/keys.ts"
+import { groupOf } from "../src/key-types.ts"
 import { seeded } from "./frost-fixture.ts"
 
 /** Every array that something was copied into while `run` ran, other than through native code. */

@@ -15,7 +15,7 @@ import {
   u16,
   u32,
 } from "@lockkeeper/encoding"
-import { groupOf, KEY_TYPES, type KeyType, keyTypeCodec } from "../keys.ts"
+import { groupOf, KEY_TYPES, type KeyType, keyTypeCodec } from "../key-types.ts"
 import { type HeaderDigests, headerDigestsCodec } from "../messages/echo.ts"
 import type { Slot } from "../messages/header.ts"
 import { LIMITS } from "../messages/limits.ts"

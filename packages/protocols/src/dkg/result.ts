@@ -1,5 +1,6 @@
 import { type Element, feldmanPublicShare, type Identifier } from "@lockkeeper/crypto"
-import { groupOf, type PublicKeyPackage } from "../keys.ts"
+import { groupOf } from "../key-types.ts"
+import type { PublicKeyPackage } from "../keys.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import { type DkgParams, groupFor } from "./params.ts"
 

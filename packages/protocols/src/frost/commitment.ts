@@ -16,14 +16,8 @@ import {
   struct,
   u32,
 } from "@lockkeeper/encoding"
-import {
-  groupOf,
-  KEY_TYPES,
-  type KeyPackage,
-  type KeyType,
-  keyTypeCodec,
-  secretCodec,
-} from "../keys.ts"
+import { groupOf, KEY_TYPES, type KeyType, keyTypeCodec } from "../key-types.ts"
+import { type KeyPackage, secretCodec } from "../keys.ts"
 import { NO_PREVIOUS, type Slot } from "../messages/header.ts"
 import { type Message, messageCodec, signMessage } from "../messages/message.ts"
 import type { Signer } from "../messages/signature.ts"

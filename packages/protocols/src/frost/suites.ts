@@ -9,7 +9,7 @@ import {
   sha512,
 } from "@lockkeeper/crypto"
 import { type Bytes, concat, utf8 } from "@lockkeeper/encoding"
-import { KEY_TYPES, type KeyType } from "../keys.ts"
+import { KEY_TYPES, type KeyType } from "../key-types.ts"
 import { taggedHash } from "./taproot.ts"
 
 /**

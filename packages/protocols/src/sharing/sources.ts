@@ -16,13 +16,8 @@ import {
   struct,
   u32,
 } from "@lockkeeper/encoding"
-import {
-  groupOf,
-  type KeyCertificate,
-  type KeyType,
-  keyTypeCodec,
-  type PublicKeyPackage,
-} from "../keys.ts"
+import { groupOf, type KeyType, keyTypeCodec } from "../key-types.ts"
+import type { KeyCertificate, PublicKeyPackage } from "../keys.ts"
 import { LIMITS } from "../messages/limits.ts"
 import type { Registration } from "../opaque/account.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
