@@ -11,11 +11,13 @@ import {
 import { type Bytes, decode, encode, utf8 } from "@lockkeeper/encoding"
 import {
   type AbortReason,
+  encodeEvidence,
   type Header,
   headerCodec,
   openFirst,
   repair,
   sealFirst,
+  verifyEvidence,
 } from "../src/index.ts"
 import {
   answerPayloadCodec,
@@ -25,7 +27,7 @@ import {
   verdictPayloadCodec,
 } from "../src/repair/payloads.ts"
 import { type Complaint, sealedSharesCodec, WHOLE_PART } from "../src/reshare/payloads.ts"
-import { flip, identity, rewrite, seeded } from "./messages-fixtures.ts"
+import { flip, identity, rewrite, rosterOf, seeded } from "./messages-fixtures.ts"
 import {
   assertAborted,
   assertRepaired,
@@ -257,6 +259,23 @@ for (const [step, sender, recipient] of DEALINGS) {
     assertAborted(run(bad, past), attempt, { reason: "missing-messages", silent: [sender] })
   })
 }
+
+test("evidence about a sum holds the splits that were summed, however its helper is named", () => {
+  const bad = seals(HELPER, MEMBER, (p) => plusOne(p, 1))
+  const junk = signs(HELPER, () => ({ broadcast: utf8("junk") }))
+  for (const answer of [answers(HELPER, MEMBER), honestly, junk]) {
+    const { task } = drive(attempt, batch, { [HELPER]: { sum: bad, answer } })
+    assert.ok(task.kind === "aborted")
+    const [evidence] = task.abort.evidence
+    assert.ok(evidence?.kind === "repair-complaint" && evidence.splits.size === 2)
+    for (const [helper, split] of evidence.splits) {
+      const changed = { ...split, broadcast: flip(split.broadcast, 0) }
+      const altered = { ...evidence, splits: new Map(evidence.splits).set(helper, changed) }
+      const verdict = verifyEvidence(encodeEvidence(altered), rosterOf([1, 2, 3, 4]))
+      assert.deepEqual(verdict, { valid: false, why: "not the splits that were summed" })
+    }
+  }
+})
 
 for (const index of [0, 1, 2, WHOLE_PART]) {
   test(`a false complaint about ${index} names the accuser once answered`, () => {
