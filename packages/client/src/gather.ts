@@ -113,6 +113,20 @@ function reasons(failures: ReadonlyMap<Identifier, LockKeeperError>): string {
 }
 
 /**
+ * The refusals that may be told as an operation's own outcome. Who was logged in at `need` servers is
+ * not logged out by the word of fewer: one of them may have missed the end of the registration, or
+ * lie, or never have been reached by what a relay answered for it.
+ */
+export function tellable(
+  need: number,
+  failures: ReadonlyMap<Identifier, LockKeeperError>,
+): readonly LockKeeperError[] {
+  const refusals = [...failures.values()].filter(({ code }) => code !== "unavailable")
+  const doubts = refusals.filter(({ code }) => code === "unauthenticated")
+  return doubts.length >= need ? refusals : refusals.filter((one) => !doubts.includes(one))
+}
+
+/**
  * Why fewer servers than needed answered, as one error: the servers' common refusal where that is
  * the reason, else that too few are there.
  */
@@ -121,7 +135,7 @@ export function notEnough(
   got: number,
   failures: ReadonlyMap<Identifier, LockKeeperError>,
 ): LockKeeperError {
-  const refusals = [...failures.values()].filter(({ code }) => code !== "unavailable")
+  const refusals = tellable(need, failures)
   const [refusal] = refusals
   if (refusal !== undefined && refusals.length >= failures.size - refusals.length) return refusal
   const [first] = failures.values()

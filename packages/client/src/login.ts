@@ -1,6 +1,6 @@
 import { LockKeeperError } from "@lockkeeper/api"
 import type { Identifier, Secret } from "@lockkeeper/crypto"
-import type { Bytes } from "@lockkeeper/encoding"
+import { type Bytes, equalBytes } from "@lockkeeper/encoding"
 import { type Outcome, opaque } from "@lockkeeper/protocols"
 import { askAll, gather, notEnough } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
@@ -255,11 +255,13 @@ class LoginRun {
     const [server, { keys, opaqueVersion, confirmations }] = first
     for (const [, spare] of finished.slice(1)) wipeKeys(spare.keys)
     const login: LoginResult = {
+      name: this.#task.name,
       accountId: this.#task.accountId,
       opaqueVersion,
       keys,
       sessions: new Map(finished.map(([id, { session }]) => [id, session])),
       statements: new Map(finished.map(([id, { statement }]) => [id, statement])),
+      confirmations: distinct(finished.map(([, { confirmations: said }]) => said)),
       expiresAt: Math.min(...finished.map(([, { expiresAt }]) => expiresAt)),
     }
     const { response } = this.#answered.get(server) as Answered
@@ -299,4 +301,8 @@ class LoginRun {
     if (locked !== undefined) return locked
     return notEnough(minSigners, this.#finished.size, this.#failures)
   }
+}
+
+function distinct(all: readonly Bytes[]): readonly Bytes[] {
+  return all.filter((one, i) => all.findIndex((other) => equalBytes(one, other)) === i)
 }

@@ -16,6 +16,7 @@ import {
 } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import type { opaque } from "@lockkeeper/protocols"
+import { activateAt } from "./activate.ts"
 import { COPY_PAUSE_MS, MAX_COPIES, REQUEST_LIFETIME_MS } from "./limits.ts"
 import { isTimeout, within } from "./patience.ts"
 import { ServerSession } from "./server-session.ts"
@@ -23,12 +24,15 @@ import type { Servers } from "./servers.ts"
 
 /** What a login yields: everything that acting as the account takes. */
 export interface LoginResult {
+  readonly name: string
   readonly accountId: Bytes
   readonly opaqueVersion: number
   readonly keys: opaque.OpenAccountKeys
   /** Open sessions with those servers that took part in the login. */
   readonly sessions: ReadonlyMap<Identifier, ServerSession>
   readonly statements: ReadonlyMap<Identifier, SignedStatement>
+  /** What servers of the login gave as all servers' signatures over the registration: a word each. */
+  readonly confirmations: readonly Bytes[]
   readonly expiresAt: number
 }
 
@@ -203,8 +207,15 @@ export class Principal {
         const { accountId } = this
         return { kind: "resume", issuedAt, accountId, statements, signature } as const
       }
-      const { session } = await ServerSession.open(this.servers, server, resume, limited)
-      return session
+      const open = () => ServerSession.open(this.servers, server, resume, limited)
+      try {
+        return (await open()).session
+      } catch (error) {
+        // It may not know the account: then it never heard that the registration was complete.
+        if (!(error instanceof LockKeeperError) || error.code !== "unauthenticated") throw error
+        if (!(await activateAt(this.servers, server, this.#login, limited))) throw error
+        return (await open()).session
+      }
     })
   }
 }

@@ -2,7 +2,7 @@ import { DEFAULT_STRETCHING, LockKeeperError } from "@lockkeeper/api"
 import { type Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
-import { askAll, notEnough } from "./gather.ts"
+import { askAll, notEnough, tellable } from "./gather.ts"
 import { type Incident, IncidentLog } from "./incidents.ts"
 import { isTimeout, throwIfCancelled, within } from "./patience.ts"
 import { wipeKeys } from "./principal.ts"
@@ -199,12 +199,12 @@ export function needsEveryServer(
   got: number,
   failures: ReadonlyMap<Identifier, LockKeeperError>,
 ): LockKeeperError {
-  const answered = [...failures.values()].find(({ code }) => code !== "unavailable")
+  const [answered] = tellable(servers.minSigners, failures)
   if (answered !== undefined) return answered
   const names = [...failures.keys()].map((server) => `"${servers.member(server).name}"`)
   return new LockKeeperError(
     "not-enough-servers",
-    `This takes every server of the roster; ${names.join(", ")} gave no answer.`,
+    `This takes every server of the roster; ${names.join(", ")} took no part.`,
     {
       remedy: "Try again when all servers are up.",
       server: [...failures.keys()][0] as number,

@@ -85,6 +85,24 @@ export function missActivation(server: TestServer, before: AccountRow): Promise<
   }))
 }
 
+/** The server confirmed a registration but never learned that it was complete. */
+export function missRegistration(server: TestServer, name: string): Promise<void> {
+  const id = toHex(opaque.accountIdOf(name))
+  return rewrite(server, "accounts", id, accountRow, ({ active, ...account }) => ({
+    ...account,
+    active: null,
+    pending: active && { ...active, confirmations: null },
+    pendingSince: account.createdAt,
+  }))
+}
+
+/** The server has nothing of the account any more. */
+export async function loseAccount({ store }: TestServer, name: string): Promise<void> {
+  const id = toHex(opaque.accountIdOf(name))
+  const row = await store.read("accounts", id)
+  await store.commit([{ kind: "take", table: "accounts", id, version: row!.version }])
+}
+
 /** The server activated a password change, and nobody told it that all others have too. */
 export function keepPrevious(server: TestServer, before: AccountRow): Promise<void> {
   const id = toHex(before.accountId)

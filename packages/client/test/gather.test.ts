@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { beforeEach, describe, it } from "node:test"
 import { LockKeeperError } from "@lockkeeper/api"
-import { askAll, gather, notEnough } from "../src/gather.ts"
+import { askAll, gather, notEnough, tellable } from "../src/gather.ts"
 import { within } from "../src/patience.ts"
 import { Servers } from "../src/servers.ts"
 import { type Trust, trustRoster } from "../src/trust.ts"
@@ -159,6 +159,19 @@ describe("gathering answers", () => {
     )
     assert.equal(notEnough(2, 1, new Map([[1, down()]])).code, "not-enough-servers")
     assert.equal(notEnough(2, 0, new Map()).code, "not-enough-servers")
+  })
+
+  it("does not tell an owner who is logged in at enough servers that fewer know no login", () => {
+    const stranger = new LockKeeperError("unauthenticated", "no such key")
+    const of = (...failed: LockKeeperError[]) => new Map(failed.map((error, i) => [i + 1, error]))
+    const one = notEnough(2, 1, of(down(), stranger))
+    assert.deepEqual(
+      [one.code, one.message.includes("2: no such key")],
+      ["not-enough-servers", true],
+    )
+    assert.equal(notEnough(2, 0, of(stranger, stranger, down())), stranger)
+    assert.deepEqual(tellable(2, of(stranger, down())), [])
+    assert.deepEqual(tellable(1, of(stranger, down())), [stranger])
   })
 
   it("a deadline ends a call that ignores its signal, and leaves no timer", async () => {
