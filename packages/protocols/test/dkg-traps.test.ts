@@ -236,10 +236,54 @@ test("split view: members shown different openings end in different sessions, an
   assert.ok(!outcome.ok)
   assert.equal(outcome.abort.reason, "wrong-session")
   assert.deepEqual(outcome.abort.culprits, [])
-  // Once the two openings meet, they prove who made both.
+  // A server that was put back to an older copy opens twice too, and did nothing wrong.
   const evidence = equivocationOf(shownToOne.header, shownToTwo.header)
   const verdict = verifyEvidence(encodeEvidence(evidence), rosterOf([1, 2, 3]))
+  assert.deepEqual(verdict, { valid: false, why: "the headers belong to different slots" })
+})
+
+test("two openings under one nonce are equivocation, two under two nonces are not", () => {
+  const [one, two] = [opened(1, "run"), opened(2, "run")]
+  const { message, state } = opened(3, "run")
+  const { broadcast } = opened(3, "other").message
+  const sameNonce = rewrite(message, identity(3), { broadcast })
+  const outcome = revealed(one.state, [two.message, message, sameNonce])
+  assert.ok(!outcome.ok)
+  assert.deepEqual([outcome.abort.reason, outcome.abort.culprits], ["equivocation", [3]])
+  const [evidence] = outcome.abort.evidence
+  const verdict = verifyEvidence(encodeEvidence(evidence!), rosterOf([1, 2, 3]))
   assert.deepEqual(verdict, { valid: true, culprit: 3, reason: "equivocation" })
+  // Nobody honest draws a nonce twice, whatever the two runs are about.
+  const header = { previousDigest: seeded("another request", 32) }
+  const elsewhere = rewrite(message, identity(3), { header })
+  const across = revealed(one.state, [two.message, message, elsewhere])
+  assert.ok(!across.ok)
+  assert.deepEqual([across.abort.reason, across.abort.culprits], ["equivocation", [3]])
+  const again = revealed(one.state, [two.message, message, opened(3, "other").message])
+  assert.ok(!again.ok)
+  assert.deepEqual([again.abort.reason, again.abort.culprits], ["duplicate-sender", []])
+  assert.ok(revealed(state, [one.message, two.message]).ok)
+})
+
+test("an opening for another request is refused without blame, whatever else it says", () => {
+  const one = opened(1, "run")
+  const three = opened(3, "run")
+  const other = { ...params, keyId: seeded("another key", 32) }
+  const bytes = seeded("run/2", openRandomnessLength(other))
+  const elsewhere = dkgOpen(other, 2, selfOf(2), bytes)
+  assert.ok(elsewhere.ok)
+  const outcome = revealed(one.state, [elsewhere.value.message, three.message])
+  assert.ok(!outcome.ok)
+  assert.deepEqual([outcome.abort.reason, outcome.abort.culprits], ["echo-mismatch", []])
+  // And it is no evidence in this run, though it is faulty in any.
+  const junk = rewrite(elsewhere.value.message, identity(2), { broadcast: seeded("junk", 9) })
+  const open = { header: junk.header, broadcast: junk.broadcast }
+  const here = encodeEvidence({ kind: "dkg-open", params, open })
+  const worthless = { valid: false, why: "open: of another run" }
+  assert.deepEqual(verifyEvidence(here, rosterOf([1, 2, 3])), worthless)
+  const there = encodeEvidence({ kind: "dkg-open", params: other, open })
+  const named = { valid: true, culprit: 2, reason: "malformed-payload" }
+  assert.deepEqual(verifyEvidence(there, rosterOf([1, 2, 3])), named)
 })
 
 test("split view: two reveals for one session never both confirm, and name their signer", () => {
@@ -317,6 +361,11 @@ test("two messages for one place name their author though one echoes what nobody
       assertAborted(result, params, { reason: "equivocation", culprits: [CULPRIT] })
     }
   }
+})
+
+test("a coordinator that gets two openings under two nonces names nobody", () => {
+  const { task } = driveTwice("open", (message) => [opened(CULPRIT, "other").message, message])
+  assert.equal(task.kind, "activate")
 })
 
 test("a relay that alters a delivered byte gets nobody blamed and no key made", () => {

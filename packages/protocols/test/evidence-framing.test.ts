@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { edwards25519, feldmanCommit } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, utf8 } from "@lockkeeper/encoding"
 import { type DkgStep, dkgOpen, openRandomnessLength } from "../src/dkg/index.ts"
-import { openingSession, runSession, slotOf } from "../src/dkg/params.ts"
+import { openingDigest, runSession, slotOf } from "../src/dkg/params.ts"
 import { answerPayloadCodec, revealPayloadCodec, verdictPayloadCodec } from "../src/dkg/payloads.ts"
 import {
   deliver,
@@ -54,9 +54,10 @@ const said = (messages: ReadonlyMap<number, Message>, sender: number) =>
   statement(messages.get(sender)!)
 
 function signs(sender: number, step: DkgStep, broadcast: Bytes): Statement {
-  const sessionId = step === "open" ? openingSession(params) : runSession(run)
+  const sessionId = step === "open" ? seeded(`nonce ${sender}`, 32) : runSession(run)
+  const previousDigest = step === "open" ? openingDigest(params) : NO_PREVIOUS
   const slot = slotOf(params, step, sessionId, sender)
-  return statement(signMessage(identity(sender), slot, { previousDigest: NO_PREVIOUS, broadcast }))
+  return statement(signMessage(identity(sender), slot, { previousDigest, broadcast }))
 }
 
 function complaintBy(accuser: number, dealer: number): Statement {
@@ -161,11 +162,10 @@ test("nobody is named by complaints in a run that it never opened, whatever thre
   ]) {
     const made = { ...params, minSigners, participants: [1, 2, 3, 4] }
     const opening = (sender: number) => {
-      const slot = slotOf(made, "open", openingSession(made), sender)
+      const slot = slotOf(made, "open", seeded(`nonce ${sender}`, 32), sender)
       const { broadcast } = said(open, 3)
-      return statement(
-        signMessage(identity(sender), slot, { previousDigest: NO_PREVIOUS, broadcast }),
-      )
+      const previousDigest = openingDigest(made)
+      return statement(signMessage(identity(sender), slot, { previousDigest, broadcast }))
     }
     const opened = new Map([3, 4].map((sender) => [sender, opening(sender)]))
     const theirs = { params: made, openings: digestsOf(opened) }
@@ -176,7 +176,7 @@ test("nobody is named by complaints in a run that it never opened, whatever thre
       return statement(signMessage(identity(accuser), slot, message))
     })
     const complaints = { kind: "dkg-complaints" as const, run: theirs, verdicts }
-    const reason = minSigners < 2 ? "open: wrong-threshold" : "open: wrong-session"
+    const reason = minSigners < 2 ? "open: wrong-threshold" : "open: of another run"
     assert.equal(why({ ...complaints, open: said(open, 1) }), reason)
     const unlisted = new Map(theirs.openings).set(1, digestsOf(statements(open)).get(1)!)
     const run = { params: made, openings: unlisted }

@@ -20,11 +20,11 @@ import {
   struct,
   u16,
 } from "@lockkeeper/encoding"
-import { BROADCAST, type Header, NO_PREVIOUS } from "../messages/header.ts"
+import { BROADCAST, type Header } from "../messages/header.ts"
 import type { Received } from "../messages/message.ts"
 import type { AbortReason } from "../outcome.ts"
 import { LABELS } from "./labels.ts"
-import { type DkgParams, groupFor, openingSession, othersThan } from "./params.ts"
+import { type DkgParams, groupFor, openingDigest, othersThan } from "./params.ts"
 import {
   type AnswerPayload,
   answerPayloadCodec,
@@ -64,9 +64,6 @@ function hasParts(header: Header, recipients: readonly Identifier[]): boolean {
 
 export function checkOpen(message: Received): Checked<OpenPayload> {
   if (!hasParts(message.header, [])) return fault("wrong-recipients", "parts")
-  if (!equalBytes(message.header.previousDigest, NO_PREVIOUS)) {
-    return fault("malformed-payload", "previousDigest")
-  }
   const decoded = decodePayload(openPayloadCodec, message.broadcast)
   if (!decoded.ok) return decoded
   // Honest dealers could not seal to such a key: that is its owner's fault, not theirs.
@@ -94,7 +91,7 @@ export function vectorCommitment(
     vector: list(groupFor(params).element, 0xff),
     blinding: fixedBytes(32),
   })
-  const openingId = openingSession(params)
+  const openingId = openingDigest(params)
   return hashValue(LABELS.commitment, codec, { openingId, sender, vector, blinding })
 }
 

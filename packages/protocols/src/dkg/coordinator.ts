@@ -14,7 +14,7 @@ import {
   type DkgRunId,
   type DkgStep,
   groupFor,
-  openingSession,
+  openingRound,
   roundOf,
   runSession,
 } from "./params.ts"
@@ -113,10 +113,10 @@ function echoOf(messages: Messages): Bytes {
 
 function roundFor(waiting: DkgWaiting, previousDigest: Bytes | null): Round {
   const { params, verifyKeys, step } = waiting
-  const sessionId = step === "open" ? openingSession(params) : runSession(runOf(waiting))
   const senders = waiting.disputed ? [...waiting.disputed.accusations.keys()] : params.participants
-  const expected = { senders, verifyKeys, previousDigest, reader: "all-parts" as const }
-  return roundOf(params, step, sessionId, expected)
+  const expected = { senders, verifyKeys, reader: "all-parts" as const }
+  if (step === "open") return openingRound(params, expected)
+  return roundOf(params, step, runSession(runOf(waiting)), { ...expected, previousDigest })
 }
 
 function ask(waiting: DkgWaiting, deliveries: Deliveries): DkgTask {

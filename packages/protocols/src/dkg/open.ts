@@ -6,7 +6,6 @@ import {
   xwingKeyPair,
 } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
-import { NO_PREVIOUS } from "../messages/header.ts"
 import { type Message, signMessage } from "../messages/message.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import { vectorCommitment } from "./checks.ts"
@@ -15,7 +14,7 @@ import {
   type DkgIdentity,
   type DkgParams,
   groupFor,
-  openingSession,
+  openingDigest,
   slotOf,
 } from "./params.ts"
 import { openPayloadCodec } from "./payloads.ts"
@@ -35,8 +34,8 @@ export function vectorOf(params: DkgParams, coefficients: readonly Secret[]) {
 }
 
 /**
- * Step 1: choose a polynomial and publish only the hash of its commitments, with a nonce and a key
- * to seal shares to (FROST KeyGen round 1, after a commit phase as in GJKR). Everyone's polynomial
+ * Step 1: choose a polynomial and publish only the hash of its commitments, under a nonce and with a
+ * key to seal shares to (FROST KeyGen round 1, after a commit phase as in GJKR). Everyone's polynomial
  * is fixed before anyone's contribution is seen, so none can be chosen to steer the sum.
  *
  * @param randomness - `openRandomnessLength(params)` fresh uniform bytes; never reused.
@@ -66,9 +65,9 @@ export function dkgOpen(
 
   const commitment = vectorCommitment(params, identifier, vectorOf(params, coefficients), blinding)
   const sealingKey = xwingKeyPair(sealingSeed.expose()).publicKey
-  const broadcast = encode(openPayloadCodec, { nonce, sealingKey, commitment })
-  const slot = slotOf(params, "open", openingSession(params), identifier)
-  const message = signMessage(signer, slot, { previousDigest: NO_PREVIOUS, broadcast })
+  const broadcast = encode(openPayloadCodec, { sealingKey, commitment })
+  const slot = slotOf(params, "open", nonce, identifier)
+  const message = signMessage(signer, slot, { previousDigest: openingDigest(params), broadcast })
   const opening = { header: message.header, broadcast }
   const state = { params, identifier, coefficients, blinding, sealingSeed, opening }
   return done({ state, message })

@@ -94,8 +94,11 @@ export function othersThan(params: DkgParams, identifier: Identifier): readonly 
   return params.participants.filter((other) => other !== identifier)
 }
 
-/** Session of the first step, in which nobody has spoken yet. */
-export function openingSession(params: DkgParams): Bytes {
+/**
+ * Names the request that an opening answers. Its session is a nonce of its sender: a participant that
+ * has forgotten a run opens another one, and never signs two headers for one slot.
+ */
+export function openingDigest(params: DkgParams): Bytes {
   return hashValue(LABELS.opening, dkgParamsCodec, params)
 }
 
@@ -112,7 +115,7 @@ export const dkgRunIdCodec: Codec<DkgRunId> = struct<DkgRunId>({
 })
 
 /**
- * Session of every later step. Each opening header covers a fresh nonce of its sender, so no message
+ * Session of every later step. Each opening header holds a fresh nonce of its sender, so no message
  * of another run fits, and participants who were shown different openings are in different sessions.
  */
 export function runSession(run: DkgRunId): Bytes {
@@ -130,17 +133,32 @@ export function slotOf(
   return { protocol: "dkg", step: STEPS[step], attempt, sessionId, rosterEpoch, sender }
 }
 
-/** The round in which `senders` send their message of `step`. */
+export interface Expected {
+  readonly senders: readonly Identifier[]
+  readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
+  readonly reader: Reader
+}
+
+/** The round in which `senders` open a run with these parameters, each in a session of its own. */
+export function openingRound(params: DkgParams, expected: Expected): Round {
+  const previousDigest = openingDigest(params)
+  const { attempt, rosterEpoch } = params
+  const place = {
+    protocol: "dkg",
+    step: STEPS.open,
+    attempt,
+    sessionId: null,
+    rosterEpoch,
+  } as const
+  return { ...place, previousDigest, ...expected }
+}
+
+/** The round in which `senders` send their message of a later `step`. */
 export function roundOf(
   params: DkgParams,
-  step: DkgStep,
+  step: Exclude<DkgStep, "open">,
   sessionId: Bytes,
-  expected: {
-    readonly senders: readonly Identifier[]
-    readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
-    readonly previousDigest: Bytes | null
-    readonly reader: Reader
-  },
+  expected: Expected & { readonly previousDigest: Bytes | null },
 ): Round {
   const { attempt, rosterEpoch } = params
   return { protocol: "dkg", step: STEPS[step], attempt, sessionId, rosterEpoch, ...expected }

@@ -22,10 +22,8 @@ import {
 import { LIMITS } from "../messages/limits.ts"
 import { signatureCodec } from "../messages/signature.ts"
 
-/** Step 1, to all. */
+/** Step 1, to all. The session of its header is a fresh nonce of the sender. */
 export interface OpenPayload {
-  /** Fresh: makes the session new for this participant, whoever else repeats themselves. */
-  readonly nonce: Bytes
   /** One-session X-Wing key: what this participant's shares are sealed to. */
   readonly sealingKey: Bytes
   /** Hash of the commitment vector that step 2 reveals. */
@@ -33,7 +31,6 @@ export interface OpenPayload {
 }
 
 export const openPayloadCodec: Codec<OpenPayload> = struct<OpenPayload>({
-  nonce: fixedBytes(32),
   sealingKey: fixedBytes(XWING_PUBLIC_KEY_LENGTH),
   commitment: fixedBytes(32),
 })

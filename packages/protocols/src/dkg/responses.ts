@@ -2,7 +2,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import { equalBytes } from "@lockkeeper/encoding"
 import { equivocationOf } from "../evidence/equivocation.ts"
 import type { Message, Received } from "../messages/message.ts"
-import { openInRound, type Round } from "../messages/round.ts"
+import { areForOnePlace, openInRound, type Round } from "../messages/round.ts"
 import { type Abort, type AbortReason, abort, done, type Outcome } from "../outcome.ts"
 
 /** One answer to what was asked; `from` is the participant at the other end of the channel. */
@@ -46,7 +46,7 @@ export function gather(round: Round, responses: readonly DkgResponse[]): Outcome
     }
     const { sender } = message.header
     const earlier = opened.get(sender)
-    if (earlier && !equalBytes(earlier.digest, message.digest)) {
+    if (earlier && areForOnePlace(earlier, message)) {
       const evidence = [equivocationOf(earlier.signed, message.signed)]
       return abort("equivocation", { culprits: [sender], evidence })
     }

@@ -19,9 +19,8 @@ import {
   type DkgIdentity,
   type DkgParams,
   groupFor,
-  openingSession,
+  openingRound,
   othersThan,
-  roundOf,
   runSession,
   slotOf,
 } from "./params.ts"
@@ -52,11 +51,8 @@ export function dkgReveal(
     throw new RangeError(`dkgReveal takes ${revealRandomnessLength(params)} bytes of randomness`)
   }
   const others = othersThan(params, identifier)
-  const expected = { senders: others, verifyKeys, previousDigest: null, reader: identifier }
-  const collected = collectRound(
-    roundOf(params, "open", openingSession(params), expected),
-    messages,
-  )
+  const opening = openingRound(params, { senders: others, verifyKeys, reader: identifier })
+  const collected = collectRound(opening, messages)
   if (!collected.ok) return collected
   const checked = checkOpens(params, collected.value)
   if (!checked.ok) return checked

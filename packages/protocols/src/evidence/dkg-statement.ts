@@ -7,7 +7,7 @@ import {
   type DkgStep,
   dkgParamsCodec,
   dkgRunIdCodec,
-  openingSession,
+  openingDigest,
   runSession,
   slotOf,
 } from "../dkg/params.ts"
@@ -73,10 +73,13 @@ export function authentic(
   const opened = openStatement(statement, verifyKeys)
   if (!opened.ok) return refuse(opened.abort.reason)
   const { header } = opened.value
-  const sessionId = step === "open" ? openingSession(run.params) : runSession(run)
+  const sessionId = step === "open" ? header.sessionId : runSession(run)
   const mismatch = slotMismatch(header, slotOf(run.params, step, sessionId, header.sender))
   if (mismatch) return refuse(mismatch)
   if (!run.params.participants.includes(header.sender)) return refuse("not-a-participant")
+  if (step === "open" && !equalBytes(header.previousDigest, openingDigest(run.params))) {
+    return refuse("of another run")
+  }
   return { ok: true, message: opened.value }
 }
 

@@ -44,7 +44,7 @@ export const BROADCAST = 0
 /** What a sender signs once per step: where the message belongs, what it saw, what it says. */
 export interface Header extends Slot {
   readonly suite: string
-  /** `echoDigest` of all headers of the step before; zeros in a first step. */
+  /** `echoDigest` of all headers of the step before; in a first step what the sender was asked, or zeros. */
   readonly previousDigest: Bytes
   /** Digest of each part by recipient; `BROADCAST` is always there. */
   readonly parts: ReadonlyMap<number, Bytes>

@@ -6,7 +6,9 @@ import { type Slot, slotMismatch } from "./header.ts"
 import { type Message, openMessage, type Reader, type Received } from "./message.ts"
 
 /** One step of one run as its collector expects it. */
-export interface Round extends Omit<Slot, "sender"> {
+export interface Round extends Omit<Slot, "sender" | "sessionId"> {
+  /** Null in a first step whose senders each speak in a session that they have named themselves. */
+  readonly sessionId: Bytes | null
   /** Whose messages belong here; servers and additive participants alike. */
   readonly senders: readonly Identifier[]
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
@@ -26,10 +28,18 @@ export function openInRound(round: Round, message: Message): Outcome<Received> {
   const opened = openMessage(message, round.verifyKeys, round.reader)
   if (!opened.ok) return opened
   const { header } = opened.value
-  const reason = slotMismatch(header, round)
+  const reason = slotMismatch(header, { ...round, sessionId: round.sessionId ?? header.sessionId })
   if (reason) return abort(reason)
   if (!round.senders.includes(header.sender)) return abort("unknown-sender", { field: "sender" })
   return opened
+}
+
+/**
+ * Whether one sender signed two different headers for one place. It did not where it named two
+ * sessions: whoever has forgotten a run opens another one.
+ */
+export function areForOnePlace(a: Received, b: Received): boolean {
+  return !equalBytes(a.digest, b.digest) && slotMismatch(a.header, b.header) === null
 }
 
 /**
@@ -42,9 +52,9 @@ export function collectAvailable(round: Round, messages: readonly Message[]): Ou
   for (const message of messages) {
     const opened = openInRound(round, message)
     if (!opened.ok) return opened
-    const { header, digest, signed } = opened.value
+    const { header, signed } = opened.value
     const earlier = received.get(header.sender)
-    if (earlier && equalBytes(earlier.digest, digest)) return abort("duplicate-sender")
+    if (earlier && !areForOnePlace(earlier, opened.value)) return abort("duplicate-sender")
     if (earlier) {
       const evidence = [equivocationOf(earlier.signed, signed)]
       return abort("equivocation", { culprits: [header.sender], evidence })

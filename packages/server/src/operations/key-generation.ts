@@ -29,8 +29,9 @@ export interface Run {
 }
 
 /**
- * The last attempt at a key that this server opened, kept for ever: opening an attempt again would
- * make it sign two different openings, which is what equivocation is.
+ * The last attempt at a key that this server opened, and for whom, kept for ever: nobody else may open
+ * one, and no earlier one comes back. A server that has forgotten it opens another run under another
+ * nonce, which can be held against nobody.
  */
 export interface Opened {
   readonly accountId: Bytes

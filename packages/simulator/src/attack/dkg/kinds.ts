@@ -5,7 +5,7 @@ export const HARMLESS: readonly Kind[] = [
   {
     why: "another nonce is as good: whatever its bytes, they make the session new for their author",
     covers: ({ step, by, field }) =>
-      step === "open" && by === "sender" && field === "broadcast.nonce",
+      step === "open" && by === "sender" && field === "header.sessionId",
   },
   {
     why: "the same message twice is one message",
