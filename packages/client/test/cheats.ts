@@ -324,8 +324,7 @@ function resign({ self }: TestServer, message: Message, changed: Changed): Messa
   return signMessage(self.identity, header, draft)
 }
 
-const openingCodec = struct<{ nonce: Bytes; sealingKey: Bytes; commitment: Bytes }>({
-  nonce: fixedBytes(32),
+const openingCodec = struct<{ sealingKey: Bytes; commitment: Bytes }>({
   sealingKey: fixedBytes(1216),
   commitment: fixedBytes(32),
 })
