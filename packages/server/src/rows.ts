@@ -9,3 +9,11 @@ export { keyGenerationRow, type Run as KeyGenerationRow } from "./operations/key
 export { type PairRow, pairRow } from "./presigning/pairs.ts"
 export { type PresignatureRow, presignatureRow } from "./presigning/presignatures.ts"
 export { type AnswerRow, answerRow } from "./request/answers.ts"
+export {
+  type GenerationRow,
+  generationRow,
+  type RepairRunRow,
+  type ReshareRunRow,
+  repairRunRow,
+  reshareRunRow,
+} from "./resharing/rows.ts"

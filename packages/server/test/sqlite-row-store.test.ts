@@ -6,7 +6,7 @@ import { after, test } from "node:test"
 import Database from "better-sqlite3"
 import { SqliteRowStore } from "../src/adapters/sqlite/row-store.ts"
 import { StoreUnavailable } from "../src/ports/row-store.ts"
-import { append, put, testRowStore } from "./row-store-conformance.ts"
+import { append, put, testRowStore, value } from "./row-store-conformance.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "lockkeeper-sqlite-"))
 after(() => rmSync(directory, { recursive: true, force: true }))
@@ -55,6 +55,28 @@ test("another program's file, a newer schema and no database are refused by name
   writeFileSync(text, "this is not a database, it is a text file ".repeat(40))
   assert.throws(() => open(text), StoreUnavailable)
   assert.throws(() => open(join(directory, "missing", "x.sqlite")), StoreUnavailable)
+})
+
+test("a database of an earlier schema keeps its rows, and is closed to programs of that time", async () => {
+  for (const earlier of [1, 2, 3]) {
+    const before = open()
+    const path = paths.get(before) as string
+    await before.commit([put("a", 1), append(1)])
+    await before.close()
+    const database = new Database(path)
+    const current = database.pragma("user_version", { simple: true })
+    assert.equal(current, 4)
+    database.pragma(`user_version = ${earlier}`)
+    database.close()
+    const after = open(path)
+    assert.deepEqual((await after.read("keys", "a"))?.value, value(1))
+    const row = { kind: "put", table: "generations", id: "keys-a", ifVersion: "absent" } as const
+    await after.commit([{ ...row, value: value(2) }])
+    await after.close()
+    const migrated = new Database(path)
+    assert.equal(migrated.pragma("user_version", { simple: true }), 4)
+    migrated.close()
+  }
 })
 
 test("a database that stops accepting writes refuses, and says nothing was applied", async () => {

@@ -15,6 +15,9 @@ export const TABLES = [
   "ot-checks",
   "presignatures",
   "incidents",
+  "generations",
+  "reshare-runs",
+  "repair-runs",
 ] as const
 
 export type Table = (typeof TABLES)[number]

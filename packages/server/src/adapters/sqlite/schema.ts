@@ -7,11 +7,12 @@ import { StoreUnavailable } from "../../ports/row-store.ts"
 const APPLICATION_ID = 0x4c4b6579
 
 /**
- * 2 came with presignatures, 3 with incidents. Nothing in the file changed, but a program that knows
- * only version 1 would leave presignatures where they are when it has to burn them, and one that knows
- * only version 2 would work with servers that are quarantined.
+ * 2 came with presignatures, 3 with incidents, 4 with generations of shares. Nothing in the file
+ * changed, but a program that knows only version 1 would leave presignatures where they are when it has
+ * to burn them, one that knows only version 2 would work with servers that are quarantined, and one
+ * that knows only version 3 would sign with presignatures of shares that are no more.
  */
-const SCHEMA_VERSION = 3
+const SCHEMA_VERSION = 4
 
 /** How long a writer waits for another process's transaction, milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000

@@ -1,0 +1,122 @@
+import {
+  type Bytes,
+  bytes,
+  type Codec,
+  fixedBytes,
+  nullable,
+  oneOf,
+  safeInteger,
+  struct,
+  toHex,
+  u32,
+  union,
+} from "@lockkeeper/encoding"
+import { repair, reshare } from "@lockkeeper/protocols"
+
+/** Keys and accounts are never mixed: anyone can choose a key id that is some account's id. */
+export type SharingKind = "keys" | "accounts"
+
+const kindCodec: Codec<SharingKind> = oneOf("keys", "accounts")
+
+/** What a server keeps of the generations of one sharing for as long as it holds a share of it. */
+export interface GenerationRow {
+  /** Held or ever confirmed: nobody confirms a generation twice. */
+  readonly highestKeyEpoch: number
+  /** The latest run whose outcome was confirmed here and has not come into force here. */
+  readonly pendingRun: Bytes | null
+  /** The run that the shares in force come from; null for those of a key generation. */
+  readonly activeRun: Bytes | null
+  /** When they came into force here, milliseconds since the Unix epoch; 0 for a key generation's. */
+  readonly activatedAt: number
+  /** The latest attempt that was opened here: an earlier one is never opened again. */
+  readonly lastAttempt: number
+}
+
+export const generationRow: Codec<GenerationRow> = struct<GenerationRow>({
+  highestKeyEpoch: u32,
+  pendingRun: nullable(fixedBytes(32)),
+  activeRun: nullable(fixedBytes(32)),
+  activatedAt: safeInteger,
+  lastAttempt: u32,
+})
+
+export function generationId(kind: SharingKind, id: Bytes): string {
+  return `${kind}-${toHex(id)}`
+}
+
+/** How far a run has come, with the only input that its next step accepts. */
+export type ReshareStage =
+  | { readonly kind: "opened"; readonly state: reshare.ReshareOpened }
+  | { readonly kind: "dealt"; readonly state: reshare.ReshareDealt }
+  | { readonly kind: "judged"; readonly state: reshare.ReshareJudged }
+
+/** Longest encoded message of a run: its broadcast and a sealed part for each participant. */
+const MAX_MESSAGE = 262_144
+
+const messageBytes = bytes(MAX_MESSAGE)
+
+/** What this server answered to the steps of a run, encoded; null where it was not asked. */
+export type ReshareAnswers = Readonly<Record<reshare.ReshareStep, Bytes | null>>
+
+/** One run, named by the session of its first step: whoever asks for the same one goes on with it. */
+export interface ReshareRunRow {
+  readonly kind: SharingKind
+  /** Who began it. */
+  readonly principal: Bytes
+  readonly startedAt: number
+  readonly stage: ReshareStage
+  readonly answers: ReshareAnswers
+}
+
+export const reshareRunRow: Codec<ReshareRunRow> = struct<ReshareRunRow>({
+  kind: kindCodec,
+  principal: fixedBytes(32),
+  startedAt: safeInteger,
+  stage: union<ReshareStage>({
+    opened: struct({ state: reshare.reshareOpenedCodec }),
+    dealt: struct({ state: reshare.reshareDealtCodec }),
+    judged: struct({ state: reshare.reshareJudgedCodec }),
+  }),
+  answers: struct<ReshareAnswers>({
+    open: nullable(messageBytes),
+    deal: nullable(messageBytes),
+    verdict: nullable(messageBytes),
+    answer: nullable(messageBytes),
+  }),
+})
+
+export type RepairStage =
+  | { readonly kind: "opened"; readonly state: repair.RepairOpened }
+  | { readonly kind: "split"; readonly state: repair.RepairSplit }
+  | { readonly kind: "summed"; readonly state: repair.RepairSummed }
+  /** Its state is gone: it has answered a complaint, or has the shares it was for. */
+  | { readonly kind: "over" }
+
+export type RepairAnswers = Readonly<Record<repair.RepairStep, Bytes | null>>
+
+export interface RepairRunRow {
+  readonly kind: SharingKind
+  readonly principal: Bytes
+  readonly startedAt: number
+  readonly stage: RepairStage
+  readonly answers: RepairAnswers
+}
+
+export const repairRunRow: Codec<RepairRunRow> = struct<RepairRunRow>({
+  kind: kindCodec,
+  principal: fixedBytes(32),
+  startedAt: safeInteger,
+  stage: union<RepairStage>({
+    opened: struct({ state: repair.repairOpenedCodec }),
+    split: struct({ state: repair.repairSplitCodec }),
+    summed: struct({ state: repair.repairSummedCodec }),
+    over: struct({}),
+  }),
+  answers: struct<RepairAnswers>({
+    open: nullable(messageBytes),
+    split: nullable(messageBytes),
+    sum: nullable(messageBytes),
+    verdict: nullable(messageBytes),
+    answer: nullable(messageBytes),
+  }),
+})
