@@ -31,6 +31,9 @@ import { LockKeeperError } from "./errors.ts"
 /** Most servers a roster may list: as many as one run of a protocol takes. */
 export const MAX_MEMBERS = 24
 
+/** Most hours between refreshes, and days of a cryptoperiod. */
+const MAX_SCHEDULE = 0xffff
+
 /** One key server as everybody else knows it. */
 export interface Member {
   readonly identifier: Identifier
@@ -67,6 +70,10 @@ export interface Roster {
   readonly previousDigest: Bytes
   /** Milliseconds since the Unix epoch. */
   readonly createdAt: number
+  /** After how many hours the shares of every key are to be refreshed; 0 for no schedule. */
+  readonly refreshHours: number
+  /** How many days a key signs after it was made; 0 for as long as its owner wants. */
+  readonly cryptoperiodDays: number
 }
 
 const memberCodec: Codec<Member> = struct<Member>({
@@ -81,8 +88,12 @@ const memberCodec: Codec<Member> = struct<Member>({
   jurisdiction: text(64),
 })
 
-const rosterFields = struct<Roster & { readonly label: null }>({
-  label: constant(utf8("lockkeeper/roster/v1")),
+type Schedule = Pick<Roster, "refreshHours" | "cryptoperiodDays">
+
+/** Keys are refreshed, and end, when somebody says so. */
+export const NO_SCHEDULE: Schedule = { refreshHours: 0, cryptoperiodDays: 0 }
+
+const firstFields = struct<Omit<Roster, keyof Schedule>>({
   rosterEpoch: u32,
   minSigners: u16,
   members: list(memberCodec, MAX_MEMBERS),
@@ -95,15 +106,48 @@ const rosterFields = struct<Roster & { readonly label: null }>({
   createdAt: safeInteger,
 })
 
+const scheduleFields = struct<Schedule>({ refreshHours: u16, cryptoperiodDays: u16 })
+
+const LABELS = ["lockkeeper/roster/v1", "lockkeeper/roster/v2"] as const
+const [FIRST, SECOND] = LABELS.map(utf8) as [Bytes, Bytes]
+
+function isScheduled({ refreshHours, cryptoperiodDays }: Schedule): boolean {
+  return refreshHours !== 0 || cryptoperiodDays !== 0
+}
+
+/**
+ * A roster without a schedule is of version 1, as it was before there were any: who pinned one, or
+ * knows no other version, reads it. One with a schedule is of version 2.
+ */
+const rosterFields: Codec<Roster> = {
+  write(writer, roster) {
+    writer.bytes(isScheduled(roster) ? SECOND : FIRST)
+    firstFields.write(writer, roster)
+    if (isScheduled(roster)) scheduleFields.write(writer, roster)
+  },
+  read(reader) {
+    const start = reader.offset
+    const label = reader.within("label", () => reader.bytes(FIRST.length))
+    const isSecond = equalBytes(label, SECOND)
+    if (!isSecond && !equalBytes(label, FIRST)) reader.fail("not a roster of this version", start)
+    const roster = firstFields.read(reader)
+    if (!isSecond) return { ...roster, ...NO_SCHEDULE }
+    const at = reader.offset
+    const schedule = scheduleFields.read(reader)
+    if (!isScheduled(schedule)) reader.fail("version 2 without a schedule", at)
+    return { ...roster, ...schedule }
+  },
+}
+
 /** The bytes of a roster. @throws LockKeeperError `misconfigured` naming the field at fault. */
 export function encodeRoster(roster: Roster): Bytes {
   checkRoster(roster)
-  return encode(rosterFields, { ...roster, label: null })
+  return encode(rosterFields, roster)
 }
 
 /** A roster from its bytes, checked. */
 export function decodeRoster(encoded: Uint8Array): Roster {
-  const { label: _, ...roster } = decode(rosterFields, encoded)
+  const roster = decode(rosterFields, encoded)
   checkRoster(roster)
   return roster
 }
@@ -132,6 +176,12 @@ function checkUnique(members: readonly Member[], field: keyof Member, what: stri
 function checkRoster(roster: Roster): void {
   const { members, minSigners } = roster
   if (roster.rosterEpoch < 1) refuse("rosterEpoch", "rosterEpoch starts at 1.", "Set it to 1.")
+  for (const field of ["refreshHours", "cryptoperiodDays"] as const) {
+    const value = roster[field]
+    if (Number.isInteger(value) && value >= 0 && value <= MAX_SCHEDULE) continue
+    const remedy = "Write 0 for none; 168 hours are a week, 730 days are two years."
+    refuse(field, `${field} is not a whole number from 0 to ${MAX_SCHEDULE}.`, remedy)
+  }
   if (members.length === 0) refuse("members", "The roster lists no server.", "Add servers.")
   if (minSigners < 1 || minSigners > members.length) {
     refuse(
@@ -178,14 +228,24 @@ export interface SignedRoster {
   readonly signatures: ReadonlyMap<Identifier, Bytes>
 }
 
+/** Longest encoding of a roster, bytes. */
+export const MAX_ROSTER = 65_536
+
+/** By members of the roster, and by those that leave with it. */
+export const rosterSignatures: Codec<SignedRoster["signatures"]> = numberMap(
+  u16,
+  fixedBytes(64),
+  MAX_MEMBERS * 2,
+)
+
 export const signedRosterCodec: Codec<SignedRoster> = struct<SignedRoster>({
-  roster: bytes(65_536),
-  signatures: numberMap(u16, fixedBytes(64), MAX_MEMBERS * 2),
+  roster: bytes(MAX_ROSTER),
+  signatures: rosterSignatures,
 })
 
 /** What clients pin: SHA-256 over the labelled roster bytes, 32 bytes. */
 export function rosterDigest(encoded: Bytes): Bytes {
-  return hashValue("roster", bytes(65_536), encoded)
+  return hashValue("roster", bytes(MAX_ROSTER), encoded)
 }
 
 const signatureInput = struct<{ label: null; version: number; digest: Bytes }>({
@@ -203,7 +263,8 @@ export function signRoster(encoded: Bytes, identity: SigningKey): Bytes {
   return identity.sign(signedBytes(encoded))
 }
 
-function signersAmong(signed: SignedRoster, members: readonly Member[]): Identifier[] {
+/** Which of these members have signed it. */
+export function signersAmong(signed: SignedRoster, members: readonly Member[]): Identifier[] {
   const message = signedBytes(signed.roster)
   return members
     .filter(({ identifier, identityKey }) => {
@@ -244,6 +305,36 @@ export function openPinnedRoster(signed: SignedRoster, pin: Uint8Array): Roster 
   return openRoster(signed)
 }
 
+const MEMBER_KEYS = ["identityKey", "channelKey", "opaqueKey"] as const
+
+/**
+ * Refuses a roster in which a member has a key that another identifier had before: signatures and
+ * shares of the one would pass for the other's.
+ */
+export function checkKeysStay(before: readonly Roster[], next: Roster): void {
+  const holders = new Map<string, Member>()
+  for (const { members } of before) {
+    for (const member of members) {
+      for (const field of MEMBER_KEYS) holders.set(`${field} ${member[field].toString()}`, member)
+    }
+  }
+  for (const member of next.members) {
+    for (const field of MEMBER_KEYS) {
+      const holder = holders.get(`${field} ${member[field].toString()}`)
+      if (holder === undefined || holder.identifier === member.identifier) continue
+      throw new LockKeeperError(
+        "untrusted-roster",
+        `"${member.name}" has a key that was "${holder.name}"'s in a roster before.`,
+        {
+          field: `members.${member.name}.${field}`,
+          remedy:
+            "Keep the server's identifier, or make it new keys with `lockkeeper server init`.",
+        },
+      )
+    }
+  }
+}
+
 /**
  * Accepts the roster after `current`: the next rosterEpoch, naming `current`'s digest, signed by at
  * least `current.minSigners` of its members and by every new member.
@@ -258,14 +349,25 @@ export function acceptNextRoster(current: Bytes, next: SignedRoster): Roster {
     })
   }
   if (roster.rosterEpoch !== before.rosterEpoch + 1) {
-    fail("rosterEpoch", `The roster is number ${roster.rosterEpoch}, not the next one.`)
+    fail(
+      "rosterEpoch",
+      `The roster is number ${roster.rosterEpoch}, not the next one after ${before.rosterEpoch}.`,
+    )
   }
   if (!equalBytes(roster.previousDigest, rosterDigest(current))) {
     fail("previousDigest", "The roster does not follow the one that is trusted.")
   }
-  if (signersAmong(next, before.members).length < before.minSigners) {
-    fail("signatures", "Too few members of the roster before have signed this one.")
+  const signers = signersAmong(next, before.members)
+  if (signers.length < before.minSigners) {
+    const missing = before.members.filter(({ identifier }) => !signers.includes(identifier))
+    const names = missing.map(({ name }) => `"${name}"`).join(", ")
+    fail(
+      "signatures",
+      `Too few members of the roster before have signed this one: ${signers.length} of the ` +
+        `${before.minSigners} it takes; missing ${names}.`,
+    )
   }
+  checkKeysStay([before], roster)
   return roster
 }
 
@@ -281,27 +383,4 @@ export function memberOf(roster: Roster, identifier: Identifier): Member {
 /** Identity keys by identifier, as the protocols' verifiers take them. */
 export function identityKeys(roster: Roster): ReadonlyMap<Identifier, Bytes> {
   return new Map(roster.members.map((m) => [m.identifier, m.identityKey]))
-}
-
-/** The first placement rule that a signer set breaks, in words, or null. */
-export function placementViolation(
-  roster: Roster,
-  signerSet: readonly Identifier[],
-): string | null {
-  const { placement } = roster
-  const members = signerSet.map((identifier) => memberOf(roster, identifier))
-  const rules = [
-    ["operator", placement.distinctOperators],
-    ["cloud", placement.distinctClouds],
-    ["jurisdiction", placement.distinctJurisdictions],
-  ] as const
-  for (const [field, demanded] of rules) {
-    if (!demanded) continue
-    const seen = new Set<string>()
-    for (const member of members) {
-      if (seen.has(member[field])) return `two servers share the ${field} "${member[field]}"`
-      seen.add(member[field])
-    }
-  }
-  return null
 }

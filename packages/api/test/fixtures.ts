@@ -1,6 +1,7 @@
 import {
   encodeRoster,
   type Member,
+  NO_SCHEDULE,
   type Roster,
   type SignedRoster,
   signRoster,
@@ -58,6 +59,7 @@ export function testRoster(servers: readonly TestServer[], changes: Partial<Rost
     members: servers.map(({ member }) => member),
     placement: { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false },
     previousDigest: new Uint8Array(32),
+    ...NO_SCHEDULE,
     createdAt: 1_700_000_000_000,
     ...changes,
   }

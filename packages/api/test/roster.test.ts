@@ -5,32 +5,24 @@ import {
   decodeRoster,
   encodeRoster,
   identityKeys,
-  LockKeeperError,
   type Member,
   memberOf,
   openPinnedRoster,
   openRoster,
-  placementViolation,
   type Roster,
   rosterDigest,
   signedRosterCodec,
 } from "@lockkeeper/api"
-import { decode, encode } from "@lockkeeper/encoding"
+import { decode, encode, fromUtf8, toHex } from "@lockkeeper/encoding"
 import { flipped, signedBy, testRoster, testServer } from "./fixtures.ts"
+import { refusal } from "./refusal.ts"
 
 const servers = [testServer(1), testServer(2), testServer(3)]
 const roster = testRoster(servers)
 
-function refusal(act: () => unknown): LockKeeperError {
-  let caught: unknown
-  try {
-    act()
-  } catch (error) {
-    caught = error
-  }
-  assert.ok(caught instanceof LockKeeperError, `expected a refusal, got ${caught}`)
-  return caught
-}
+// What was pinned must never change.
+const FIRST_DIGEST = "ad8a34f295c26dc11f3dd95ea44e481a36e5815cbfea76a44181c9acddcb0682"
+const SECOND_DIGEST = "a329734e805314af414af35c6885f96aacc423272ecd75954803e2a697ae844e"
 
 function withMember(index: number, changes: Partial<Member>): Roster {
   const members = roster.members.map((member, i) =>
@@ -46,9 +38,41 @@ describe("a roster's bytes", () => {
     assert.deepEqual(encodeRoster(decodeRoster(encoded)), encoded)
   })
 
+  it("are of version 1 without a schedule, as rosters before there were any", () => {
+    const encoded = encodeRoster(roster)
+    assert.equal(fromUtf8(encoded.subarray(0, 20)), "lockkeeper/roster/v1")
+    assert.equal(toHex(rosterDigest(encoded)), FIRST_DIGEST)
+  })
+
+  for (const schedule of [{ refreshHours: 168 }, { cryptoperiodDays: 730 }]) {
+    it(`are of version 2 with ${Object.keys(schedule)}`, () => {
+      const scheduled = { ...roster, ...schedule }
+      const encoded = encodeRoster(scheduled)
+      assert.equal(fromUtf8(encoded.subarray(0, 20)), "lockkeeper/roster/v2")
+      assert.deepEqual(decodeRoster(encoded), scheduled)
+    })
+  }
+
+  it("keep the digest that version 2 was published with", () => {
+    const scheduled = encodeRoster({ ...roster, refreshHours: 168, cryptoperiodDays: 730 })
+    assert.equal(toHex(rosterDigest(scheduled)), SECOND_DIGEST)
+  })
+
+  it("have one form: version 2 without a schedule is refused, and so is a version to come", () => {
+    const encoded = encodeRoster({ ...roster, refreshHours: 1 })
+    const without = encoded.slice()
+    without.fill(0, -4)
+    assert.throws(() => decodeRoster(without), /version 2 without a schedule/)
+    encoded[19] = "3".charCodeAt(0)
+    assert.throws(() => decodeRoster(encoded), /not a roster of this version at offset 0/)
+  })
+
   const [first] = roster.members as [Member]
   const cases: readonly [what: string, field: string, bad: Roster][] = [
     ["a rosterEpoch of zero", "rosterEpoch", { ...roster, rosterEpoch: 0 }],
+    ["a refresh longer than fits", "refreshHours", { ...roster, refreshHours: 65_536 }],
+    ["a cryptoperiod below zero", "cryptoperiodDays", { ...roster, cryptoperiodDays: -1 }],
+    ["half a day's cryptoperiod", "cryptoperiodDays", { ...roster, cryptoperiodDays: 0.5 }],
     ["no members", "members", { ...roster, members: [] }],
     ["a threshold of zero", "minSigners", { ...roster, minSigners: 0 }],
     ["a threshold above the number of servers", "minSigners", { ...roster, minSigners: 4 }],
@@ -204,6 +228,16 @@ describe("the next roster", () => {
       },
     ],
     [
+      "in which a new member has the key of another one before",
+      "members.server-4.identityKey",
+      () => {
+        const renamed = { ...servers[2]!, member: { ...servers[2]!.member, identifier: 4 } }
+        const taken = { ...renamed, member: { ...renamed.member, name: "server-4" } }
+        const next = [...servers.slice(0, 2), taken]
+        return acceptNextRoster(current, signedBy(testRoster(next, follows), next))
+      },
+    ],
+    [
       "that a new member has not signed",
       "signatures.4",
       () => acceptNextRoster(current, signedBy(testRoster(joined, follows), servers)),
@@ -218,24 +252,10 @@ describe("the next roster", () => {
   }
 })
 
-describe("members and placement", () => {
+describe("members", () => {
   it("finds members and their keys, and refuses strangers", () => {
     assert.equal(memberOf(roster, 2).name, "server-2")
     assert.equal(identityKeys(roster).size, 3)
     assert.equal(refusal(() => memberOf(roster, 7)).code, "not-found")
   })
-
-  for (const [rule, field] of [
-    ["distinctOperators", "operator"],
-    ["distinctClouds", "cloud"],
-    ["distinctJurisdictions", "jurisdiction"],
-  ] as const) {
-    it(`reports a signer set that breaks ${rule}, and only where the roster demands it`, () => {
-      const shared = withMember(1, { [field]: (roster.members[0] as Member)[field] })
-      const placement = { ...roster.placement, [rule]: true }
-      assert.equal(placementViolation(shared, [1, 2]), null)
-      assert.match(placementViolation({ ...shared, placement }, [1, 2]) ?? "", new RegExp(field))
-      assert.equal(placementViolation({ ...shared, placement }, [1, 3]), null)
-    })
-  }
 })

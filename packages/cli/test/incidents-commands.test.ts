@@ -3,7 +3,13 @@ import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, type TestContext, test } from "node:test"
-import { encodeRoster, type Member, signedRosterCodec, signRoster } from "@lockkeeper/api"
+import {
+  encodeRoster,
+  type Member,
+  NO_SCHEDULE,
+  signedRosterCodec,
+  signRoster,
+} from "@lockkeeper/api"
 import { ristretto255, Secret, sha512, signingKeyFromSeed, xwingKeyPair } from "@lockkeeper/crypto"
 import { type Bytes, encode, toHex, utf8 } from "@lockkeeper/encoding"
 import {
@@ -37,7 +43,7 @@ function signedEvidence(): { readonly signedRoster: Bytes; readonly evidence: By
   const roster = encodeRoster({
     ...{ rosterEpoch: 1, minSigners: 2, members: [1, 2, 3].map(memberOf) },
     placement: { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false },
-    ...{ previousDigest: new Uint8Array(32), createdAt: 1 },
+    ...{ previousDigest: new Uint8Array(32), createdAt: 1, ...NO_SCHEDULE },
   })
   const signatures = new Map([1, 2, 3].map((id) => [id, signRoster(roster, identityOf(id))]))
   const sessionId = new Uint8Array(32)

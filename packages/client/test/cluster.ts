@@ -3,6 +3,7 @@ import {
   DEFAULT_STRETCHING,
   encodeRoster,
   type Member,
+  NO_SCHEDULE,
   type Roster,
   rosterDigest,
   type SignedRoster,
@@ -189,7 +190,10 @@ function rosterOf(
     distinctJurisdictions: false,
   }
   const previousDigest = new Uint8Array(32)
-  return { rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: 1 }
+  return {
+    ...{ rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: 1 },
+    ...NO_SCHEDULE,
+  }
 }
 
 function selfOf(

@@ -1,6 +1,7 @@
 import {
   encodeRoster,
   type Member,
+  NO_SCHEDULE,
   type Roster,
   type SignedRoster,
   signRoster,
@@ -103,7 +104,10 @@ function rosterOf(
   )
   const placement = { distinctOperators, distinctClouds: false, distinctJurisdictions: false }
   const previousDigest = new Uint8Array(32)
-  return { rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: now }
+  return {
+    ...{ rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: now },
+    ...NO_SCHEDULE,
+  }
 }
 
 interface Start {

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { encodeRoster, type Roster } from "@lockkeeper/api"
+import { encodeRoster, NO_SCHEDULE, type Roster } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import { utf8 } from "@lockkeeper/encoding"
 import { inlineCompute } from "../src/adapters/inline-compute.ts"
@@ -95,6 +95,7 @@ export function rosterOf(servers: readonly TestServer[], minSigners: number): Ro
       distinctJurisdictions: false,
     },
     previousDigest: new Uint8Array(32),
+    ...NO_SCHEDULE,
     createdAt: Date.now(),
   }
 }

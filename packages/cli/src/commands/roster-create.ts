@@ -1,5 +1,11 @@
 import { readFileSync } from "node:fs"
-import { encodeRoster, LockKeeperError, type Roster, rosterDigest } from "@lockkeeper/api"
+import {
+  encodeRoster,
+  LockKeeperError,
+  NO_SCHEDULE,
+  type Roster,
+  rosterDigest,
+} from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 import { type AddCommands, option, report } from "../command.ts"
 import { writeNewFile } from "../output-file.ts"
@@ -49,6 +55,7 @@ export const addRosterCreate: AddCommands = (add) =>
         },
         previousDigest: before?.digest ?? (new Uint8Array(32) as Bytes),
         createdAt: Date.now(),
+        ...NO_SCHEDULE,
       }
       const encoded = encodeRoster(roster)
       writeNewFile(options.out, encoded, "out")

@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto"
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { encodeRoster, LockKeeperError, type Roster, rosterDigest } from "@lockkeeper/api"
+import {
+  encodeRoster,
+  LockKeeperError,
+  NO_SCHEDULE,
+  type Roster,
+  rosterDigest,
+} from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import { type Bytes, toHex, utf8 } from "@lockkeeper/encoding"
 import {
@@ -99,6 +105,7 @@ export async function makeCluster(directory: string, plan: ClusterPlan): Promise
     members: descriptors.map((descriptor, i) => ({ identifier: i + 1, ...descriptor })),
     placement: { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false },
     previousDigest: new Uint8Array(32),
+    ...NO_SCHEDULE,
     createdAt: Date.now(),
   }
   const encoded = encodeRoster(roster)

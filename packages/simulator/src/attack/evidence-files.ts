@@ -1,4 +1,10 @@
-import { encodeRoster, type Member, signedRosterCodec, signRoster } from "@lockkeeper/api"
+import {
+  encodeRoster,
+  type Member,
+  NO_SCHEDULE,
+  signedRosterCodec,
+  signRoster,
+} from "@lockkeeper/api"
 import { evidenceFile, verifyEvidenceFile } from "@lockkeeper/client"
 import { type Identifier, ristretto255, xwingKeyPair } from "@lockkeeper/crypto"
 import {
@@ -44,7 +50,7 @@ function memberOf(identifier: Identifier): Member {
 /** A roster that everyone in it has signed. */
 function signedRosterOf(identifiers: readonly Identifier[], createdAt = 1): Bytes {
   const roster = encodeRoster({
-    ...{ rosterEpoch: ROSTER_EPOCH, minSigners: 2, createdAt },
+    ...{ rosterEpoch: ROSTER_EPOCH, minSigners: 2, createdAt, ...NO_SCHEDULE },
     members: identifiers.map(memberOf),
     placement: { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false },
     previousDigest: seeded("the roster before"),

@@ -1,6 +1,7 @@
 import {
   encodeRoster,
   type Member,
+  NO_SCHEDULE,
   type Roster,
   rosterDigest,
   type SignedRoster,
@@ -249,6 +250,9 @@ export class World {
       distinctJurisdictions: true,
     }
     const previousDigest = new Uint8Array(32)
-    return { rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: START_MS }
+    return {
+      ...{ rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: START_MS },
+      ...NO_SCHEDULE,
+    }
   }
 }
