@@ -52,6 +52,7 @@ export async function loginTo(
     rosterEpoch: trust.roster.rosterEpoch,
     minSigners,
     verifyKeys: trust.verifyKeys,
+    serverKeys: trust.opaqueKeys,
     stretchingBounds: opaque.STRETCHING_BOUNDS,
   }
   const randomness = deps.randomness.bytes(opaque.loginRandomnessLength(plan.verifyKeys.size))

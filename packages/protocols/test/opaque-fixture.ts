@@ -15,10 +15,12 @@ import {
   accountIdOf,
   activate,
   answerLogin,
+  asRegistered,
   combineLogin,
   confirmRegistration,
   finishLogin,
   finishRegistration,
+  type HeldAccount,
   keyExchangePair,
   type LoginPlan,
   type LoginServer,
@@ -73,11 +75,13 @@ export interface Cluster {
   readonly identities: ReadonlyMap<Identifier, SigningKey>
   readonly verifyKeys: ReadonlyMap<Identifier, Bytes>
   readonly akeKeys: ReadonlyMap<Identifier, Element>
+  readonly rosterEpoch: number
   readonly minSigners: number
   readonly fakeSeed: Bytes
 }
 
 export function cluster(seed: string, minSigners = 2, size = 3): Cluster {
+  const rosterEpoch = 4
   const random = new Random(seed)
   const rosterDigest = random.bytes(32)
   const fakeSeed = random.bytes(32)
@@ -88,7 +92,7 @@ export function cluster(seed: string, minSigners = 2, size = 3): Cluster {
     identities.set(identifier, signer)
     servers.set(identifier, {
       identifier,
-      rosterEpoch: 4,
+      rosterEpoch,
       minSigners,
       ake: keyExchangePair(random.bytes(32)),
       signer,
@@ -98,7 +102,8 @@ export function cluster(seed: string, minSigners = 2, size = 3): Cluster {
   }
   const verifyKeys = new Map([...identities].map(([i, key]) => [i, key.publicKey]))
   const akeKeys = new Map([...servers].map(([i, server]) => [i, server.ake.publicKey]))
-  return { random, rosterDigest, servers, identities, verifyKeys, akeKeys, minSigners, fakeSeed }
+  const keys = { identities, verifyKeys, akeKeys }
+  return { random, rosterDigest, servers, ...keys, rosterEpoch, minSigners, fakeSeed }
 }
 
 export const secretOf = (text: string): Secret => new Secret(utf8(text))
@@ -125,7 +130,7 @@ export function registrationPlan(world: Cluster, name: string, version = 1): Reg
     accountId,
     binding: accountBinding(world.rosterDigest, accountId),
     opaqueVersion: version,
-    rosterEpoch: 4,
+    rosterEpoch: world.rosterEpoch,
     minSigners: world.minSigners,
     servers: world.akeKeys,
     stretching: STRETCHING,
@@ -145,13 +150,13 @@ export function deal(
 }
 
 export function expectation(world: Cluster, identifier: Identifier, accountId: Bytes) {
-  const { minSigners, akeKeys: servers } = world
-  return { identifier, accountId, rosterEpoch: 4, minSigners, servers, active: null }
+  const { rosterEpoch, minSigners, akeKeys: servers } = world
+  return { identifier, accountId, rosterEpoch, minSigners, servers, active: null }
 }
 
 export interface Account {
   readonly keys: OpenAccountKeys
-  readonly records: ReadonlyMap<Identifier, AccountRecord>
+  readonly records: ReadonlyMap<Identifier, HeldAccount>
 }
 
 /** A whole registration, or with `before` a whole password change. */
@@ -178,9 +183,10 @@ export function register(
       confirmRegistration(get(world.identities, identifier), registration),
     )
   }
-  const records = new Map<Identifier, AccountRecord>()
+  const records = new Map<Identifier, HeldAccount>()
   for (const [identifier, record] of pending) {
-    records.set(identifier, must(activate(record, confirmations, world.verifyKeys)))
+    const active = must(activate(record, confirmations, world.verifyKeys))
+    records.set(identifier, asRegistered(active))
   }
   return { keys, records }
 }
@@ -190,9 +196,10 @@ export function loginPlan(world: Cluster, name: string): LoginPlan {
   return {
     accountId,
     binding: accountBinding(world.rosterDigest, accountId),
-    rosterEpoch: 4,
+    rosterEpoch: world.rosterEpoch,
     minSigners: world.minSigners,
     verifyKeys: world.verifyKeys,
+    serverKeys: world.akeKeys,
     stretchingBounds: BOUNDS,
   }
 }
@@ -209,7 +216,7 @@ export function ask(
   world: Cluster,
   name: string,
   password: string,
-  records: ReadonlyMap<Identifier, AccountRecord> | null,
+  records: ReadonlyMap<Identifier, HeldAccount> | null,
 ): Asked {
   const plan = loginPlan(world, name)
   const randomness = world.random.bytes(loginRandomnessLength(world.verifyKeys.size))
@@ -229,7 +236,7 @@ export function answer(
   server: LoginServer,
   name: string,
   ke1: Bytes,
-  record: AccountRecord | undefined,
+  record: HeldAccount | undefined,
 ) {
   const { accountId, binding } = loginPlan(world, name)
   const question = { accountId, binding, ke1 }

@@ -4,9 +4,9 @@ import { type Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { evaluationFault, statementOf } from "../src/opaque/evaluation.ts"
 import {
-  type AccountRecord,
   answerLogin,
   combineLogin,
+  type HeldAccount,
   type LoginResponse,
   type LoginServer,
   loginResponseCodec,
@@ -25,7 +25,7 @@ import {
   register,
 } from "./opaque-fixture.ts"
 
-type Records = ReadonlyMap<Identifier, AccountRecord> | null
+type Records = ReadonlyMap<Identifier, HeldAccount> | null
 
 const responsesOf = (world: Cluster, name: string, records: Records) => {
   const login = ask(world, name, "a guess", records)

@@ -15,6 +15,7 @@ import { answerFrom, answerLogin, type LoginServer, verifyLogin } from "../src/o
 import { registrationRecordCodec } from "../src/opaque/envelope.ts"
 import { loginResponseCodec } from "../src/opaque/evaluation.ts"
 import { finishLogin } from "../src/opaque/finish.ts"
+import { asRegistered } from "../src/opaque/held.ts"
 import { ke1Codec, ke2Codec } from "../src/opaque/key-exchange.ts"
 import { combineLogin, type LoginPlan, startWithBlind } from "../src/opaque/login.ts"
 import {
@@ -171,7 +172,8 @@ test("RFC 9807: both real ristretto255 cases, through the threshold code with t 
     assert.equal(toHex(concat(nonce, authTag)), intermediates.envelope)
 
     const verifyKeys = new Map<Identifier, Bytes>([[1, identity.publicKey]])
-    const plan: LoginPlan = { ...common, verifyKeys, stretchingBounds: bounds }
+    const serverKeys = new Map([[1, ake.publicKey]])
+    const plan: LoginPlan = { ...common, verifyKeys, serverKeys, stretchingBounds: bounds }
     const clientNonce = field(vector, "client_nonce")
     const keyshareSeed = field(vector, "client_keyshare_seed")
     const { state, ke1 } = startWithBlind(
@@ -184,7 +186,8 @@ test("RFC 9807: both real ristretto255 cases, through the threshold code with t 
     assert.equal(toHex(first), outputs.KE1)
     assert.equal(toHex(encode(ke1Codec, decode(ke1Codec, first))), outputs.KE1)
     const question = { accountId, binding, ke1: first }
-    const answered = answerLogin(server, question, { ...dealing, confirmations: null }, randomness)
+    const account = asRegistered({ ...dealing, confirmations: null })
+    const answered = answerLogin(server, question, account, randomness)
     assert.ok(answered.ok)
     const { response } = answered.value
     const ke2 = encode(ke2Codec, decode(loginResponseCodec, response).ke2)
@@ -220,7 +223,7 @@ test("RFC 9807: the fake-record case for ristretto255", () => {
     const answered = answerFrom(
       server,
       { accountId, binding, ke1: field(vector, "KE1") },
-      { holding, version: 1, stretching, exists: false },
+      { holding, homeKey: server.ake.publicKey, version: 1, stretching, exists: false },
       randomness,
     )
     assert.ok(answered.ok)

@@ -1,10 +1,10 @@
-import { ristretto255, Secret } from "@lockkeeper/crypto"
+import { Secret } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 import { type ActiveAccount, activeOf, decodeAccount, encodeAccount } from "./accounts.ts"
 import type { Dependencies, Randomness } from "./ports/dependencies.ts"
 import type { Store } from "./ports/store.ts"
-import { rosterBinding, type ServerSelf } from "./self.ts"
+import { opaqueKeys, rosterBinding, type ServerSelf } from "./self.ts"
 
 /** Where it is kept. Other ids are hex, so no name's account can be there. */
 const PLACE = { table: "accounts", id: "decoy" } as const
@@ -42,7 +42,7 @@ function decoyRecord(
     opaqueVersion: 1,
     rosterEpoch,
     minSigners,
-    servers: new Map(members.map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)])),
+    servers: opaqueKeys(self.roster),
     stretching: self.loginServer.stretching,
   }
   using password = new Secret(randomness.bytes(32))

@@ -1,5 +1,11 @@
 import { type Roster, rosterDigest, type SignedRoster } from "@lockkeeper/api"
-import { type Identifier, ristretto255, type Secret, type SigningKey } from "@lockkeeper/crypto"
+import {
+  type Element,
+  type Identifier,
+  ristretto255,
+  type Secret,
+  type SigningKey,
+} from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 
@@ -20,15 +26,17 @@ export function rosterBinding({ signedRoster }: ServerSelf, accountId: Bytes): o
   return opaque.accountBinding(rosterDigest(signedRoster.roster), accountId)
 }
 
+/** The servers' long-term keys in OPAQUE. */
+export function opaqueKeys({ members }: Roster): ReadonlyMap<Identifier, Element> {
+  return new Map(members.map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)]))
+}
+
 /** What this server expects of a dealing for an account. */
 export function dealingExpectation(
   { identifier, roster }: ServerSelf,
   accountId: Bytes,
   active: opaque.Registration | null,
 ): opaque.DealingExpectation {
-  const { rosterEpoch, minSigners, members } = roster
-  const servers = new Map(
-    members.map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)] as const),
-  )
-  return { identifier, accountId, rosterEpoch, minSigners, servers, active }
+  const { rosterEpoch, minSigners } = roster
+  return { identifier, accountId, rosterEpoch, minSigners, servers: opaqueKeys(roster), active }
 }

@@ -25,7 +25,6 @@ import {
 } from "@lockkeeper/api"
 import {
   type Identifier,
-  ristretto255,
   type Secret,
   Secret as SecretBytes,
   type SigningKey,
@@ -34,6 +33,7 @@ import {
 import { type Bytes, decode, encode, utf8 } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 import type { Randomness } from "../src/ports/dependencies.ts"
+import { opaqueKeys } from "../src/self.ts"
 import { seededRandomness, type TestCluster, type TestServer } from "./memory-cluster.ts"
 
 const STRETCHING = { memoryKib: 19_456, passes: 2, lanes: 1 }
@@ -166,14 +166,14 @@ export class TestOwner {
     opaqueVersion: number,
     keys: opaque.OpenAccountKeys,
   ): opaque.RegistrationResult {
-    const { rosterEpoch, minSigners, members } = this.cluster.roster
+    const { rosterEpoch, minSigners } = this.cluster.roster
     const plan: opaque.RegistrationPlan = {
       accountId: this.accountId,
       binding: this.binding,
       opaqueVersion,
       rosterEpoch,
       minSigners,
-      servers: new Map(members.map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)])),
+      servers: opaqueKeys(this.cluster.roster),
       stretching: STRETCHING,
     }
     const length = opaque.registrationStartRandomnessLength(minSigners)
@@ -233,6 +233,7 @@ export class TestOwner {
     const verifyKeys = new Map(members.map((m) => [m.identifier, m.identityKey]))
     const plan: opaque.LoginPlan = {
       ...{ accountId: this.accountId, binding: this.binding, rosterEpoch, minSigners, verifyKeys },
+      serverKeys: opaqueKeys(this.cluster.roster),
       stretchingBounds: opaque.STRETCHING_BOUNDS,
     }
     const secret = new SecretBytes(utf8(password))

@@ -1,5 +1,5 @@
 /** A login, a server's side: answering KE1, and judging KE3. */
-import { constantTimeEqual, type Identifier, type Secret } from "@lockkeeper/crypto"
+import { constantTimeEqual, type Element, type Identifier, type Secret } from "@lockkeeper/crypto"
 import {
   type Bytes,
   bool,
@@ -15,7 +15,7 @@ import {
 import { secretCodec } from "../keys.ts"
 import type { Signer } from "../messages/signature.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
-import type { AccountRecord, Binding } from "./account.ts"
+import type { Binding } from "./account.ts"
 import { maskedPlaintextCodec, maskResponse } from "./envelope.ts"
 import {
   evaluateShare,
@@ -24,6 +24,7 @@ import {
   signEvaluation,
 } from "./evaluation.ts"
 import { FAKE_VERSION, type FakeSource, fakeHolding, type Holding, shownVersion } from "./fake.ts"
+import { type HeldAccount, vectorOf } from "./held.ts"
 import { type Ke1, ke1Codec, respond } from "./key-exchange.ts"
 import { HASH_LENGTH, KE3_LENGTH } from "./labels.ts"
 import { type KeyPair, scalarOf } from "./oprf.ts"
@@ -75,16 +76,16 @@ export interface LoginQuestion {
  * Answers a KE1 with a partial evaluation and KE2. Call it only after a guess has been taken
  * durably. An unknown account costs the same work and gets the same fields and lengths.
  *
- * @param account - the active record, or null when the name is unknown.
+ * @param account - with the active record, or null when the name is unknown.
  * @param randomness - 128 fresh bytes.
  */
 export function answerLogin(
   server: LoginServer,
   question: LoginQuestion,
-  account: AccountRecord | null,
+  account: HeldAccount | null,
   randomness: Bytes,
 ): Outcome<{ readonly response: Bytes; readonly state: LoginServerState }> {
-  const { identifier, minSigners, fakes, stretching } = server
+  const { identifier, minSigners, fakes, stretching, ake } = server
   const { accountId } = question
   if (account && !equalBytes(account.registration.keys.accountId, accountId)) {
     throw new RangeError("the record belongs to another account")
@@ -93,7 +94,10 @@ export function answerLogin(
   const fake = fakeHolding(fakes, accountId, minSigners, identifier)
   const facts = account
     ? { ...realHolding(account), exists: true }
-    : { holding: fake, version: FAKE_VERSION, stretching, exists: false }
+    : {
+        ...{ holding: fake, homeKey: ake.publicKey, version: FAKE_VERSION, stretching },
+        exists: false,
+      }
   const answered = answerFrom(server, question, facts, randomness)
   fake.share.fill(0)
   fake.record.maskingKey.wipe()
@@ -104,23 +108,32 @@ export function answerLogin(
 /** What a login is answered from, and what is said about it. */
 export interface LoginFacts {
   readonly holding: Holding
+  /** What opens the envelope: the public key of the server that the record was made for. */
+  readonly homeKey: Element
   readonly version: number
   readonly stretching: Stretching
   readonly exists: boolean
 }
 
-function realHolding(account: AccountRecord): Omit<LoginFacts, "exists"> {
-  const { registration, share, record } = account
-  const holding = { share: scalarOf(share), vector: registration.vector, record }
+function realHolding(account: HeldAccount): Omit<LoginFacts, "exists"> {
+  const { registration, share, record, home } = account
+  const vector = vectorOf(account)
+  if (!equalBytes(vector[0]!, registration.vector[0]!)) {
+    throw new RangeError("the shares are of another OPRF key")
+  }
+  const homeKey = registration.servers.get(home)
+  if (!homeKey)
+    throw new RangeError("the record is of a server that the registration does not list")
   const { keys, stretching } = registration
-  return { holding, version: keys.opaqueVersion, stretching }
+  const holding = { share: scalarOf(share), vector, record }
+  return { holding, homeKey, version: keys.opaqueVersion, stretching }
 }
 
 /** `answerLogin` from given facts; known-answer tests inject fake records here. */
 export function answerFrom(
   server: LoginServer,
   { accountId, binding, ke1: ke1Bytes }: LoginQuestion,
-  { holding, version, stretching, exists }: LoginFacts,
+  { holding, homeKey, version, stretching, exists }: LoginFacts,
   randomness: Bytes,
 ): Outcome<{ readonly response: Bytes; readonly state: LoginServerState }> {
   if (randomness.length !== ANSWER_RANDOMNESS_LENGTH) throw new RangeError("randomness: 128 bytes")
@@ -136,7 +149,7 @@ export function answerFrom(
   }
   const blinded = ke1.value.blindedElement
   const statement = evaluateShare(holding.share, blinded, scope, part(3))
-  const plain = { serverPublicKey: ake.publicKey, envelope: record.envelope }
+  const plain = { serverPublicKey: homeKey, envelope: record.envelope }
   const maskedResponse = maskResponse(
     record.maskingKey,
     maskingNonce,

@@ -1,6 +1,6 @@
 /** A login, the client's second half: open the envelopes, check every server, answer with KE3. */
-import { type Element, type Identifier, ristretto255, Secret } from "@lockkeeper/crypto"
-import { type Bytes, DecodeError, decode, toHex } from "@lockkeeper/encoding"
+import { type Element, type Identifier, Secret } from "@lockkeeper/crypto"
+import { type Bytes, decode, toHex } from "@lockkeeper/encoding"
 import { type AbortReason, abort, done, type Outcome } from "../outcome.ts"
 import {
   type Credentials,
@@ -60,13 +60,14 @@ export function finishLogin(combined: CombinedLogin, stretched: Secret): Outcome
       refused.set(identifier, "wrong-envelope")
       continue
     }
-    opened = recovered.credentials
+    opened = recovered
     const opening = state.openings.get(identifier) as Opening
-    const { binding } = state.plan
+    const { binding, serverKeys } = state.plan
     const session = conclude({
       ...binding,
-      client: recovered.credentials.client,
-      serverPublicKey: recovered.serverPublicKey,
+      client: recovered.client,
+      // Never the key in the envelope: that one is of the server that the record was made for.
+      serverPublicKey: serverKeys.get(identifier) as Element,
       keyshareSecret: opening.keyshareSecret,
       ke1: opening.ke1,
       ke2,
@@ -102,12 +103,15 @@ interface Recovery {
   readonly byNonce: CredentialsByNonce
 }
 
-/** `RecoverCredentials`, RFC 9807 Section 6.3.2.3; null when the envelope does not open. */
+/**
+ * `RecoverCredentials`, RFC 9807 Section 6.3.2.3; null when the envelope does not open. The server key
+ * that the response hides has no other use than to open it.
+ */
 function recover(
   { state }: CombinedLogin,
   { credentialResponse }: Ke2,
   { randomized, maskingKey, byNonce }: Recovery,
-): { readonly credentials: Credentials; readonly serverPublicKey: Element } | null {
+): Credentials | null {
   const { maskingNonce, maskedResponse } = credentialResponse
   const plain = maskResponse(maskingKey, maskingNonce, maskedResponse)
   const { serverPublicKey, envelope } = decode(maskedPlaintextCodec, plain)
@@ -115,16 +119,5 @@ function recover(
   const credentials = byNonce.get(key) ?? deriveCredentials(randomized, envelope.nonce)
   byNonce.set(key, credentials)
   const { identities } = state.plan.binding
-  if (!envelopeFits(credentials, envelope, serverPublicKey, identities)) return null
-  const element = elementOf(serverPublicKey)
-  return element === null ? null : { credentials, serverPublicKey: element }
-}
-
-function elementOf(raw: Bytes): Element | null {
-  try {
-    return ristretto255.decodeElement(raw)
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error
-    return null
-  }
+  return envelopeFits(credentials, envelope, serverPublicKey, identities) ? credentials : null
 }

@@ -29,7 +29,11 @@ export {
   type VerifiedLogin,
   verifyLogin,
 } from "./answer.ts"
-export { type Identities, keyExchangePair } from "./envelope.ts"
+export {
+  type Identities,
+  keyExchangePair,
+  type RegistrationRecord,
+} from "./envelope.ts"
 export type { EvaluationStatement, LoginResponse } from "./evaluation.ts"
 export { loginResponseCodec } from "./evaluation.ts"
 export { type FakeSource, shownVersion } from "./fake.ts"
@@ -46,6 +50,14 @@ export {
   newGuessCounter,
   takeGuess,
 } from "./guesses.ts"
+export {
+  asRegistered,
+  type HeldAccount,
+  type MovedRecord,
+  type OprfGeneration,
+  type RegisteredUnder,
+  verifyMovedRecord,
+} from "./held.ts"
 export {
   type AccountKeys,
   accountKeysCodec,

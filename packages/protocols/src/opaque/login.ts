@@ -2,7 +2,7 @@
  * A login, the client's first half: start with the password, then combine the servers'
  * evaluations into the bytes to stretch. `finish.ts` is the second half.
  */
-import { type Identifier, type Scalar, Secret } from "@lockkeeper/crypto"
+import { type Element, type Identifier, type Scalar, Secret } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import type { Evidence } from "../evidence/evidence.ts"
 import { type Abort, abort, done, type Outcome } from "../outcome.ts"
@@ -24,6 +24,8 @@ export interface LoginPlan {
   readonly minSigners: number
   /** Identity keys of all servers of the pinned roster. */
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
+  /** The same servers' AKE public keys, from the same roster. */
+  readonly serverKeys: ReadonlyMap<Identifier, Element>
   readonly stretchingBounds: StretchingBounds
 }
 
@@ -87,6 +89,9 @@ export function startWithBlind(
   blindScalar: Scalar,
   fresh: ReadonlyMap<Identifier, ServerRandomness>,
 ): { readonly state: LoginState; readonly ke1: ReadonlyMap<Identifier, Bytes> } {
+  for (const identifier of plan.verifyKeys.keys()) {
+    if (!plan.serverKeys.has(identifier)) throw new RangeError("a server without an AKE key")
+  }
   const blinded = blind(password.expose(), blindScalar)
   const openings = new Map<Identifier, Opening>()
   const ke1 = new Map<Identifier, Bytes>()

@@ -1,3 +1,4 @@
+export { accountMovedTo, accountWithSharing, sharingOfHeldAccount } from "./accounts.ts"
 export { type Sharing, sharingCodec, sharingDigest } from "./sharing.ts"
 export {
   certificateOfKey,

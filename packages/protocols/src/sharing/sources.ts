@@ -80,6 +80,9 @@ export function certificateOfKey(
   return done({ public: pkg.value, confirmations, batch: { index, size, path } })
 }
 
+/** The generation that a registration deals. */
+export const FIRST_KEY_EPOCH = 1
+
 const versionCodec = struct<{ readonly opaqueVersion: number }>({ opaqueVersion: u32 })
 
 /**

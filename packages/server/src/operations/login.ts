@@ -54,7 +54,7 @@ export async function startLogin(
   const answered = opaque.answerLogin(
     self.loginServer,
     { accountId, binding: rosterBinding(self, accountId), ke1 },
-    record,
+    record === null ? null : opaque.asRegistered(record),
     deps.randomness.bytes(opaque.ANSWER_RANDOMNESS_LENGTH),
   )
   if (account !== null) wipeAccount(account.value)

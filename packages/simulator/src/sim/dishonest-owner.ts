@@ -88,6 +88,9 @@ export class DishonestOwner {
       rosterEpoch: roster.rosterEpoch,
       minSigners: roster.minSigners,
       verifyKeys: identityKeys(roster),
+      serverKeys: new Map(
+        roster.members.map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)]),
+      ),
       stretchingBounds: opaque.STRETCHING_BOUNDS,
     }
     const randomness = deps.randomness.bytes(opaque.loginRandomnessLength(roster.members.length))

@@ -86,5 +86,6 @@ export function registered(version = 1): Records {
 export function loginPlan(): opaque.LoginPlan {
   const bounds = { least: STRETCHING, most: { ...STRETCHING, passes: 9 } }
   const place = { accountId: ACCOUNT_ID, binding: BINDING, rosterEpoch: ROSTER_EPOCH }
-  return { ...place, minSigners: MIN_SIGNERS, verifyKeys: VERIFY_KEYS, stretchingBounds: bounds }
+  const keys = { verifyKeys: VERIFY_KEYS, serverKeys: AKE_KEYS }
+  return { ...place, ...keys, minSigners: MIN_SIGNERS, stretchingBounds: bounds }
 }

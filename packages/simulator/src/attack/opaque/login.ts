@@ -56,8 +56,9 @@ function askAll(
     if (ke1 === null) continue
     const randomness = seeded(`${seed}/answer/${server}`, opaque.ANSWER_RANDOMNESS_LENGTH)
     const question = { accountId, binding, ke1 }
-    const record = records.get(server) ?? null
-    const answered = opaque.answerLogin(serverOf(server), question, record, randomness)
+    const record = records.get(server)
+    const account = record === undefined ? null : opaque.asRegistered(record)
+    const answered = opaque.answerLogin(serverOf(server), question, account, randomness)
     if (!answered.ok) {
       stopped.push(answered.abort)
       continue
