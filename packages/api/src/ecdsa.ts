@@ -1,5 +1,14 @@
 import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
-import { type Bytes, bytes, type Codec, fixedBytes, list, struct, u8 } from "@lockkeeper/encoding"
+import {
+  type Bytes,
+  bytes,
+  type Codec,
+  fixedBytes,
+  list,
+  struct,
+  u8,
+  u32,
+} from "@lockkeeper/encoding"
 import { childPath, type SignContent, signContent } from "./content.ts"
 import { MAX_MEMBERS } from "./roster.ts"
 
@@ -29,6 +38,7 @@ export const MAX_CHILDREN = 4096
 /** Body of `ecdsa.prepare`, addressed to any of the key's holders. */
 export interface PrepareEcdsaBody {
   readonly keyId: Bytes
+  readonly keyEpoch: number
   /** The signer set that is to sign, ascending. */
   readonly signers: readonly Identifier[]
   /** How many nonces, 1 to `MAX_NONCES`. */
@@ -37,6 +47,7 @@ export interface PrepareEcdsaBody {
 
 export const prepareEcdsaBody: Codec<PrepareEcdsaBody> = struct<PrepareEcdsaBody>({
   keyId: fixedBytes(32),
+  keyEpoch: u32,
   signers: list(identifierCodec, MAX_MEMBERS),
   count: u8,
 })
@@ -76,6 +87,7 @@ export const signEcdsaBody: Codec<SignEcdsaBody> = struct<SignEcdsaBody>({
  * `input.presignature` or `input.nonces`, and has taken nothing.
  */
 export interface SignEcdsaInput {
+  readonly keyEpoch: number
   /** 32 bytes: which presignature. */
   readonly presignature: Bytes
   /** One signed nonce message of each signer, ascending; the same list for all. */
@@ -85,6 +97,7 @@ export interface SignEcdsaInput {
 }
 
 export const signEcdsaInput: Codec<SignEcdsaInput> = struct<SignEcdsaInput>({
+  keyEpoch: u32,
   presignature: fixedBytes(32),
   nonces: list(bytes(1024), MAX_MEMBERS),
   prepare: u8,

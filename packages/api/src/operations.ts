@@ -126,12 +126,18 @@ export const showKeyBody: Codec<{ readonly keyId: Bytes }> = struct<{ readonly k
 
 export interface PrepareBody {
   readonly keyId: Bytes
+  /**
+   * Of the shares that are to sign. A server that holds another generation answers `conflict` with
+   * field `keyEpoch` to whatever uses its share: the client then fetches the key's certificate again.
+   */
+  readonly keyEpoch: number
   /** 1 to 16. */
   readonly count: number
 }
 
 export const prepareBody: Codec<PrepareBody> = struct<PrepareBody>({
   keyId: fixedBytes(32),
+  keyEpoch: u32,
   count: u8,
 })
 

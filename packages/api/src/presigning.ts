@@ -51,6 +51,7 @@ export const pairStates: Codec<
  */
 export interface PresignBody {
   readonly keyId: Bytes
+  readonly keyEpoch: number
   /** The signer set, ascending. */
   readonly signers: readonly Identifier[]
   /** 1 to `dkls.maxBatch(signers)`. */
@@ -61,6 +62,7 @@ export interface PresignBody {
 
 export const presignBody: Codec<PresignBody> = struct<PresignBody>({
   keyId: fixedBytes(32),
+  keyEpoch: u32,
   signers: list(identifierCodec, MAX_MEMBERS),
   count: u8,
   urgency: oneOf("now", "background"),

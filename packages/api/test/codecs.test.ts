@@ -110,7 +110,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
   sample("listKeysBody", listKeysBody, { after: null, limit: 64 }, { after: id, limit: 1 }),
   sample("forgiveGuessesBody", forgiveGuessesBody, { seen: 3 }),
   sample("showKeyBody", showKeyBody, { keyId: id }),
-  sample("prepareBody", prepareBody, { keyId: id, count: 16 }),
+  sample("prepareBody", prepareBody, { keyId: id, keyEpoch: 2, count: 16 }),
   sample("commitmentList", commitmentList, [b("c", 200), b("d", 200)]),
   sample(
     "signBody",

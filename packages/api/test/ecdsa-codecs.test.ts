@@ -37,7 +37,9 @@ const CONTENTS: readonly SignContent[] = [
 const SAMPLES: readonly Sample<unknown>[] = [
   sample("setupPairsBody", setupPairsBody, { participants: [1, 2, 3] }),
   sample("pairStates", pairStates, [], pairs),
-  sample("presignBody", presignBody, { keyId, signers: [1, 2], count: 16, urgency: "background" }),
+  sample("presignBody", presignBody, {
+    ...{ keyId, keyEpoch: 2, signers: [1, 2], count: 16, urgency: "background" },
+  }),
   sample("bulkStepInput", bulkStepInput, { messages: [] }, { messages: [b("m", 40)] }),
   sample(
     "bulkStepOutput",
@@ -55,7 +57,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
     pairs,
   }),
   sample("deriveBody", deriveBody, { keyId, path: [] }, { keyId, path: [0, 2 ** 32 - 1] }),
-  sample("prepareEcdsaBody", prepareEcdsaBody, { keyId, signers: [1, 2], count: 16 }),
+  sample("prepareEcdsaBody", prepareEcdsaBody, { keyId, keyEpoch: 2, signers: [1, 2], count: 16 }),
   sample("preparedEcdsa", preparedEcdsa, { nonces: [], presignatures: [] }, prepared),
   sample(
     "signEcdsaBody",
@@ -63,7 +65,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
     ...CONTENTS.map((content) => ({ keyId, path: [1], content })),
   ),
   sample("signEcdsaInput", signEcdsaInput, {
-    ...{ presignature: keyId, nonces: [b("n", 200), b("o", 200)], prepare: 2 },
+    ...{ keyEpoch: 2, presignature: keyId, nonces: [b("n", 200), b("o", 200)], prepare: 2 },
   }),
   sample("signEcdsaOutput", signEcdsaOutput, {
     ...{ share: b("s", 200), certificate: b("c", 300), prepared },

@@ -59,7 +59,8 @@ export async function fetchCommitment(
   order: SignOrder,
   server: Identifier,
 ): Promise<void> {
-  const body = encode(prepareBody, { keyId: order.key.keyId, count: 1 })
+  const { keyId, keyEpoch } = order.key.certificate.public
+  const body = encode(prepareBody, { keyId, keyEpoch, count: 1 })
   const request = principal.request("sign.prepare", [server], body)
   const none = new Uint8Array(0)
   const { output } = await principal.act(server, request, 1, none, order.signal)

@@ -100,7 +100,12 @@ export class EcdsaAttempt {
   input(prepare: number): Bytes {
     const { presignature, nonces } = this.#material
     const encoded = nonces.map((nonce) => nonce.encoded)
-    return encode(signEcdsaInput, { presignature, nonces: encoded, prepare })
+    return encode(signEcdsaInput, {
+      keyEpoch: this.#signs.keyEpoch,
+      presignature,
+      nonces: encoded,
+      prepare,
+    })
   }
 
   /** @throws DecodeError on what is no message. */

@@ -84,9 +84,9 @@ async function runBatch(principal: Principal, order: PresignOrder): Promise<Bulk
   const { key, set: signers, count, urgency, dead, signal, incidents, watch } = order
   const { keyId, certificate } = key
   const { trust, patience } = principal.servers
-  const body = encode(presignBody, { keyId, signers, count, urgency })
-  const request = principal.request("presign", signers, body)
   const { keyEpoch } = certificate.public
+  const body = encode(presignBody, { keyId, keyEpoch, signers, count, urgency })
+  const request = principal.request("presign", signers, body)
   const { rosterEpoch } = trust.roster
   const batchId = requestDigest(request)
   const params = { batchId, keyId, keyEpoch, rosterEpoch, signers, count }

@@ -104,12 +104,17 @@ export class Supply {
   }
 
   /** Asks the set's signers for what is lacking. Gives who failed. */
-  fetch({ keyId }: KeyInfo, set: SignerSet, onSlow: OnSlow): Promise<Shared<Failures>> {
+  fetch(
+    { keyId, certificate }: KeyInfo,
+    set: SignerSet,
+    onSlow: OnSlow,
+  ): Promise<Shared<Failures>> {
     const name = nameOf(keyId, set)
     return this.#fetches.join(name, onSlow, async (wanted, incidents, slow) => {
       const among = this.#material.lacking(keyId, set)
       const count = Math.min(wanted, MAX_NONCES)
-      const body = encode(prepareEcdsaBody, { keyId, signers: set, count })
+      const { keyEpoch } = certificate.public
+      const body = encode(prepareEcdsaBody, { keyId, keyEpoch, signers: set, count })
       const request = this.#principal.request("ecdsa.prepare", set, body)
       const { servers } = this.#principal
       const { failures } = await askAll(servers, among, async (server) => {

@@ -68,6 +68,21 @@ export function checkUsable(row: KeyRow): void {
   })
 }
 
+/**
+ * Refuses to mix generations of shares: what was made with one of them is of no use with another.
+ *
+ * @throws LockKeeperError `conflict`, field `keyEpoch`
+ */
+export function checkKeyEpoch({ keyPackage }: KeyRow, keyEpoch: number): void {
+  const held = keyPackage.public.keyEpoch
+  if (held === keyEpoch) return
+  const message = `This server holds generation ${held} of the key's shares, not ${keyEpoch}.`
+  throw new LockKeeperError("conflict", message, {
+    field: "keyEpoch",
+    remedy: "Fetch the key's certificate again.",
+  })
+}
+
 /** Refuses keys that do not sign with ECDSA. @throws LockKeeperError `invalid-request` */
 export function checkEcdsaKey({ keyPackage }: KeyRow): void {
   if (keyPackage.public.keyType !== "ecdsa-secp256k1") {

@@ -183,9 +183,9 @@ test("keys of another type do not sign what is not theirs", async () => {
     const status = encode(showKeyBody, { keyId: key.keyId })
     await refused("pool.status", status, "invalid-request body.keyId")
     const signers = [1, 2]
-    const prepare = encode(prepareEcdsaBody, { keyId: key.keyId, signers, count: 1 })
+    const prepare = encode(prepareEcdsaBody, { keyId: key.keyId, keyEpoch: 1, signers, count: 1 })
     await refused("ecdsa.prepare", prepare, "invalid-request body.keyId")
-    const batch = { keyId: key.keyId, signers, count: 1, urgency: "now" } as const
+    const batch = { keyId: key.keyId, keyEpoch: 1, signers, count: 1, urgency: "now" } as const
     const presign = { servers: signers, input: NO_MESSAGES }
     const body2 = encode(presignBody, batch)
     await refused("presign", body2, "invalid-request body.keyId", presign)
@@ -208,15 +208,21 @@ test("nonces and presignatures that are not the signers' are refused and consume
     ["too many", { nonces: [first, second, third] }, "invalid-request input.nonces"],
     ["garbage", { nonces: [first, EMPTY] }, "input.nonces.1"],
     ["an unknown presignature", { presignature: DIGEST }, "conflict input.presignature"],
+    ["another generation", { keyEpoch: 2 }, "conflict keyEpoch"],
     ["too much to prepare", { prepare: 17 }, "invalid-request input.prepare"],
   ]
   for (const [name, changes, expected] of cases) {
-    const input = encode(signEcdsaInput, { ...prepared, prepare: 0, ...changes })
+    const input = encode(signEcdsaInput, { keyEpoch: 1, ...prepared, prepare: 0, ...changes })
     const found = await refusal(actAt(session, request, 1, input))
     if (expected.includes(" ")) assert.equal(found, expected, name)
     else assert.ok(found.startsWith(`invalid-request ${expected}`), `${name}: ${found}`)
   }
-  const forged = encode(signEcdsaInput, { ...prepared, nonces: [flipped, second], prepare: 0 })
+  const forged = encode(signEcdsaInput, {
+    keyEpoch: 1,
+    ...prepared,
+    nonces: [flipped, second],
+    prepare: 0,
+  })
   assert.match(await refusal(actAt(session, request, 1, forged)), /^invalid-request input\.nonces/)
   // The logs and the answers to `ecdsa.prepare` aside, nothing was written.
   const left = (rows: string) => rows.split("\n").filter((row) => !row.startsWith("answers"))
@@ -224,7 +230,7 @@ test("nonces and presignatures that are not the signers' are refused and consume
 })
 
 test("signer sets, batches and participants that are not sound are refused", async () => {
-  const bad = { keyId: keyId(), signers: [1, 2], count: 1, urgency: "now" } as const
+  const bad = { keyId: keyId(), keyEpoch: 1, signers: [1, 2], count: 1, urgency: "now" } as const
   const presign = async (changes: object, expected: string, servers: readonly number[] = [1, 2]) =>
     refused("presign", encode(presignBody, { ...bad, ...changes }), expected, {
       ...{ servers, input: NO_MESSAGES },
@@ -236,10 +242,12 @@ test("signer sets, batches and participants that are not sound are refused", asy
   await presign({ signers: [1] }, "invalid-request body.signers", [1])
   await presign({ signers: [1, 9] }, "invalid-request body.signers", [1, 9])
   await presign({ keyId: DIGEST }, "not-found keyId")
+  await presign({ keyEpoch: 2 }, "conflict keyEpoch")
   const prepare = async (changes: object, expected: string) =>
     refused("ecdsa.prepare", encode(prepareEcdsaBody, { ...bad, ...changes }), expected)
   await prepare({ count: 0 }, "invalid-request body.count")
   await prepare({ count: 17 }, "invalid-request body.count")
+  await prepare({ keyEpoch: 2 }, "conflict keyEpoch")
   await prepare({ signers: [2, 1] }, "invalid-request body.signers")
   await prepare({ signers: [1, 1] }, "invalid-request body.signers")
   await prepare({ signers: [2, 3] }, "invalid-request body.signers")
@@ -281,12 +289,16 @@ test("another account's key cannot be derived, presigned, prepared or signed wit
   assert.ok(theirs)
   const signers = [1, 2]
   const content = { kind: "message", message: DIGEST } as const
-  const presign = { keyId: keyId(), signers, count: 1, urgency: "now" } as const
+  const presign = { keyId: keyId(), keyEpoch: 1, signers, count: 1, urgency: "now" } as const
   const bodies: readonly (readonly [Operation, Bytes, Bytes])[] = [
     ["keys.derive", encode(deriveBody, { keyId: keyId(), path: [1] }), EMPTY],
     ["presign", encode(presignBody, presign), NO_MESSAGES],
     ["pool.status", encode(showKeyBody, { keyId: keyId() }), EMPTY],
-    ["ecdsa.prepare", encode(prepareEcdsaBody, { keyId: keyId(), signers, count: 1 }), EMPTY],
+    [
+      "ecdsa.prepare",
+      encode(prepareEcdsaBody, { keyId: keyId(), keyEpoch: 1, signers, count: 1 }),
+      EMPTY,
+    ],
     [
       "ecdsa.sign",
       encode(signEcdsaBody, { keyId: keyId(), path: [], content }),

@@ -74,7 +74,7 @@ function soundBody(operation: Operation): Bytes {
     case "keys.show":
       return encode(showKeyBody, { keyId })
     case "sign.prepare":
-      return encode(prepareBody, { keyId, count: 1 })
+      return encode(prepareBody, { keyId, keyEpoch: 1, count: 1 })
     case "sign":
       return encode(signBody, {
         keyId,
@@ -89,11 +89,11 @@ function soundBody(operation: Operation): Bytes {
     case "pairs.setup":
       return encode(setupPairsBody, { participants: [1, 2, 3] })
     case "presign":
-      return encode(presignBody, { keyId, signers: [1, 2], count: 1, urgency: "now" })
+      return encode(presignBody, { keyId, keyEpoch: 1, signers: [1, 2], count: 1, urgency: "now" })
     case "pool.status":
       return encode(showKeyBody, { keyId })
     case "ecdsa.prepare":
-      return encode(prepareEcdsaBody, { keyId, signers: [1, 2], count: 1 })
+      return encode(prepareEcdsaBody, { keyId, keyEpoch: 1, signers: [1, 2], count: 1 })
     case "incidents.report":
       return encode(reportIncidentBody, { evidence: equivocationBy(owner.cluster, 3) })
     case "incidents.list":
@@ -246,9 +246,25 @@ test("values outside an operation's range are refused by field", async () => {
       "body.limit",
     ],
     ["keys.show", encode(showKeyBody, { keyId: unknown }), "not-found", "keyId"],
-    ["sign.prepare", encode(prepareBody, { keyId, count: 0 }), "invalid-request", "body.count"],
-    ["sign.prepare", encode(prepareBody, { keyId, count: 17 }), "invalid-request", "body.count"],
-    ["sign.prepare", encode(prepareBody, { keyId: unknown, count: 1 }), "not-found", "keyId"],
+    [
+      "sign.prepare",
+      encode(prepareBody, { keyId, keyEpoch: 1, count: 0 }),
+      "invalid-request",
+      "body.count",
+    ],
+    [
+      "sign.prepare",
+      encode(prepareBody, { keyId, keyEpoch: 1, count: 17 }),
+      "invalid-request",
+      "body.count",
+    ],
+    ["sign.prepare", encode(prepareBody, { keyId, keyEpoch: 2, count: 1 }), "conflict", "keyEpoch"],
+    [
+      "sign.prepare",
+      encode(prepareBody, { keyId: unknown, keyEpoch: 1, count: 1 }),
+      "not-found",
+      "keyId",
+    ],
     ["keys.create", create({ minSigners: 1 }), "invalid-request", "body.minSigners"],
     ["keys.create", create({ holders: [1, 2] }), "invalid-request", "body.holders"],
     ["keys.create", create({ holders: [1, 2, 4] }), "invalid-request", "body.holders"],
@@ -281,7 +297,7 @@ test("another account's keys cannot be seen, prepared or signed with", async () 
   const [theirs] = await mallory.login("another password")
   const bodies: readonly (readonly [Operation, Bytes])[] = [
     ["keys.show", encode(showKeyBody, { keyId })],
-    ["sign.prepare", encode(prepareBody, { keyId, count: 1 })],
+    ["sign.prepare", encode(prepareBody, { keyId, keyEpoch: 1, count: 1 })],
   ]
   for (const [operation, body] of bodies) {
     const request = mallory.sign(mallory.request(operation, body))

@@ -33,7 +33,7 @@ async function preparing() {
   /** How many commitments `requests` at once of 16 each get. */
   const prepare = async (requests: number): Promise<number> => {
     const counts = Array.from({ length: requests }, async () => {
-      const body = encode(prepareBody, { keyId, count: 16 })
+      const body = encode(prepareBody, { keyId, keyEpoch: 1, count: 16 })
       const request = owner.sign(owner.request("sign.prepare", body))
       const input = new Uint8Array(0)
       const session = sessions[0] as TestSession

@@ -148,7 +148,7 @@ export function presignRequest(
   urgency: "now" | "background" = "now",
 ): SignedRequest {
   const { keyId } = certificate.public
-  const body = encode(presignBody, { keyId, signers, count, urgency })
+  const body = encode(presignBody, { keyId, keyEpoch: 1, signers, count, urgency })
   return owner.sign(owner.request("presign", body, { servers: signers, ...longLived(owner) }))
 }
 
@@ -185,7 +185,7 @@ export async function prepareAt(
   count = 1,
 ): Promise<PreparedEcdsa> {
   const { keyId } = certificate.public
-  const body = encode(prepareEcdsaBody, { keyId, signers, count })
+  const body = encode(prepareEcdsaBody, { keyId, keyEpoch: 1, signers, count })
   const request = owner.sign(owner.request("ecdsa.prepare", body))
   return decode(preparedEcdsa, await actAt(at(sessions, signer), request))
 }
@@ -223,7 +223,7 @@ export function signRequestOf(
 }
 
 export function signInput({ presignature, nonces }: Prepared, prepare = 0): Bytes {
-  return encode(signEcdsaInput, { presignature, nonces, prepare })
+  return encode(signEcdsaInput, { keyEpoch: 1, presignature, nonces, prepare })
 }
 
 /** One server's share. @throws LockKeeperError when it refuses. */

@@ -90,7 +90,9 @@ export async function signWith(
   const { keyId, rosterEpoch } = certificate.public
   const servers = sessions.map((s) => s.to.identifier).sort((a, b) => a - b)
   const prepare = owner.sign(
-    owner.request("sign.prepare", encode(prepareBody, { keyId, count: 1 }), { servers }),
+    owner.request("sign.prepare", encode(prepareBody, { keyId, keyEpoch: 1, count: 1 }), {
+      servers,
+    }),
   )
   const commitments = await Promise.all(
     sessions.map(async (session) => {

@@ -35,7 +35,9 @@ async function act(session: TestSession, request: SignedRequest, step = 1, input
 }
 
 function prepare(owner: TestOwner, keyId: Bytes, count = 16): SignedRequest {
-  return owner.sign(owner.request("sign.prepare", encode(prepareBody, { keyId, count })))
+  return owner.sign(
+    owner.request("sign.prepare", encode(prepareBody, { keyId, keyEpoch: 1, count })),
+  )
 }
 
 function create(owner: TestOwner, keyId: Bytes, attempt = 1): SignedRequest {

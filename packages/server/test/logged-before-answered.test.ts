@@ -79,7 +79,7 @@ async function refusedWhileFailing(request: SignedRequest, input: Bytes): Promis
 async function commitments(at: readonly TestSession[]): Promise<Bytes[]> {
   const { keyId } = certificate.public
   const request = owner.sign(
-    owner.request("sign.prepare", encode(prepareBody, { keyId, count: 1 })),
+    owner.request("sign.prepare", encode(prepareBody, { keyId, keyEpoch: 1, count: 1 })),
   )
   const answers = await Promise.all(
     at.map((s) => s.call({ kind: "act", request, step: 1, input: EMPTY })),
@@ -129,7 +129,7 @@ test("no operation answers while the log cannot be written", async () => {
     ["account.forgive-guesses", encode(forgiveGuessesBody, { seen: 1 })],
     ["keys.list", encode(listKeysBody, { after: null, limit: 5 })],
     ["keys.show", encode(showKeyBody, { keyId })],
-    ["sign.prepare", encode(prepareBody, { keyId, count: 16 })],
+    ["sign.prepare", encode(prepareBody, { keyId, keyEpoch: 1, count: 16 })],
     [
       "keys.create",
       encode(createKeyBody, {

@@ -68,7 +68,7 @@ test("a key that is not active is not derived, presigned, prepared or signed wit
   const denied = "permission-denied keyId"
   assert.equal(await ask("keys.derive", encode(deriveBody, { keyId, path: [1] })), denied)
   assert.equal(await ask("pool.status", encode(showKeyBody, { keyId })), denied)
-  const prepare = encode(prepareEcdsaBody, { keyId, signers: [1, 2], count: 1 })
+  const prepare = encode(prepareEcdsaBody, { keyId, keyEpoch: 1, signers: [1, 2], count: 1 })
   assert.equal(await ask("ecdsa.prepare", prepare), denied)
   assert.equal(await refusal(shareAt(world, 1, signRequestOf(world), prepared)), denied)
   const opening = actAt(first, presignRequest(world, [1, 2]), 1, NO_MESSAGES)
@@ -132,7 +132,7 @@ test("presignatures of another roster are burnt, offered to nobody and not signe
   const { keyId } = world.certificate.public
   const status = await showPool(await stepOf(world, "pool.status", encode(showKeyBody, { keyId })))
   assert.deepEqual(decode(poolStatus, status.output).sets, [])
-  const body = encode(prepareEcdsaBody, { keyId, signers: [1, 2], count: 4 })
+  const body = encode(prepareEcdsaBody, { keyId, keyEpoch: 1, signers: [1, 2], count: 4 })
   const offer = await prepareEcdsa(await stepOf(world, "ecdsa.prepare", body))
   assert.deepEqual(decode(preparedEcdsa, offer.output).presignatures, [])
   for (const { changes } of [status, offer]) {
@@ -184,7 +184,7 @@ test("signer sets that break a placement rule are not presigned or prepared for"
   const world = await startEcdsa({ operators, distinctOperators: true })
   const { owner, certificate } = world
   const { keyId } = certificate.public
-  const batch = { keyId, signers: [1, 2], count: 1, urgency: "now" } as const
+  const batch = { keyId, keyEpoch: 1, signers: [1, 2], count: 1, urgency: "now" } as const
   const bodies = [
     ["presign", encode(presignBody, batch), NO_MESSAGES],
     ["ecdsa.prepare", encode(prepareEcdsaBody, batch), EMPTY],

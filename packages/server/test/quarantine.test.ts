@@ -58,7 +58,11 @@ function asked({ owner }: EcdsaWorld, operation: Operation, body: Bytes, servers
 }
 
 async function commitmentsOf(world: EcdsaWorld, { keyId }: KeyCertificate["public"]) {
-  const request = asked(world, "sign.prepare", encode(prepareBody, { keyId, count: 1 }))
+  const request = asked(
+    world,
+    "sign.prepare",
+    encode(prepareBody, { keyId, keyEpoch: 1, count: 1 }),
+  )
   const given = new Map<number, Message>()
   for (const [id, session] of world.sessions) {
     const [first] = decode(commitmentList, await actAt(session, request))
@@ -128,7 +132,7 @@ test("no operation takes part with a quarantined server, nor takes anything for 
   )
   await refused(world, () => actAt(first, presignRequest(world, [1, 3]), 1, NO_MESSAGES), "presign")
   const { keyId } = certificate.public
-  const prepare = encode(prepareEcdsaBody, { keyId, signers: [1, 3], count: 1 })
+  const prepare = encode(prepareEcdsaBody, { keyId, keyEpoch: 1, signers: [1, 3], count: 1 })
   await refused(world, () => actAt(first, asked(world, "ecdsa.prepare", prepare)), "ecdsa.prepare")
   const request = signRequestOf(world)
   await refused(world, () => shareAt(world, 1, request, prepared), "ecdsa.sign")

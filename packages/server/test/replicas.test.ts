@@ -99,7 +99,7 @@ async function prepareRace(name: string, withoutLedger: boolean): Promise<Race> 
 
 /** Commitments for so many signatures. */
 async function commitments({ owner, certificate }: Race, session: TestSession, count: number) {
-  const body = encode(prepareBody, { keyId: certificate.public.keyId, count })
+  const body = encode(prepareBody, { keyId: certificate.public.keyId, keyEpoch: 1, count })
   const request = owner.sign(owner.request("sign.prepare", body))
   const payload = { kind: "act", request, step: 1, input: new Uint8Array(0) } as const
   const { output } = expectKind(await session.call(payload), "act")

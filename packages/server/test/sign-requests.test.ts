@@ -25,7 +25,7 @@ async function prepared() {
   const certificate = await createKey(owner, sessions, "ed25519")
   const { keyId, rosterEpoch } = certificate.public
   const prepare = owner.sign(
-    owner.request("sign.prepare", encode(prepareBody, { keyId, count: 1 })),
+    owner.request("sign.prepare", encode(prepareBody, { keyId, keyEpoch: 1, count: 1 })),
   )
   const verifyKeys = new Map(owner.cluster.roster.members.map((m) => [m.identifier, m.identityKey]))
   const commitments = []

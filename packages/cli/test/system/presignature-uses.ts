@@ -85,7 +85,7 @@ export async function askForShare(
   const ordered = [...signers].sort((a, b) => a - b)
   const nonces: Bytes[] = []
   for (const signer of ordered) {
-    const body = encode(prepareEcdsaBody, { keyId, signers: ordered, count: 1 })
+    const body = encode(prepareEcdsaBody, { keyId, keyEpoch: 1, signers: ordered, count: 1 })
     const request = who.request("ecdsa.prepare", [signer], body)
     const { output } = await who.act(signer, request, 1, NOTHING, never)
     nonces.push(decode(preparedEcdsa, output).nonces[0] as Bytes)
@@ -94,6 +94,6 @@ export async function askForShare(
   const content = { kind: "message", message } as const
   const body = encode(signEcdsaBody, { keyId, path: [], content })
   const request = who.request("ecdsa.sign", ordered, body)
-  const input: SignEcdsaInput = { presignature: id, nonces, prepare: 0 }
+  const input: SignEcdsaInput = { keyEpoch: 1, presignature: id, nonces, prepare: 0 }
   await who.act(server, request, 1, encode(signEcdsaInput, input), never)
 }

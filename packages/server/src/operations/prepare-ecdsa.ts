@@ -8,7 +8,7 @@ import {
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { dkls, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
-import { checkEcdsaKey, checkUsable, readKey } from "../keys.ts"
+import { checkEcdsaKey, checkKeyEpoch, checkUsable, readKey } from "../keys.ts"
 import { takePresignature } from "../presigning/presignatures.ts"
 import { checkSignerSet } from "../presigning/signer-sets.ts"
 import { decodeAs } from "../request/decode.ts"
@@ -18,7 +18,7 @@ import { onlyStep } from "./steps.ts"
 /** Nonces and offers for up to 16 future signatures, so that each takes one round trip. */
 export const prepareEcdsa: OperationStep = async (step) => {
   onlyStep(step)
-  const { keyId, signers, count } = decodeAs("body", prepareEcdsaBody, step.request.body)
+  const { keyId, keyEpoch, signers, count } = decodeAs("body", prepareEcdsaBody, step.request.body)
   if (count < 1 || count > MAX_NONCES) {
     throw new LockKeeperError("invalid-request", `Ask for 1 to ${MAX_NONCES} nonces.`, {
       field: "body.count",
@@ -29,6 +29,7 @@ export const prepareEcdsa: OperationStep = async (step) => {
   using _share = row.keyPackage.signingShare
   checkUsable(row)
   checkEcdsaKey(row)
+  checkKeyEpoch(row, keyEpoch)
   const key = row.keyPackage.public
   checkSignerSet(self.roster, self.identifier, key, signers)
   step.incidents.checkNone(signers)

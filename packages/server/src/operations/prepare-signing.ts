@@ -1,6 +1,6 @@
 import { commitmentList, LockKeeperError, MAX_PREPARED, prepareBody } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
-import { checkFrostKey, checkUsable, readKey } from "../keys.ts"
+import { checkFrostKey, checkKeyEpoch, checkUsable, readKey } from "../keys.ts"
 import { decodeAs } from "../request/decode.ts"
 import type { OperationStep } from "../request/step.ts"
 import { freshCommitments } from "./commitments.ts"
@@ -9,7 +9,7 @@ import { onlyStep } from "./steps.ts"
 /** FROST round one for up to 16 future signatures, so that each takes one round trip. */
 export const prepareSigning: OperationStep = async (step) => {
   onlyStep(step)
-  const { keyId, count } = decodeAs("body", prepareBody, step.request.body)
+  const { keyId, keyEpoch, count } = decodeAs("body", prepareBody, step.request.body)
   if (count < 1 || count > MAX_PREPARED) {
     throw new LockKeeperError("invalid-request", `Ask for 1 to ${MAX_PREPARED} commitments.`, {
       field: "body.count",
@@ -19,6 +19,7 @@ export const prepareSigning: OperationStep = async (step) => {
   using _share = row.keyPackage.signingShare
   checkUsable(row)
   checkFrostKey(row)
+  checkKeyEpoch(row, keyEpoch)
   const fresh = freshCommitments(step, row.keyPackage, count)
   if (fresh.messages.length === 0) {
     throw new LockKeeperError("rate-limited", "Too many requests prepare this key at once.", {

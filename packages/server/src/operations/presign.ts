@@ -2,7 +2,7 @@ import { LockKeeperError, type PresignBody, presignBody } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { decode, toHex } from "@lockkeeper/encoding"
 import { dkls, type KeyPackage, keyCertificateCodec, type Message } from "@lockkeeper/protocols"
-import { checkEcdsaKey, checkUsable, readKey, readListing } from "../keys.ts"
+import { checkEcdsaKey, checkKeyEpoch, checkUsable, readKey, readListing } from "../keys.ts"
 import type { Change } from "../ports/store.ts"
 import {
   presignatureId,
@@ -79,6 +79,7 @@ export const presign: OperationStep = async (step) => {
   using _share = row.keyPackage.signingShare
   checkUsable(row)
   checkEcdsaKey(row)
+  checkKeyEpoch(row, body.keyEpoch)
   checkSignerSet(step.self.roster, step.self.identifier, row.keyPackage.public, signers)
   const task = { step, body, key: row.keyPackage, keyVersion: version, messages }
   const setups = await readSetups(step, signers)

@@ -13,7 +13,7 @@ import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { deriveChild, dkls, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { checkPath, checkRegistered } from "../children.ts"
 import { ecdsaDigest } from "../content.ts"
-import { checkEcdsaKey, checkUsable, readKey } from "../keys.ts"
+import { checkEcdsaKey, checkKeyEpoch, checkUsable, readKey } from "../keys.ts"
 import type { Pooled } from "../presigning/pool.ts"
 import {
   presignatureId,
@@ -47,6 +47,7 @@ export const signEcdsa: OperationStep = async (step) => {
   using _share = row.keyPackage.signingShare
   checkUsable(row)
   checkEcdsaKey(row)
+  checkKeyEpoch(row, input.keyEpoch)
   await checkRegistered(deps.store, body.keyId, body.path)
   const key = row.keyPackage.public
   const digest = ecdsaDigest(body.content, deriveChild(key, body.path).verifyingKey)

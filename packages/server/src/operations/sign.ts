@@ -14,7 +14,7 @@ import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { deriveChild, frost, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { checkPath, checkRegistered } from "../children.ts"
 import { frostContent } from "../content.ts"
-import { checkFrostKey, checkUsable, readKey } from "../keys.ts"
+import { checkFrostKey, checkKeyEpoch, checkUsable, readKey } from "../keys.ts"
 import type { Versioned } from "../ports/store.ts"
 import { decodeAs } from "../request/decode.ts"
 import type { OperationStep, Step } from "../request/step.ts"
@@ -49,6 +49,7 @@ export const sign: OperationStep = async (step) => {
   using _share = key.signingShare
   checkUsable(row)
   checkFrostKey(row)
+  checkKeyEpoch(row, signingPackage.keyEpoch)
   const approved = await approvedOf(step, body, key.public)
   const { nonces, id } = await spendNonces(step, body.keyId, signingPackage)
   const outcome = frost.sign({

@@ -132,7 +132,7 @@ export class DishonestOwner {
   /** Has one commitment of each signer handed out. */
   async collect(key: KeyInfo, signers: readonly Identifier[]): Promise<Collected> {
     const { roster } = this.#setting
-    const body = encode(prepareBody, { keyId: key.keyId, count: 1 })
+    const body = encode(prepareBody, { keyId: key.keyId, keyEpoch: 1, count: 1 })
     const request = this.#request("sign.prepare", signers, body)
     const context = {
       public: key.certificate.public,
@@ -177,7 +177,12 @@ export class DishonestOwner {
 
   /** Has one presignature offered, with nonces for three messages. */
   async collectEcdsa(key: KeyInfo, signers: readonly Identifier[]): Promise<CollectedEcdsa | null> {
-    const body = encode(prepareEcdsaBody, { keyId: key.keyId, signers: [...signers], count: 3 })
+    const body = encode(prepareEcdsaBody, {
+      keyId: key.keyId,
+      keyEpoch: 1,
+      signers: [...signers],
+      count: 3,
+    })
     const request = this.#request("ecdsa.prepare", signers, body)
     const nonces = new Map<Identifier, readonly Bytes[]>()
     let presignature: Bytes | null = null
@@ -197,7 +202,7 @@ export class DishonestOwner {
     const body = encode(signEcdsaBody, { keyId: key.keyId, path: [], content })
     const request = this.#request("ecdsa.sign", signers, body)
     const own = signers.map((server) => nonces.get(server)?.[turn] ?? NOTHING)
-    const input = encode(signEcdsaInput, { presignature, nonces: own, prepare: 0 })
+    const input = encode(signEcdsaInput, { keyEpoch: 1, presignature, nonces: own, prepare: 0 })
     await this.#everywhere(signers, async (server) => {
       const { share } = decode(signEcdsaOutput, await this.#act(server, request, input))
       this.#keep(server, "presignatures", presignature, message, share)
