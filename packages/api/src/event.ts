@@ -27,12 +27,14 @@ export interface Event {
   readonly culprits: readonly Identifier[]
   /** Two servers of which one is at fault, and it cannot be told which; from version 2 on. */
   readonly pair: readonly [Identifier, Identifier] | null
+  /** The account that asked, or an operator's id: the note then says of which server. */
   readonly accountId: Bytes | null
   readonly requestDigest: Bytes | null
   readonly keyId: Bytes | null
   /** What was recorded, or decided, about servers that broke a protocol; from version 3 on. */
   readonly incidents: readonly EventIncident[]
-  /** What an operator gave as the reason for it, or empty; from version 3 on. */
+  /** Of which server the operator is who asked, or what was given as the reason, or empty; from
+   * version 3 on. */
   readonly note: string
 }
 

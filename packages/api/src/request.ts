@@ -48,14 +48,58 @@ export const OPERATIONS = [
   "ecdsa.sign",
   "incidents.report",
   "incidents.list",
+  "sharings.list",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]
 
+/** In whose name a request is made: an account's, or an operator's of one of the servers. */
+export const ROLES = ["owner", "operator"] as const
+export type Role = (typeof ROLES)[number]
+
+/**
+ * Who may ask for what. Operators keep shares in order and see nothing that is an owner's; evidence
+ * counts for what it proves, whoever brings it.
+ */
+export const OPERATION_ROLES = {
+  "account.show": ["owner"],
+  "account.change-password": ["owner"],
+  "keys.create": ["owner"],
+  "keys.list": ["owner"],
+  "keys.show": ["owner"],
+  "sign.prepare": ["owner"],
+  sign: ["owner"],
+  "account.forgive-guesses": ["owner"],
+  "keys.derive": ["owner"],
+  "pairs.show": ["owner"],
+  "pairs.setup": ["owner"],
+  presign: ["owner"],
+  "pool.status": ["owner"],
+  "ecdsa.prepare": ["owner"],
+  "ecdsa.sign": ["owner"],
+  "incidents.report": ["owner", "operator"],
+  "incidents.list": ["owner", "operator"],
+  "sharings.list": ["operator"],
+} as const satisfies Readonly<Record<Operation, readonly Role[]>>
+
+type OperationOf<R extends Role> = {
+  [O in Operation]: R extends (typeof OPERATION_ROLES)[O][number] ? O : never
+}[Operation]
+
+export type OwnerOperation = OperationOf<"owner">
+export type OperatorOperation = OperationOf<"operator">
+
+export function mayAsk(role: "owner", operation: Operation): operation is OwnerOperation
+export function mayAsk(role: "operator", operation: Operation): operation is OperatorOperation
+export function mayAsk(role: Role, operation: Operation): boolean {
+  const roles: readonly Role[] = OPERATION_ROLES[operation]
+  return roles.includes(role)
+}
+
 /** What a principal asks of some servers: signed once, checked by each server for itself. */
 export interface Request {
   readonly operation: Operation
-  /** 32 bytes: the account that asks. */
+  /** 32 bytes: the account that asks; where an operator does, `operatorIdOf` its key. */
   readonly accountId: Bytes
   /** 16 fresh random bytes: a retry with the same id gets the same answer. */
   readonly requestId: Bytes
@@ -115,9 +159,9 @@ export function decodeRequest(signed: SignedRequest): Request {
   return request
 }
 
-/** Whether the account's key signed exactly these bytes. */
-export function verifyRequest(signed: SignedRequest, accountKey: Bytes): boolean {
-  return verifySignature(accountKey, preAuthentication(signed.request), signed.signature)
+/** Whether the principal's key, an account's or an operator's, signed exactly these bytes. */
+export function verifyRequest(signed: SignedRequest, principalKey: Bytes): boolean {
+  return verifySignature(principalKey, preAuthentication(signed.request), signed.signature)
 }
 
 /** Names a request in protocol messages, approvals and logs: 32 bytes over the bytes as sent. */

@@ -15,6 +15,7 @@ import {
 import type { opaque } from "@lockkeeper/protocols"
 import { type ErrorBody, errorBody } from "./errors.ts"
 import { MAX_NAME, type SignedStatement, signedStatement } from "./operations.ts"
+import { type SignedCredential, signedCredentialCodec } from "./operator.ts"
 import { MAX_STEP } from "./presigning.ts"
 import { type SignedRequest, signedRequestCodec } from "./request.ts"
 import { MAX_MEMBERS } from "./roster.ts"
@@ -42,6 +43,13 @@ export type OpenPayload =
       /** Account key's signature over the resumption input. */
       readonly signature: Bytes
     }
+  | {
+      readonly kind: "operate"
+      readonly issuedAt: number
+      readonly credential: SignedCredential
+      /** The credential's key's signature over the operator's opening input. */
+      readonly signature: Bytes
+    }
 
 export const openPayload: Codec<OpenPayload> = union<OpenPayload>({
   register: struct({ issuedAt: safeInteger, name: text(MAX_NAME) }),
@@ -57,6 +65,11 @@ export const openPayload: Codec<OpenPayload> = union<OpenPayload>({
     statements: list(signedStatement, MAX_MEMBERS),
     signature: fixedBytes(64),
   }),
+  operate: struct({
+    issuedAt: safeInteger,
+    credential: signedCredentialCodec,
+    signature: fixedBytes(64),
+  }),
 })
 
 export type OpenAnswer =
@@ -70,6 +83,7 @@ export type OpenAnswer =
       readonly guessesRemaining: number
     }
   | { readonly kind: "resume"; readonly expiresAt: number }
+  | { readonly kind: "operate"; readonly expiresAt: number }
 
 const refused = struct<{ readonly error: ErrorBody }>({ error: errorBody })
 
@@ -78,14 +92,15 @@ export const openAnswer: Codec<OpenAnswer> = union<OpenAnswer>({
   register: struct({}),
   login: struct({ response: bytes(8192), guessesRemaining: u8 }),
   resume: struct({ expiresAt: safeInteger }),
+  operate: struct({ expiresAt: safeInteger }),
 })
 
 /**
  * One frame towards the server. The answer carries the frame's counter. With a `login-finish` that
  * is not refused both sides advance the channel to phase 1 by mixing in the OPAQUE session key; the
  * answer that says so is sealed in phase 1 already, while a refusal comes in phase 0. The counter
- * goes on. A resumed session stays in phase 0: the account key's signature over the hello
- * authenticates it, and there is no password in it.
+ * goes on. A resumed session and an operator's stay in phase 0: their key's signature over the hello
+ * authenticates them, and there is no password in it.
  */
 export type CallPayload =
   /** An AccountDealing. It travels here, not in the hello, so that it is forward secret. */

@@ -9,6 +9,7 @@ export const COUNTED = [
   "presign-aborts",
   "pairs-set-up",
   "pairs-dead",
+  "operator-steps",
 ] as const
 
 export type Counted = (typeof COUNTED)[number]

@@ -9,6 +9,11 @@ import { opaqueKeys, rosterBinding, type ServerSelf } from "./self.ts"
 /** Where it is kept. Other ids are hex, so no name's account can be there. */
 const PLACE = { table: "accounts", id: "decoy" } as const
 
+/** Whether that row of the table is no account's. */
+export function isDecoy(id: string): boolean {
+  return id === PLACE.id
+}
+
 /** Stores an account that nobody has, of this roster's shape. */
 export async function storeDecoy(self: ServerSelf, { store, randomness }: Dependencies) {
   const before = await store.read(PLACE.table, PLACE.id)

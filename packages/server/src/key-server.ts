@@ -1,10 +1,13 @@
+import type { SignedCredential } from "@lockkeeper/api"
 import { edwards25519, ristretto255, secp256k1 } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
+import { certifyOperator } from "./control/certify-operator.ts"
 import { Counters } from "./counters.ts"
 import { storeDecoy } from "./decoy-account.ts"
 import { Guesses } from "./guesses.ts"
 import { clearIncident } from "./incidents/clear.ts"
 import { Incidents } from "./incidents/incidents.ts"
+import { OperatorRates } from "./limits/operator-rates.ts"
 import { OneTimeLedger } from "./one-time.ts"
 import { burnExpired, burnUnfinished } from "./operations/key-generation.ts"
 import type { Dependencies } from "./ports/dependencies.ts"
@@ -43,6 +46,7 @@ export class KeyServer {
   readonly #oneTime = new OneTimeLedger(MAX_OUTSTANDING)
   readonly #presigning: PresigningRoom
   readonly incidents: Incidents
+  readonly #operatorRates = new OperatorRates()
 
   /** @param maxAgeMs - longest a presignature is kept. */
   constructor(self: ServerSelf, deps: Dependencies, maxAgeMs = DEFAULT_MAX_AGE_MS) {
@@ -56,7 +60,9 @@ export class KeyServer {
   /** @throws LockKeeperError for refusals that no session can carry. */
   open(hello: Bytes): Promise<Bytes> {
     const [self, deps, guesses, counters] = [this.self, this.#deps, this.#guesses, this.counters]
-    return openSession({ self, deps, guesses, counters }, this.#sessions, this.#seen, hello)
+    const [incidents, operatorRates] = [this.incidents, this.#operatorRates]
+    const context = { self, deps, guesses, counters, incidents, operatorRates }
+    return openSession(context, this.#sessions, this.#seen, hello)
   }
 
   /** @throws LockKeeperError for refusals that no session can carry. */
@@ -64,8 +70,11 @@ export class KeyServer {
     const [self, deps, guesses] = [this.self, this.#deps, this.#guesses]
     const [sessions, oneTime, counters] = [this.#sessions, this.#oneTime, this.counters]
     const [presigning, incidents] = [this.#presigning, this.incidents]
-    const process = { self, deps, guesses, sessions, oneTime, counters, presigning, incidents }
-    return handleCall(process, frame)
+    const operatorRates = this.#operatorRates
+    return handleCall(
+      { self, deps, guesses, sessions, oneTime, counters, presigning, incidents, operatorRates },
+      frame,
+    )
   }
 
   /**
@@ -92,6 +101,11 @@ export class KeyServer {
     return clearIncident(this.#deps, this.incidents, number, note)
   }
 
+  /** This server's word, for an hour, that a key is its operator's. @param operatorKey - Ed25519. */
+  certifyOperator(operatorKey: Bytes): Promise<SignedCredential> {
+    return certifyOperator(this.self, this.#deps, operatorKey)
+  }
+
   now(): number {
     return this.#deps.clock.now()
   }
@@ -108,6 +122,10 @@ export class KeyServer {
 
   get sessionCount(): number {
     return this.#sessions.size
+  }
+
+  get operatorSessionCount(): number {
+    return this.#sessions.operators
   }
 
   backends(): string[] {

@@ -9,8 +9,10 @@ import {
   LockKeeperError,
   listIncidentsBody,
   listKeysBody,
+  mayAsk,
   OPERATIONS,
   type Operation,
+  type OwnerOperation,
   prepareBody,
   prepareEcdsaBody,
   presignBody,
@@ -52,7 +54,7 @@ before(async () => {
 })
 
 /** A body of each operation that decodes. */
-function soundBody(operation: Operation): Bytes {
+function soundBody(operation: OwnerOperation): Bytes {
   const { keyId } = certificate.public
   switch (operation) {
     case "account.show":
@@ -134,11 +136,11 @@ async function refused(
   assert.equal(await records(), beforehand, what)
 }
 
-function signed(operation: Operation, changes: Partial<Request> = {}): SignedRequest {
+function signed(operation: OwnerOperation, changes: Partial<Request> = {}): SignedRequest {
   return owner.sign(owner.request(operation, soundBody(operation), changes))
 }
 
-for (const operation of OPERATIONS) {
+for (const operation of OPERATIONS.filter((one) => mayAsk("owner", one))) {
   test(`${operation}: malformed requests are refused by field and change nothing`, async () => {
     const good = signed(operation)
     const cut = { ...good, request: good.request.slice(0, -1) }

@@ -3,7 +3,14 @@ import { chmodSync, existsSync, lstatSync, rmSync, writeFileSync } from "node:fs
 import { connect, createServer } from "node:net"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { eventCodec, LockKeeperError, openRoster } from "@lockkeeper/api"
+import {
+  decodeCredential,
+  eventCodec,
+  LockKeeperError,
+  openRoster,
+  signedCredentialCodec,
+  verifyCredential,
+} from "@lockkeeper/api"
 import { sha256 } from "@lockkeeper/crypto"
 import { decode, fromHex, toHex } from "@lockkeeper/encoding"
 import { listenForControl } from "../src/adapters/control-socket.ts"
@@ -79,6 +86,23 @@ async function say(server: TestServer, bytes: string): Promise<string> {
   for await (const chunk of connection) answer += chunk
   return answer
 }
+
+test("a running server certifies its operator's key, and only a key", async () => {
+  const alpha = await withIncident()
+  const running = await start(alpha)
+  const publicKey = toHex(new Uint8Array(32).fill(9))
+  const asked = { command: "operator.certify", publicKey } as const
+  const { credential } = await askServer(alpha.directory, asked, "certified")
+  const signed = decode(signedCredentialCodec, fromHex(credential))
+  assert.ok(verifyCredential(signed, running.server.self.identity.publicKey))
+  const { server, operatorKey } = decodeCredential(signed)
+  assert.deepEqual([server, toHex(operatorKey)], [1, publicKey])
+  for (const wrong of [publicKey.slice(2), `${publicKey}00`, publicKey.replace("0", "g"), ""]) {
+    const ask = askServer(alpha.directory, { ...asked, publicKey: wrong }, "certified")
+    await assert.rejects(ask, refusal("invalid-request", "publicKey"))
+  }
+  await running.close()
+})
 
 test("an operator lists, shows and clears what the server recorded, and the log keeps the note", async () => {
   const alpha = await withIncident()

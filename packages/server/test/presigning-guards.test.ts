@@ -21,7 +21,7 @@ import { prepareEcdsa } from "../src/operations/prepare-ecdsa.ts"
 import { signEcdsa } from "../src/operations/sign-ecdsa.ts"
 import { PresigningRoom } from "../src/presigning/room.ts"
 import { sessionEvent } from "../src/request/events.ts"
-import type { Step } from "../src/request/step.ts"
+import type { OwnerStep } from "../src/request/step.ts"
 import {
   actAt,
   at,
@@ -109,7 +109,7 @@ async function stepOf(
   operation: Operation,
   body: Bytes,
   input: Bytes = EMPTY,
-): Promise<Step> {
+): Promise<OwnerStep> {
   const { deps, self, server } = at(world.sessions, 1).to
   const roster = { ...self.roster, rosterEpoch: 2 }
   const { counters } = server
@@ -122,7 +122,7 @@ async function stepOf(
     ...{ self: next, deps, counters, presigning, request, input, step: 1, event },
     incidents: new Incidents(next, deps, counters),
     digest: new Uint8Array(32),
-  } as Partial<Step> as Step
+  } as Partial<OwnerStep> as OwnerStep
 }
 
 test("presignatures of another roster are burnt, offered to nobody and not signed with", async () => {

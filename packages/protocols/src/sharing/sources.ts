@@ -1,6 +1,5 @@
 import {
   type Element,
-  feldmanPublicShare,
   groupByName,
   hashValue,
   type Identifier,
@@ -22,6 +21,7 @@ import { LIMITS } from "../messages/limits.ts"
 import type { Registration } from "../opaque/account.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import type { ReshareCertificate } from "../reshare/certificate.ts"
+import { publicShares } from "./public-shares.ts"
 import type { Sharing } from "./sharing.ts"
 
 // How each kind of key becomes a sharing, and how it comes back with its new generation of shares.
@@ -91,10 +91,7 @@ const versionCodec = struct<{ readonly opaqueVersion: number }>({ opaqueVersion:
  */
 export function sharingOfAccount(registration: Registration, keyEpoch: number): Sharing {
   const { keys, rosterEpoch, minSigners, servers, vector } = registration
-  const verifyingShares = new Map<Identifier, Bytes>()
-  for (const server of servers.keys()) {
-    verifyingShares.set(server, feldmanPublicShare(ristretto255, vector, server))
-  }
+  const verifyingShares = publicShares(ristretto255, vector, [...servers.keys()])
   const { accountId: id, opaqueVersion } = keys
   const context = hashValue("sharing/1/account", versionCodec, { opaqueVersion })
   return {

@@ -1,5 +1,5 @@
-import { LockKeeperError, signedRosterCodec } from "@lockkeeper/api"
-import { encode, toHex } from "@lockkeeper/encoding"
+import { LockKeeperError, signedCredentialCodec, signedRosterCodec } from "@lockkeeper/api"
+import { encode, fromHex, toHex } from "@lockkeeper/encoding"
 import type { Incident } from "../incidents/incidents.ts"
 import type { KeyServer } from "../key-server.ts"
 import {
@@ -44,6 +44,10 @@ async function act(server: KeyServer, request: ControlRequest): Promise<ControlA
       if (incidents.byNumber(number) === null) noIncident()
       if (!(await server.clearIncident(number, note))) throw alreadyCleared()
       return { kind: "cleared", number, quarantined: [...incidents.quarantined] }
+    }
+    case "operator.certify": {
+      const signed = await server.certifyOperator(fromHex(request.publicKey))
+      return { kind: "certified", credential: toHex(encode(signedCredentialCodec, signed)) }
     }
   }
 }

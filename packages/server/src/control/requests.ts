@@ -18,11 +18,15 @@ const note = z
   .refine(isShort, { error: `longer than ${MAX_NOTE} bytes` })
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), { error: "not plain text" })
 
+/** Ed25519, in hexadecimal. */
+const publicKey = z.string().regex(/^[0-9a-f]{64}$/, { error: "not 32 bytes in hexadecimal" })
+
 /** What an operator may ask of a running server: one request a connection. Closed, strict. */
 const controlRequest = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("incidents.list") }),
   z.strictObject({ command: z.literal("incidents.show"), number }),
   z.strictObject({ command: z.literal("incidents.clear"), number, note }),
+  z.strictObject({ command: z.literal("operator.certify"), publicKey }),
 ])
 
 export type ControlRequest = z.infer<typeof controlRequest>
@@ -66,6 +70,8 @@ const controlAnswer = z.discriminatedUnion("kind", [
     signedRoster: hexadecimal,
   }),
   z.strictObject({ kind: z.literal("cleared"), number, quarantined: z.array(z.int()) }),
+  /** An encoded SignedCredential. */
+  z.strictObject({ kind: z.literal("certified"), credential: hexadecimal }),
 ])
 
 export type ControlAnswer = z.infer<typeof controlAnswer>

@@ -14,6 +14,7 @@ const COUNTED_HELP: Readonly<Record<Counted, string>> = {
   "presign-aborts": "Presigning runs that a wrong message ended.",
   "pairs-set-up": "Servers that this one set up oblivious transfer with.",
   "pairs-dead": "Servers that this one no longer presigns with, since a check failed.",
+  "operator-steps": "Steps carried out for operators of the roster's servers.",
 }
 
 const URGENCIES: readonly Urgency[] = ["now", "background"]
@@ -53,6 +54,7 @@ function processFamilies({ server, gate, startedAt }: MetricsSource): Family[] {
     one("memory_bytes", "gauge", "Resident memory.", process.memoryUsage.rss()),
     one("store_restored", "gauge", "1 when the store was put back before this start.", restored),
     one("sessions", "gauge", "Open sessions.", server.sessionCount),
+    one("operator_sessions", "gauge", "Open sessions of operators.", server.operatorSessionCount),
     one("requests_running", "gauge", "Requests under way.", gate.running),
   ]
 }

@@ -14,7 +14,7 @@ import type { Change } from "../ports/store.ts"
 import type { Run } from "../presigning/runs.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeSharedAs } from "../request/decode.ts"
-import type { Step } from "../request/step.ts"
+import type { OwnerStep, Step } from "../request/step.ts"
 
 /** The others' messages of the step before. */
 export function readBulkMessages(input: Bytes): readonly Message[] {
@@ -24,7 +24,7 @@ export function readBulkMessages(input: Bytes): readonly Message[] {
 
 /** Refuses sets that are not ascending, distinct, and exactly whom the request is addressed to. */
 export function checkAddressees(
-  { self, request }: Step,
+  { self, request }: OwnerStep,
   set: readonly Identifier[],
   field: string,
 ): void {
@@ -40,7 +40,7 @@ export function checkAddressees(
   if (stranger !== undefined) refuse(`The roster has no server ${stranger}.`)
 }
 
-export function dklsIdentity({ self }: Step): dkls.DklsIdentity {
+export function dklsIdentity({ self }: OwnerStep): dkls.DklsIdentity {
   return { signer: self.identity, verifyKeys: identityKeys(self.roster) }
 }
 
@@ -55,7 +55,7 @@ export interface Computation<T> {
 
 /** The three parts of a step: the messages are checked, the heavy part computed, the answer signed. */
 export async function computeStep<T>(
-  { deps }: Step,
+  { deps }: OwnerStep,
   { run, urgency, task, before, answer }: Computation<T>,
 ): Promise<Outcome<T>> {
   const randomness = deps.randomness.bytes(dkls.STEP_RANDOMNESS)
@@ -89,7 +89,7 @@ export interface Effects {
 
 /** The outcome of a step that went well: this server's message, or that the run is complete. */
 export function answered(
-  step: Step,
+  step: OwnerStep,
   run: Run,
   { state, message }: { readonly state: Bytes | null; readonly message: Message | null },
   { changes, event, afterCommit, release }: Effects,
@@ -123,7 +123,7 @@ export function answered(
  * server can prove what it was sent. A pair that it belongs to is dead from here on.
  */
 export async function stopped(
-  step: Step,
+  step: OwnerStep,
   run: Run,
   abort: Abort,
   { changes, event }: Effects,

@@ -9,7 +9,7 @@ import { opaque } from "@lockkeeper/protocols"
 import { activeVersion, heldRecord, putAccount, wipeDealing } from "../accounts.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep, Step } from "../request/step.ts"
+import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
 import { dealingExpectation } from "../self.ts"
 import { refuseAbort } from "./aborts.ts"
 import { noSuchStep } from "./steps.ts"
@@ -18,7 +18,7 @@ import { noSuchStep } from "./steps.ts"
  * A new OPRF key for the account: step 1 deals it, step 2 activates it once every server has it, and
  * step 3, once every server has activated it, finalises it: only then is the old one destroyed.
  */
-export const changePassword: OperationStep = (step) => {
+export const changePassword: OwnerOperationStep = (step) => {
   if (step.step === 1) return deal(step)
   if (step.step === 2) return activate(step)
   if (step.step === 3) return finalise(step)
@@ -29,7 +29,7 @@ export const changePassword: OperationStep = (step) => {
  * Goes back first to the record that the owner has logged in with, where this server is ahead of it:
  * then no later change can leave servers whose only common version none of them shows.
  */
-async function deal(step: Step): Promise<StepOutcome> {
+async function deal(step: OwnerStep): Promise<StepOutcome> {
   const body = decodeAs("body", changePasswordBody, step.request.body)
   const dealt = decodeAs("dealing", opaque.accountDealingCodec, step.input)
   step.input.fill(0)
@@ -41,7 +41,7 @@ async function deal(step: Step): Promise<StepOutcome> {
 }
 
 async function keep(
-  step: Step,
+  step: OwnerStep,
   body: ChangePasswordBody,
   dealt: opaque.AccountDealing,
 ): Promise<StepOutcome> {
@@ -81,7 +81,7 @@ function names(body: ChangePasswordBody, registration: opaque.Registration): boo
   )
 }
 
-async function activate(step: Step): Promise<StepOutcome> {
+async function activate(step: OwnerStep): Promise<StepOutcome> {
   const { self, account, session, sessions } = step
   const { pending, accountId } = account.value
   if (pending === null) {
@@ -112,13 +112,13 @@ async function activate(step: Step): Promise<StepOutcome> {
   }
 }
 
-function loggedInAt({ session }: Step): number {
+function loggedInAt({ session }: OwnerStep): number {
   if (session.stage.kind !== "authenticated") throw new Error("a step without a login")
   return session.stage.opaqueVersion
 }
 
 /** Destroys the record before, by the owner's word that no server needs it any more. */
-async function finalise(step: Step): Promise<StepOutcome> {
+async function finalise(step: OwnerStep): Promise<StepOutcome> {
   const { account, request, session, sessions } = step
   const body = decodeAs("body", changePasswordBody, request.body)
   const { active, accountId } = account.value

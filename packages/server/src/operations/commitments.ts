@@ -2,7 +2,7 @@ import { MAX_PREPARED } from "@lockkeeper/api"
 import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
 import { frost, type KeyPackage, messageCodec } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
-import type { Step } from "../request/step.ts"
+import type { OwnerStep } from "../request/step.ts"
 
 /** Commitments of one step, with the changes that store their nonces. */
 export interface FreshCommitments {
@@ -24,7 +24,11 @@ export function nonceId(keyId: Bytes, commitmentId: Bytes): string {
  * Makes `count` commitments of FROST round one for future signatures with this key. Where too many
  * are handed out and unused, the oldest make room: sessions that ended took theirs along.
  */
-export function freshCommitments(step: Step, key: KeyPackage, count: number): FreshCommitments {
+export function freshCommitments(
+  step: OwnerStep,
+  key: KeyPackage,
+  count: number,
+): FreshCommitments {
   const { self, deps, oneTime } = step
   const owner = toHex(key.public.keyId)
   const wanted = Math.min(count, MAX_PREPARED)

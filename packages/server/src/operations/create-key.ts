@@ -11,7 +11,7 @@ import {
 import { putKey } from "../keys.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep, Step } from "../request/step.ts"
+import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
 import { refuseAbort } from "./aborts.ts"
 import {
   endRun,
@@ -30,7 +30,7 @@ import { noSuchStep } from "./steps.ts"
  * Distributed key generation, one step at a time: 1 open, 2 reveal, 3 verdict, 4 activate, or 5
  * answer where there are complaints. Each takes the messages of the step before.
  */
-export const createKey: OperationStep = async (step) => {
+export const createKey: OwnerOperationStep = async (step) => {
   const body = decodeAs("body", createKeyBody, step.request.body)
   step.incidents.checkNone(body.holders)
   const task: Task = { step, body, ...contextOf(step, body), messages: readMessages(step.input) }
@@ -171,7 +171,7 @@ function advance<K extends "revealed" | "judged">(
 
 /** Makes a run's new state usable in this process; after its commit. */
 function issueState(
-  { deps, oneTime, request }: Step,
+  { deps, oneTime, request }: OwnerStep,
   { keyId, attempt }: dkg.DkgParams,
   kind: RunStage["kind"],
 ): void {

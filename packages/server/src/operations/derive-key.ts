@@ -4,13 +4,13 @@ import { type ChildPath, deriveChild, type PublicKeyPackage } from "@lockkeeper/
 import { checkPath, register } from "../children.ts"
 import { checkUsable, readKey } from "../keys.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep } from "../request/step.ts"
+import type { OwnerOperationStep } from "../request/step.ts"
 import { onlyStep } from "./steps.ts"
 
 const NOTHING = new Uint8Array(0)
 
 /** Registers a child of a key. The key's shares serve for it; nothing is generated. */
-export const deriveKey: OperationStep = async (step) => {
+export const deriveKey: OwnerOperationStep = async (step) => {
   onlyStep(step)
   const { keyId, path } = decodeAs("body", deriveBody, step.request.body)
   checkPath(path)

@@ -1,11 +1,11 @@
 import { forgiveGuessesBody } from "@lockkeeper/api"
 import { opaque } from "@lockkeeper/protocols"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep } from "../request/step.ts"
+import type { OwnerOperationStep } from "../request/step.ts"
 import { onlyStep } from "./steps.ts"
 
 /** The owner says that failed guesses were their own: gives up to that many back. */
-export const forgiveGuesses: OperationStep = async (step) => {
+export const forgiveGuesses: OwnerOperationStep = async (step) => {
   onlyStep(step)
   const { seen } = decodeAs("body", forgiveGuessesBody, step.request.body)
   const guess = await step.guesses.read(step.request.accountId, true)

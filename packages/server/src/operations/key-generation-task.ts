@@ -7,11 +7,11 @@ import {
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { type dkg, type Message, messageCodec } from "@lockkeeper/protocols"
 import { decodeAs, decodeField } from "../request/decode.ts"
-import type { Step } from "../request/step.ts"
+import type { OwnerStep } from "../request/step.ts"
 
 /** What each step of a key generation works on. */
 export interface Task {
-  readonly step: Step
+  readonly step: OwnerStep
   readonly body: CreateKeyBody
   readonly params: dkg.DkgParams
   readonly identity: dkg.DkgIdentity
@@ -24,7 +24,7 @@ export function readMessages(input: Bytes): readonly Message[] {
 }
 
 export function contextOf(
-  { self, request }: Step,
+  { self, request }: OwnerStep,
   body: CreateKeyBody,
 ): Pick<Task, "params" | "identity"> {
   const { keyId, keyType, minSigners, holders, attempt } = body

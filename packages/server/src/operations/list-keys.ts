@@ -2,11 +2,11 @@ import { keyListings, LockKeeperError, listKeysBody, MAX_PAGE } from "@lockkeepe
 import { encode } from "@lockkeeper/encoding"
 import { scanListings } from "../keys.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep } from "../request/step.ts"
+import type { OwnerOperationStep } from "../request/step.ts"
 import { onlyStep } from "./steps.ts"
 
 /** One page of the account's keys, in id order. */
-export const listKeys: OperationStep = async (step) => {
+export const listKeys: OwnerOperationStep = async (step) => {
   onlyStep(step)
   const { after, limit } = decodeAs("body", listKeysBody, step.request.body)
   if (limit < 1 || limit > MAX_PAGE) {

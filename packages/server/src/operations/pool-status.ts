@@ -4,12 +4,12 @@ import { checkEcdsaKey, checkUsable, readKey } from "../keys.ts"
 import { type Pooled, setName } from "../presigning/pool.ts"
 import { takePresignature } from "../presigning/presignatures.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep } from "../request/step.ts"
+import type { OwnerOperationStep } from "../request/step.ts"
 import { statesOfPairs } from "./show-pairs.ts"
 import { onlyStep } from "./steps.ts"
 
 /** What is ready of one key, for who keeps its pools filled. */
-export const showPool: OperationStep = async (step) => {
+export const showPool: OwnerOperationStep = async (step) => {
   onlyStep(step)
   const { keyId } = decodeAs("body", showKeyBody, step.request.body)
   const { self, deps, presigning } = step

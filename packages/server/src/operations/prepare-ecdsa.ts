@@ -12,11 +12,11 @@ import { checkEcdsaKey, checkKeyEpoch, checkUsable, readKey } from "../keys.ts"
 import { takePresignature } from "../presigning/presignatures.ts"
 import { checkSignerSet } from "../presigning/signer-sets.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep, Step } from "../request/step.ts"
+import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
 import { onlyStep } from "./steps.ts"
 
 /** Nonces and offers for up to 16 future signatures, so that each takes one round trip. */
-export const prepareEcdsa: OperationStep = async (step) => {
+export const prepareEcdsa: OwnerOperationStep = async (step) => {
   onlyStep(step)
   const { keyId, keyEpoch, signers, count } = decodeAs("body", prepareEcdsaBody, step.request.body)
   if (count < 1 || count > MAX_NONCES) {
@@ -49,7 +49,7 @@ export const prepareEcdsa: OperationStep = async (step) => {
  * was called after the commit, and, from the set's first signer, presignatures nobody else is offered.
  */
 export function prepareNext(
-  { self, deps, presigning }: Step,
+  { self, deps, presigning }: OwnerStep,
   { keyId, keyEpoch }: PublicKeyPackage,
   signers: readonly Identifier[],
   count: number,

@@ -2,12 +2,12 @@ import { commitmentList, LockKeeperError, MAX_PREPARED, prepareBody } from "@loc
 import { encode } from "@lockkeeper/encoding"
 import { checkFrostKey, checkKeyEpoch, checkUsable, readKey } from "../keys.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep } from "../request/step.ts"
+import type { OwnerOperationStep } from "../request/step.ts"
 import { freshCommitments } from "./commitments.ts"
 import { onlyStep } from "./steps.ts"
 
 /** FROST round one for up to 16 future signatures, so that each takes one round trip. */
-export const prepareSigning: OperationStep = async (step) => {
+export const prepareSigning: OwnerOperationStep = async (step) => {
   onlyStep(step)
   const { keyId, keyEpoch, count } = decodeAs("body", prepareBody, step.request.body)
   if (count < 1 || count > MAX_PREPARED) {

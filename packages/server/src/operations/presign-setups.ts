@@ -4,7 +4,7 @@ import { equalBytes } from "@lockkeeper/encoding"
 import { type Abort, dkls } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
 import type { Run } from "../presigning/runs.ts"
-import type { Step } from "../request/step.ts"
+import type { OwnerStep } from "../request/step.ts"
 
 /** The last step that needs this server's share and pairs. */
 const LAST_SECRET_STEP = 3
@@ -14,7 +14,7 @@ export type Setups = ReadonlyMap<Identifier, dkls.PairSetup>
 
 /** The pairs with the other signers. @throws LockKeeperError where one is missing or dead. */
 export async function readSetups(
-  { step, self, presigning }: Step,
+  { step, self, presigning }: OwnerStep,
   signers: readonly Identifier[],
 ): Promise<Setups> {
   const setups = new Map<Identifier, dkls.PairSetup>()
@@ -41,7 +41,7 @@ export async function readSetups(
  * Refuses when a pair has died since the step began: what was checked at the same time says nothing
  * any more, whether it passed or not, or checks made at once would tell as many bits as they are many.
  */
-export function checkAlive({ self, presigning }: Step, setups: Setups): void {
+export function checkAlive({ self, presigning }: OwnerStep, setups: Setups): void {
   for (const peer of setups.keys()) {
     if (presigning.pairs.hasFailed(peer)) throw deadPair(self.identifier, peer)
   }
@@ -73,7 +73,7 @@ export function checkUnchanged({ pairs }: Run, setups: Setups): void {
  * them alone: this end gives its own up, and nobody is to blame.
  */
 export async function forgetMismatch(
-  { self, presigning }: Step,
+  { self, presigning }: OwnerStep,
   setups: Setups,
   { reason, field }: Abort,
 ): Promise<readonly Change[]> {

@@ -15,7 +15,7 @@ import type { Run } from "../presigning/runs.ts"
 import { checkSignerSet } from "../presigning/signer-sets.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep, Step } from "../request/step.ts"
+import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
 import {
   answered,
   buryOwn,
@@ -48,7 +48,7 @@ const UNTOLD: readonly string[] = ["rate-limited", "permission-denied"]
 
 /** What each step of presigning works on. */
 interface Task {
-  readonly step: Step
+  readonly step: OwnerStep
   readonly body: PresignBody
   readonly key: KeyPackage
   /** Of the key's row: what the step makes of it is kept only while it is the same. */
@@ -57,7 +57,7 @@ interface Task {
 }
 
 /** A batch of presignatures: 1 open, 2 exchange, 3 publish, 4 confirm, 5 activate. */
-export const presign: OperationStep = async (step) => {
+export const presign: OwnerOperationStep = async (step) => {
   if (!STEPS.includes(step.step)) throw noSuchStep()
   const body = decodeAs("body", presignBody, step.request.body)
   const messages = readBulkMessages(step.input)
@@ -228,7 +228,7 @@ async function advance(
 
 /** This server's message accuses another one: the run is over, and so is the pair, for every key. */
 async function accuse(
-  step: Step,
+  step: OwnerStep,
   run: Run,
   answer: dkls.PresignAnswer,
   accused: Identifier,

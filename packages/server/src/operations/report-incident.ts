@@ -70,10 +70,12 @@ function answered(step: Step, incident: Incident, isNew = false): StepOutcome {
   return { output, changes: [], event: step.event() }
 }
 
-/** Verifying takes milliseconds, which no account may ask for without end. */
-function checkRate({ incidents, request, deps }: Step): void {
-  if (incidents.reports.take(toHex(request.accountId), deps.clock.now())) return
-  throw new LockKeeperError("rate-limited", "This account reports evidence too often.", {
+/** Verifying takes milliseconds, which nobody may ask for without end: a server's operators together. */
+function checkRate(step: Step): void {
+  const reporter = step.role === "owner" ? toHex(step.request.accountId) : `${step.operator.server}`
+  if (step.incidents.reports.take(reporter, step.deps.clock.now())) return
+  const who = step.role === "owner" ? "This account reports" : "A server's operators report"
+  throw new LockKeeperError("rate-limited", `${who} evidence too often.`, {
     field: "body.evidence",
     remedy: "Wait a moment and report it again.",
   })

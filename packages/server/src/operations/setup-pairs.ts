@@ -5,7 +5,7 @@ import type { Change } from "../ports/store.ts"
 import type { Run } from "../presigning/runs.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep, Step } from "../request/step.ts"
+import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
 import {
   answered,
   checkAddressees,
@@ -19,7 +19,7 @@ import { noSuchStep } from "./steps.ts"
 const STEPS: readonly number[] = [1, 2, 3, 4] satisfies dkls.SetupStep[]
 
 /** Base oblivious transfers among servers: 1 open, 2 exchange, 3 confirm, 4 activate. */
-export const setupPairs: OperationStep = async (step) => {
+export const setupPairs: OwnerOperationStep = async (step) => {
   if (!STEPS.includes(step.step)) throw noSuchStep()
   const { participants } = decodeAs("body", setupPairsBody, step.request.body)
   const messages = readBulkMessages(step.input)
@@ -34,7 +34,7 @@ export const setupPairs: OperationStep = async (step) => {
   }
 }
 
-async function openOrResume(step: Step, participants: readonly Identifier[]): Promise<Run> {
+async function openOrResume(step: OwnerStep, participants: readonly Identifier[]): Promise<Run> {
   const { self, presigning, request, deps } = step
   const now = deps.clock.now()
   if (step.step > 1) return presigning.runs.resume(step.digest, step.step, now)
@@ -48,7 +48,7 @@ async function openOrResume(step: Step, participants: readonly Identifier[]): Pr
 }
 
 async function advance(
-  step: Step,
+  step: OwnerStep,
   run: Run,
   participants: readonly Identifier[],
   messages: Parameters<typeof dkls.setupTask>[3],
@@ -80,7 +80,7 @@ async function advance(
 
 /** Stores what the run has set up, unless another run was faster or a pair has died meanwhile. */
 async function keepPairs(
-  { presigning }: Step,
+  { presigning }: OwnerStep,
   run: Run,
   setups: ReadonlyMap<Identifier, dkls.PairSetup>,
 ): Promise<readonly Change[]> {

@@ -1,11 +1,11 @@
 import { accountListing, LockKeeperError } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
 import { activeVersion } from "../accounts.ts"
-import type { OperationStep } from "../request/step.ts"
+import type { OwnerOperationStep } from "../request/step.ts"
 import { onlyStep } from "./steps.ts"
 
 /** What this server knows of the account that asks. */
-export const showAccount: OperationStep = async (step) => {
+export const showAccount: OwnerOperationStep = async (step) => {
   onlyStep(step)
   if (step.request.body.length !== 0) {
     throw new LockKeeperError("invalid-request", "This operation takes no body.", {

@@ -22,7 +22,7 @@ import {
   wipePresignature,
 } from "../presigning/presignatures.ts"
 import { decodeAs, decodeField } from "../request/decode.ts"
-import type { OperationStep, Step } from "../request/step.ts"
+import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
 import { refuseAbort } from "./aborts.ts"
 import { dklsIdentity } from "./bulk-step.ts"
 import { prepareNext } from "./prepare-ecdsa.ts"
@@ -32,7 +32,7 @@ import { noSuchStep } from "./steps.ts"
  * One server's online share of an ECDSA signature. The step number is the attempt: each takes another
  * presignature. What is signed is derived here from the whole content of the request.
  */
-export const signEcdsa: OperationStep = async (step) => {
+export const signEcdsa: OwnerOperationStep = async (step) => {
   if (step.step < 1 || step.step > MAX_ATTEMPTS) throw noSuchStep()
   const body = decodeAs("body", signEcdsaBody, step.request.body)
   const input = decodeAs("input", signEcdsaInput, step.input)
@@ -83,7 +83,7 @@ export const signEcdsa: OperationStep = async (step) => {
   }
 }
 
-function findPresignature(step: Step, key: PublicKeyPackage, presignature: Bytes): Pooled {
+function findPresignature(step: OwnerStep, key: PublicKeyPackage, presignature: Bytes): Pooled {
   const { presigning, self } = step
   const pooled = presigning.pool.find(presignatureId(key.keyId, presignature))
   const current =
@@ -94,7 +94,7 @@ function findPresignature(step: Step, key: PublicKeyPackage, presignature: Bytes
 
 /** The order as this server itself puts it together, checked as far as it can be without a secret. */
 function orderOf(
-  step: Step,
+  step: OwnerStep,
   { keyId, path }: SignEcdsaBody,
   input: SignEcdsaInput,
   key: PublicKeyPackage,
@@ -125,7 +125,7 @@ function orderOf(
  * so that nothing else runs between finding that both can be used and striking both off.
  */
 async function take(
-  step: Step,
+  step: OwnerStep,
   order: dkls.EcdsaOrder,
   pooled: Pooled,
 ): Promise<dkls.Presignature> {

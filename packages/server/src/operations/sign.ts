@@ -17,7 +17,7 @@ import { frostContent } from "../content.ts"
 import { checkFrostKey, checkKeyEpoch, checkUsable, readKey } from "../keys.ts"
 import type { Versioned } from "../ports/store.ts"
 import { decodeAs } from "../request/decode.ts"
-import type { OperationStep, Step } from "../request/step.ts"
+import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
 import { refuseAbort } from "./aborts.ts"
 import { freshCommitments, nonceId } from "./commitments.ts"
 import { noSuchStep } from "./steps.ts"
@@ -26,7 +26,7 @@ import { noSuchStep } from "./steps.ts"
  * FROST round two. The step number is the attempt: each attempt is another signer set and takes
  * another commitment. What is signed comes from the request, never from the package.
  */
-export const sign: OperationStep = async (step) => {
+export const sign: OwnerOperationStep = async (step) => {
   if (step.step < 1 || step.step > MAX_ATTEMPTS) throw noSuchStep()
   const body = decodeAs("body", signBody, step.request.body)
   checkPath(body.path)
@@ -82,7 +82,7 @@ export const sign: OperationStep = async (step) => {
 
 /** What this server has found in the request: the package must say the same. */
 async function approvedOf(
-  { deps, digest }: Step,
+  { deps, digest }: OwnerStep,
   { keyId, path, content, merkleRoot }: SignBody,
   key: PublicKeyPackage,
 ): Promise<frost.Approved> {
@@ -97,7 +97,7 @@ async function approvedOf(
  * them. From here on they are gone, whatever happens.
  */
 async function spendNonces(
-  step: Step,
+  step: OwnerStep,
   keyId: Bytes,
   signingPackage: frost.SigningPackage,
 ): Promise<{ nonces: Versioned<frost.NonceState>; id: string }> {

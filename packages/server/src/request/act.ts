@@ -3,9 +3,10 @@ import {
   type CallPayload,
   EVENT_VERSION,
   type Operation,
-  type Request,
+  type OperatorOperation,
+  type OwnerOperation,
 } from "@lockkeeper/api"
-import { type Bytes, toHex } from "@lockkeeper/encoding"
+import { toHex } from "@lockkeeper/encoding"
 import { wipeAccount } from "../accounts.ts"
 import { changePassword } from "../operations/change-password.ts"
 import { createKey } from "../operations/create-key.ts"
@@ -13,6 +14,7 @@ import { deriveKey } from "../operations/derive-key.ts"
 import { forgiveGuesses } from "../operations/forgive-guesses.ts"
 import { listIncidents } from "../operations/list-incidents.ts"
 import { listKeys } from "../operations/list-keys.ts"
+import { listSharings } from "../operations/list-sharings.ts"
 import { showPool } from "../operations/pool-status.ts"
 import { prepareEcdsa } from "../operations/prepare-ecdsa.ts"
 import { prepareSigning } from "../operations/prepare-signing.ts"
@@ -28,10 +30,11 @@ import type { Change } from "../ports/store.ts"
 import { questionOf } from "./answers.ts"
 import { type AuthorisedRequest, authorise } from "./authorise.ts"
 import { commitStep, repeatAnswer } from "./commit.ts"
+import { operatorNote } from "./operator.ts"
 import { logRefusal } from "./refusal.ts"
-import type { CallContext, OperationStep, Step } from "./step.ts"
+import type { CallContext, OperatorOperationStep, OwnerOperationStep, Step } from "./step.ts"
 
-const OPERATION_STEPS: Readonly<Record<Operation, OperationStep>> = {
+const OWNER_STEPS: Readonly<Record<OwnerOperation, OwnerOperationStep>> = {
   "account.show": showAccount,
   "account.change-password": changePassword,
   "account.forgive-guesses": forgiveGuesses,
@@ -51,6 +54,12 @@ const OPERATION_STEPS: Readonly<Record<Operation, OperationStep>> = {
   "incidents.list": listIncidents,
 }
 
+const OPERATOR_STEPS: Readonly<Record<OperatorOperation, OperatorOperationStep>> = {
+  "incidents.report": reportIncident,
+  "incidents.list": listIncidents,
+  "sharings.list": listSharings,
+}
+
 /** What refills of pools give way to. */
 const BUSY_WITH: ReadonlySet<Operation> = new Set(["sign", "ecdsa.sign", "presign"])
 
@@ -59,38 +68,46 @@ export async function act(
   context: CallContext,
   payload: Extract<CallPayload, { kind: "act" }>,
 ): Promise<CallAnswer> {
-  const { self, deps, session, presigning } = context
-  const authorised = await authorise(self, deps, session, payload.request)
+  const { deps, presigning } = context
+  const authorised = await authorise(context, payload.request)
   const { request, digest } = authorised
   const { step, input } = payload
   const question = questionOf(request, digest, step, input)
-  const event = eventAbout(request, digest, step)
+  const event = eventAbout(authorised, step)
   const busy = BUSY_WITH.has(request.operation) ? 1 : 0
   presigning.busy += busy
   try {
     const repeated = await repeatAnswer(deps, presigning.answers, question)
     if (repeated !== null) return { kind: "act", ...repeated }
-    const run = OPERATION_STEPS[request.operation]
-    const outcome = await run({ ...context, ...authorised, step, input, event })
+    const about = { ...context, step, input, event }
+    const outcome = await (authorised.role === "owner"
+      ? OWNER_STEPS[authorised.operation]({ ...about, ...authorised })
+      : OPERATOR_STEPS[authorised.operation]({ ...about, ...authorised }))
     const changes = [...outcome.changes, ...guardOf(authorised, outcome.changes)]
-    const committed = { ...outcome, changes }
-    return { kind: "act", ...(await commitStep(deps, presigning.answers, question, committed)) }
+    const guarded = { ...outcome, changes }
+    const committed = await commitStep(deps, presigning.answers, question, guarded)
+    if (authorised.role === "operator") context.counters.add("operator-steps")
+    return { kind: "act", ...committed }
   } catch (error) {
     throw await logRefusal(deps, error, event)
   } finally {
     presigning.busy -= busy
-    wipeAccount(authorised.account.value)
+    if (authorised.role === "owner") wipeAccount(authorised.account.value)
   }
 }
 
 /** What was authorised under one state of the account takes effect under no other. */
-function guardOf({ account }: AuthorisedRequest, changes: readonly Change[]): readonly Change[] {
+function guardOf(authorised: AuthorisedRequest, changes: readonly Change[]): readonly Change[] {
+  if (authorised.role !== "owner") return []
+  const { account } = authorised
   const id = toHex(account.value.accountId)
   if (changes.some((change) => change.kind === "put" && change.table === "accounts")) return []
   return [{ kind: "expect", table: "accounts", id, version: account.version }]
 }
 
-function eventAbout(request: Request, digest: Bytes, step: number): Step["event"] {
+function eventAbout(authorised: AuthorisedRequest, step: number): Step["event"] {
+  const { request, digest } = authorised
+  const note = authorised.role === "operator" ? operatorNote(authorised.operator) : ""
   return (details = {}) => ({
     version: EVENT_VERSION,
     operation: request.operation,
@@ -103,7 +120,7 @@ function eventAbout(request: Request, digest: Bytes, step: number): Step["event"
     requestDigest: digest,
     keyId: null,
     incidents: [],
-    note: "",
+    note,
     ...details,
   })
 }

@@ -3,6 +3,9 @@ import {
   LockKeeperError,
   MAX_CLOCK_SKEW_MS,
   MAX_REQUEST_LIFETIME_MS,
+  mayAsk,
+  type OperatorOperation,
+  type OwnerOperation,
   type Request,
   requestDigest,
   type SignedRequest,
@@ -20,69 +23,129 @@ import type { Dependencies } from "../ports/dependencies.ts"
 import type { Versioned } from "../ports/store.ts"
 import type { ServerSelf } from "../self.ts"
 import { decodeField } from "./decode.ts"
-import type { Session } from "./sessions.ts"
+import type { Operator } from "./operator.ts"
+import type { Authenticated } from "./sessions.ts"
+import type { CallContext } from "./step.ts"
 
-/** A request whose principal, address, roster and freshness this server has checked itself. */
-export interface AuthorisedRequest {
+/** What every authorised request has, whoever asks. */
+interface Authorised {
   readonly request: Request
   /** 32 bytes; names the request in protocol messages and logs. */
   readonly digest: Bytes
+}
+
+export interface OwnerRequest extends Authorised {
+  readonly role: "owner"
+  readonly operation: OwnerOperation
   readonly account: Versioned<ActiveAccount>
 }
 
+export interface OperatorRequest extends Authorised {
+  readonly role: "operator"
+  readonly operation: OperatorOperation
+  readonly operator: Operator
+}
+
+/** A request whose principal, role, address, roster and freshness this server has checked itself. */
+export type AuthorisedRequest = OwnerRequest | OperatorRequest
+
 /** Step 2 of the life of a request. @throws LockKeeperError naming the field that fails. */
 export async function authorise(
-  self: ServerSelf,
-  deps: Dependencies,
-  session: Session,
+  context: Pick<CallContext, "self" | "deps" | "session" | "incidents" | "operatorRates">,
   signed: SignedRequest,
 ): Promise<AuthorisedRequest> {
+  const { self, deps, session } = context
   const { stage } = session
-  if (stage.kind !== "authenticated") {
+  if (stage.kind !== "authenticated" && stage.kind !== "operator") {
     throw new LockKeeperError("unauthenticated", "The session is not logged in.", {
       remedy: "Log in first.",
     })
   }
   const request = decodeField("request", () => decodeRequest(signed))
+  const { operation } = request
   checkAddress(self, request)
   checkFreshness(request, deps.clock.now())
-  const account = equalBytes(request.accountId, stage.accountId)
-    ? await readActiveAccount(deps.store, stage.accountId)
-    : null
-  if (account === null) {
-    throw new LockKeeperError(
-      "permission-denied",
-      "The request names another account than the session's.",
-      { field: "request.accountId", remedy: "Send it in that account's own session." },
-    )
+  const checked = { request, digest: requestDigest(signed) }
+  if (stage.kind === "operator") {
+    if (!mayAsk("operator", operation)) throw notForOperators(request)
+    checkOperator(context, stage, request, signed)
+    return { ...checked, role: "operator", operation, operator: stage }
   }
+  if (!mayAsk("owner", operation)) throw notForOwners(request)
+  const account = await accountOf(deps, stage, request, signed)
+  return { ...checked, role: "owner", operation, account }
+}
+
+function notForOwners({ operation }: Request): LockKeeperError {
+  return new LockKeeperError("permission-denied", `"${operation}" is for operators of servers.`, {
+    field: "request.operation",
+    remedy: "Ask the operator of a server to do it.",
+  })
+}
+
+function notForOperators({ operation }: Request): LockKeeperError {
+  return new LockKeeperError("permission-denied", `"${operation}" is for owners of accounts.`, {
+    field: "request.operation",
+    remedy: "Only the owner can ask for it, in a session of their own.",
+  })
+}
+
+/** @throws LockKeeperError when the session's operator did not ask for this, or may not any more. */
+function checkOperator(
+  { deps, incidents, operatorRates }: Pick<CallContext, "deps" | "incidents" | "operatorRates">,
+  { server, operatorId, operatorKey }: Operator,
+  request: Request,
+  signed: SignedRequest,
+): void {
+  if (!equalBytes(request.accountId, operatorId)) throw otherPrincipal("operator")
+  if (!verifyRequest(signed, operatorKey)) throw notSignedBy("operator")
+  // Since the session was opened, its server may have been proven at fault.
+  incidents.checkNone([server])
+  operatorRates.checkStep(server, deps.clock.now())
+}
+
+function otherPrincipal(who: "account" | "operator"): LockKeeperError {
+  return new LockKeeperError(
+    "permission-denied",
+    `The request names another ${who} than the session's.`,
+    { field: "request.accountId", remedy: `Send it in that ${who}'s own session.` },
+  )
+}
+
+function notSignedBy(who: "account" | "operator"): LockKeeperError {
+  return new LockKeeperError("unauthenticated", `The request is not signed by the ${who}'s key.`, {
+    field: "signature",
+    remedy: "Sign the request's bytes as they are sent.",
+  })
+}
+
+/** The session's account, in whose name the request is. The caller wipes it. */
+async function accountOf(
+  { store }: Dependencies,
+  { accountId, opaqueVersion }: Authenticated,
+  request: Request,
+  signed: SignedRequest,
+): Promise<Versioned<ActiveAccount>> {
+  const isOwn = equalBytes(request.accountId, accountId)
+  const account = isOwn ? await readActiveAccount(store, accountId) : null
+  if (account === null) throw otherPrincipal("account")
   try {
-    checkPrincipal(account.value, stage.opaqueVersion, signed)
+    checkOwner(account.value, opaqueVersion, signed)
   } catch (error) {
     wipeAccount(account.value)
     throw error
   }
-  return { request, digest: requestDigest(signed), account }
+  return account
 }
 
 /** @throws LockKeeperError when the session's password or the account's key does not allow it. */
-function checkPrincipal(
-  account: ActiveAccount,
-  opaqueVersion: number,
-  signed: SignedRequest,
-): void {
+function checkOwner(account: ActiveAccount, opaqueVersion: number, signed: SignedRequest): void {
   if (heldRecord(account, opaqueVersion) === null) {
     throw new LockKeeperError("session-ended", "The password was changed since this login.", {
       remedy: "Log in with the new password.",
     })
   }
-  if (!verifyRequest(signed, accountKey(account))) {
-    throw new LockKeeperError(
-      "unauthenticated",
-      "The request is not signed by the account's key.",
-      { field: "signature", remedy: "Sign the request's bytes as they are sent." },
-    )
-  }
+  if (!verifyRequest(signed, accountKey(account))) throw notSignedBy("account")
 }
 
 function checkAddress(self: ServerSelf, request: Request): void {

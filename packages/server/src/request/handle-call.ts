@@ -3,6 +3,7 @@ import {
   type CallPayload,
   callAnswer,
   callPayload,
+  type Event,
   LockKeeperError,
   MAX_COUNTER,
   MAX_FRAME,
@@ -15,8 +16,9 @@ import { activateRegistration, dealRegistration } from "../operations/register-a
 import { act } from "./act.ts"
 import { decodeSharedAs } from "./decode.ts"
 import { sessionEvent } from "./events.ts"
+import { operatorNote } from "./operator.ts"
 import { logRefusal, refusalOf } from "./refusal.ts"
-import type { Session } from "./sessions.ts"
+import type { Session, SessionStage } from "./sessions.ts"
 import type { CallContext } from "./step.ts"
 
 /** Opens one frame, does what it asks, seals the answer under the frame's counter. */
@@ -48,13 +50,9 @@ export async function handleCall(
     if (payload.kind === "close") sessions.end(session)
     return sealed
   } catch (error) {
-    // Strangers write nothing by being refused; who is logged in cannot be refused unseen.
-    const shown =
-      asked.kind === "authenticated" && sessions.holds(session)
-        ? await logRefusal(deps, error, (details) =>
-            sessionEvent("request", asked.accountId, details),
-          )
-        : error
+    // Strangers write nothing by being refused; who is known cannot be refused unseen.
+    const refusedOf = sessions.holds(session) ? refusalEventOf(asked) : null
+    const shown = refusedOf === null ? error : await logRefusal(deps, error, refusedOf)
     const refused = refusalOf(deps, shown)
     counters.refused(refused.code)
     const refusal = seal({ kind: "refused", error: refused.toBody(self.identifier) })
@@ -63,6 +61,16 @@ export async function handleCall(
   } finally {
     content.fill(0)
   }
+}
+
+/** How the log tells of a refusal in a session of that stage; null where it does not. */
+function refusalEventOf(stage: SessionStage): ((details: Partial<Event>) => Event) | null {
+  if (stage.kind === "authenticated") {
+    return (details) => sessionEvent("request", stage.accountId, details)
+  }
+  if (stage.kind !== "operator") return null
+  const note = operatorNote(stage)
+  return (details) => sessionEvent("request", stage.operatorId, { ...details, note })
 }
 
 function noSuchSession(): LockKeeperError {

@@ -14,6 +14,7 @@ import {
 } from "@lockkeeper/api"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { startLogin } from "../operations/login.ts"
+import { openOperator } from "../operations/open-operator.ts"
 import { startRegistration } from "../operations/register-account.ts"
 import { resumeSession } from "../operations/resume-session.ts"
 import { decodeAs, decodeField } from "./decode.ts"
@@ -114,6 +115,8 @@ function openFor(
       return startLogin(context, payload)
     case "resume":
       return resumeSession(context, transcript, payload)
+    case "operate":
+      return openOperator(context, transcript, payload)
   }
 }
 

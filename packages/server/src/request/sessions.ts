@@ -1,6 +1,7 @@
 import { type Channel, ReplayWindow, wipeChannel } from "@lockkeeper/api"
 import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import type { opaque } from "@lockkeeper/protocols"
+import type { Operator } from "./operator.ts"
 
 /**
  * Most sessions one process keeps. The one idle for longest makes room: one that has not logged in if
@@ -10,6 +11,9 @@ export const MAX_SESSIONS = 10_000
 
 /** Most logged-in sessions of one account; the one idle for longest makes room. */
 export const MAX_ACCOUNT_SESSIONS = 64
+
+/** Most sessions of all operators of one server, likewise: it certifies as many keys as it likes. */
+export const MAX_OPERATOR_SESSIONS = 16
 
 /** Longest a session may stay unused, milliseconds. */
 export const SESSION_IDLE_MS = 30 * 60_000
@@ -25,12 +29,22 @@ export type SessionStage =
   | { readonly kind: "registering"; readonly name: string }
   | { readonly kind: "logging-in"; readonly state: opaque.LoginServerState }
   | Authenticated
+  | ({ readonly kind: "operator" } & Operator)
   | { readonly kind: "ended" }
 
 export interface Authenticated {
   readonly kind: "authenticated"
   readonly accountId: Bytes
   readonly opaqueVersion: number
+}
+
+/** Who shares one allowance of sessions, and how many that are; null for whoever is not known yet. */
+function allowanceOf(stage: SessionStage): { readonly of: string; readonly most: number } | null {
+  if (stage.kind === "authenticated") {
+    return { of: `account ${toHex(stage.accountId)}`, most: MAX_ACCOUNT_SESSIONS }
+  }
+  if (stage.kind !== "operator") return null
+  return { of: `operators ${stage.server}`, most: MAX_OPERATOR_SESSIONS }
 }
 
 export interface Session {
@@ -53,7 +67,7 @@ export class Sessions {
 
   open(channel: Channel, stage: SessionStage, now: number, expiresAt: number): Session {
     if (this.#sessions.size >= MAX_SESSIONS) this.#makeRoom()
-    if (stage.kind === "authenticated") this.#makeRoomFor(stage.accountId)
+    this.#makeRoomFor(stage)
     const session: Session = {
       channel,
       window: new ReplayWindow(),
@@ -92,7 +106,7 @@ export class Sessions {
 
   /** Makes an open session a logged-in one. */
   authenticate(session: Session, stage: Authenticated, expiresAt: number): void {
-    this.#makeRoomFor(stage.accountId)
+    this.#makeRoomFor(stage)
     session.stage = stage
     session.expiresAt = expiresAt
   }
@@ -122,23 +136,30 @@ export class Sessions {
     return this.#sessions.size
   }
 
+  /** How many are operators'. */
+  get operators(): number {
+    return [...this.#sessions.values()].filter(({ stage }) => stage.kind === "operator").length
+  }
+
   #makeRoom(): void {
     let leaving = this.#sessions.keys().next().value as string
     for (const [id, { stage }] of this.#sessions) {
-      if (stage.kind === "authenticated") continue
+      if (allowanceOf(stage) !== null) continue
       leaving = id
       break
     }
     this.#remove(leaving)
   }
 
-  #makeRoomFor(accountId: Bytes): void {
+  #makeRoomFor(stage: SessionStage): void {
+    const allowance = allowanceOf(stage)
+    if (allowance === null) return
     const own: string[] = []
-    for (const [id, { stage }] of this.#sessions) {
-      if (stage.kind === "authenticated" && equalBytes(stage.accountId, accountId)) own.push(id)
+    for (const [id, { stage: other }] of this.#sessions) {
+      if (allowanceOf(other)?.of === allowance.of) own.push(id)
     }
     const [oldest] = own
-    if (oldest !== undefined && own.length >= MAX_ACCOUNT_SESSIONS) this.#remove(oldest)
+    if (oldest !== undefined && own.length >= allowance.most) this.#remove(oldest)
   }
 
   #remove(id: string): void {

@@ -3,11 +3,12 @@ import type { Bytes } from "@lockkeeper/encoding"
 import type { Counters } from "../counters.ts"
 import type { Guesses } from "../guesses.ts"
 import type { Incidents } from "../incidents/incidents.ts"
+import type { OperatorRates } from "../limits/operator-rates.ts"
 import type { OneTimeLedger } from "../one-time.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
 import type { ServerSelf } from "../self.ts"
-import type { AuthorisedRequest } from "./authorise.ts"
+import type { OperatorRequest, OwnerRequest } from "./authorise.ts"
 import type { StepOutcome } from "./commit.ts"
 import type { Session, Sessions } from "./sessions.ts"
 
@@ -22,15 +23,30 @@ export interface CallContext {
   readonly counters: Counters
   readonly presigning: PresigningRoom
   readonly incidents: Incidents
+  readonly operatorRates: OperatorRates
 }
 
-/** What an operation's step acts on. */
-export interface Step extends AuthorisedRequest, CallContext {
+/** What an operation's step acts on, whoever asks. */
+interface AnyStep extends CallContext {
   readonly step: number
   readonly input: Bytes
   /** An event about this step, to be completed by what the operation found. */
   event(details?: Partial<Event>): Event
 }
 
+/** A step in an account's name. */
+export interface OwnerStep extends AnyStep, OwnerRequest {}
+
+/** A step in the name of an operator, who has no account. */
+export interface OperatorStep extends AnyStep, OperatorRequest {}
+
+export type Step = OwnerStep | OperatorStep
+
 /** One step of one operation. Writes nothing; throws LockKeeperError to refuse. */
 export type OperationStep = (step: Step) => Promise<StepOutcome>
+
+/** The same of an operation that only owners may ask for. */
+export type OwnerOperationStep = (step: OwnerStep) => Promise<StepOutcome>
+
+/** The same of an operation that only operators may ask for. */
+export type OperatorOperationStep = (step: OperatorStep) => Promise<StepOutcome>

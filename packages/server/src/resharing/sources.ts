@@ -1,0 +1,89 @@
+import type { SharingKind, SharingListing, SharingsPage } from "@lockkeeper/api"
+import { type Bytes, decode, fromHex, toHex } from "@lockkeeper/encoding"
+import { sharing } from "@lockkeeper/protocols"
+import { decodeAccount, wipeAccount } from "../accounts.ts"
+import { isDecoy } from "../decoy-account.ts"
+import { keyRow } from "../keys.ts"
+import type { Store } from "../ports/store.ts"
+import type { ServerSelf } from "../self.ts"
+import { generationId, generationRow } from "./rows.ts"
+
+// What this server holds shares of, as sharings: one function for each kind.
+
+/** Most products of holders and coefficients that are computed for one page of accounts. */
+const MAX_ACCOUNT_WORK = 512
+
+/** Keys in the order of their ids, after `after`. */
+export async function pageOfKeys(
+  store: Store,
+  after: Bytes | null,
+  limit: number,
+): Promise<SharingsPage> {
+  const rows = await scanAfter(store, "keys", after, limit)
+  const held = rows.slice(0, limit).map(({ value }) => {
+    const { keyPackage } = decode(keyRow, value)
+    keyPackage.signingShare.wipe()
+    return sharing.sharingOfKey(keyPackage.public)
+  })
+  wipeRows(rows)
+  return { sharings: await listed(store, "keys", held), next: nextOf(rows, limit) }
+}
+
+/** Accounts that can log in, likewise. */
+export async function pageOfAccounts(
+  { roster }: ServerSelf,
+  store: Store,
+  after: Bytes | null,
+  limit: number,
+): Promise<SharingsPage> {
+  const work = Math.floor(MAX_ACCOUNT_WORK / (roster.members.length * roster.minSigners))
+  const most = Math.max(1, Math.min(limit, work))
+  const found = await scanAfter(store, "accounts", after, most + 1)
+  const rows = found.filter(({ id }) => !isDecoy(id)).slice(0, most + 1)
+  const held = rows.slice(0, most).flatMap(({ value }) => {
+    const row = decodeAccount(value)
+    wipeAccount(row)
+    const active = row.active?.registration
+    return active === undefined ? [] : [sharing.sharingOfAccount(active, 1)]
+  })
+  wipeRows(found)
+  return { sharings: await listed(store, "accounts", held), next: nextOf(rows, most) }
+}
+
+/** With what is kept of their generations; a sharing that no run was about yet has none. */
+function listed(
+  store: Store,
+  kind: SharingKind,
+  held: readonly sharing.Sharing[],
+): Promise<SharingListing[]> {
+  return Promise.all(
+    held.map(async (one) => {
+      const row = await store.read("generations", generationId(kind, one.id))
+      if (row === null) return { sharing: one, highestKeyEpoch: one.keyEpoch, pendingRun: null }
+      const { highestKeyEpoch, pendingRun } = decode(generationRow, row.value)
+      return { sharing: one, highestKeyEpoch, pendingRun }
+    }),
+  )
+}
+
+type Rows = Awaited<ReturnType<Store["scan"]>>
+
+/** One row more than fits a page, where there is one: then another page follows. */
+function scanAfter(
+  store: Store,
+  table: SharingKind,
+  after: Bytes | null,
+  limit: number,
+): Promise<Rows> {
+  return store.scan(table, "", after === null ? "" : toHex(after), limit + 1)
+}
+
+function nextOf(rows: Rows, limit: number): Bytes | null {
+  const last = rows[limit - 1]
+  return last === undefined || rows.length === limit ? null : fromHex(last.id)
+}
+
+/** They hold shares. */
+function wipeRows(rows: Rows): void {
+  for (const { value } of rows) value.fill(0)
+}
