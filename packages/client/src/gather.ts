@@ -1,4 +1,4 @@
-import { LockKeeperError } from "@lockkeeper/api"
+import { type ErrorCode, LockKeeperError } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { cancelled, throwIfCancelled } from "./patience.ts"
 import type { Servers } from "./servers.ts"
@@ -112,17 +112,20 @@ function reasons(failures: ReadonlyMap<Identifier, LockKeeperError>): string {
   return said.join("") + (rest > 0 ? ` And ${rest} more.` : "")
 }
 
+/** What says that the owner is somebody else. */
+const DOUBTS: ReadonlySet<ErrorCode> = new Set(["unauthenticated", "wrong-password"])
+
 /**
- * The refusals that may be told as an operation's own outcome. Who was logged in at `need` servers is
- * not logged out by the word of fewer: one of them may have missed the end of the registration, or
- * lie, or never have been reached by what a relay answered for it.
+ * The refusals that may be told as an operation's own outcome. Whose password has opened the account,
+ * or who was logged in at `need` servers, is not shut out by the word of fewer: one of them may have
+ * missed the end of the registration, or lie, or never have been reached by what a relay answered.
  */
 export function tellable(
   need: number,
   failures: ReadonlyMap<Identifier, LockKeeperError>,
 ): readonly LockKeeperError[] {
   const refusals = [...failures.values()].filter(({ code }) => code !== "unavailable")
-  const doubts = refusals.filter(({ code }) => code === "unauthenticated")
+  const doubts = refusals.filter(({ code }) => DOUBTS.has(code))
   return doubts.length >= need ? refusals : refusals.filter((one) => !doubts.includes(one))
 }
 

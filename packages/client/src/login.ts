@@ -1,4 +1,4 @@
-import { LockKeeperError } from "@lockkeeper/api"
+import type { LockKeeperError } from "@lockkeeper/api"
 import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, equalBytes } from "@lockkeeper/encoding"
 import { type Outcome, opaque } from "@lockkeeper/protocols"
@@ -9,6 +9,7 @@ import { throwIfCancelled, within } from "./patience.ts"
 import { type LoginResult, wipeKeys } from "./principal.ts"
 import { ServerSession } from "./server-session.ts"
 import type { Servers } from "./servers.ts"
+import { othersCouldDiffer, wrongPassword } from "./wrong-password.ts"
 
 /** One server's answer to KE1, and the session it came in. */
 interface Answered {
@@ -86,7 +87,11 @@ class LoginRun {
   #stale: readonly Identifier[] = []
   /** What servers are asked for: 0 for the version in force. */
   #shownVersion = 0
-  #latestShown = 0
+  /** The version in force at each server, as it showed it. */
+  readonly #shown = new Map<Identifier, number>()
+  /** Agreed on a version under which the password is wrong; the latest such version. */
+  readonly #wrongAt = new Set<Identifier>()
+  #wrongVersion = 0
   /** Versions to ask for that are left to try, latest first; null before the first is tried. */
   #olderVersions: readonly number[] | null = null
   #kept = false
@@ -97,7 +102,7 @@ class LoginRun {
   }
 
   async finish(): Promise<LoginOutcome> {
-    const { minSigners, all } = this.#servers
+    const { minSigners, all, patience } = this.#servers
     const among = this.#servers.usable(all)
     if (among.length < minSigners) throw this.#servers.leftOut(minSigners, all, among)
     const order = this.#servers.inOrder(among, minSigners)
@@ -105,9 +110,16 @@ class LoginRun {
     for (;;) {
       const result = await this.#attempt()
       if (result !== null) return result
+      const agreed = this.#wrongAt
+      const isWrong = agreed.size > 0
+      if (isWrong && !othersCouldDiffer(this.#servers, { agreed, among })) {
+        throw this.#wrongPassword(among)
+      }
       // Fewer than t of those asked are of use: now everyone is asked, once.
       const unasked = among.filter((id) => !this.#answered.has(id) && !this.#failures.has(id))
-      if (unasked.length > 0) await this.#ask(unasked, unasked.length)
+      if (unasked.length > 0) {
+        await this.#ask(unasked, unasked.length, isWrong ? patience.hedgeMs : patience.callMs)
+      } else if (isWrong) throw this.#wrongPassword(among)
       else if (!(await this.#askForOlder())) throw this.#failure()
     }
   }
@@ -145,16 +157,19 @@ class LoginRun {
     }
   }
 
-  async #ask(order: readonly Identifier[], need: number): Promise<void> {
+  async #ask(
+    order: readonly Identifier[],
+    need: number,
+    callMs: number = this.#servers.patience.callMs,
+  ): Promise<void> {
     const { signal, incidents } = this.#task
     const { clock } = this.#servers.deps
-    const { callMs } = this.#servers.patience
     const ask = (server: Identifier, stop: AbortSignal) =>
       within(clock, callMs, stop, (limited) => this.#open(server, limited))
     const got = await gather(this.#servers, { order, need, signal, ask })
     for (const [server, answer] of got.answers) {
       this.#answered.set(server, answer)
-      this.#latestShown = Math.max(this.#latestShown, versionIn(answer.response))
+      if (this.#shownVersion === 0) this.#shown.set(server, versionIn(answer.response))
     }
     for (const [server, error] of got.failures) {
       this.#failures.set(server, error)
@@ -177,8 +192,9 @@ class LoginRun {
   /** Null when the servers asked so far cannot finish the login, but others might. */
   async #attempt(): Promise<LoginOutcome | null> {
     const { state, signal, incidents } = this.#task
-    if (this.#answered.size < this.#servers.minSigners) return null
-    const responses = new Map([...this.#answered].map(([id, { response }]) => [id, response]))
+    const untried = [...this.#answered].filter(([id]) => !this.#wrongAt.has(id))
+    if (untried.length < this.#servers.minSigners) return null
+    const responses = new Map(untried.map(([id, { response }]) => [id, response]))
     const outcome = opaque.combineLogin(state, responses)
     if (!outcome.ok) {
       // Whom to suspect shows when others have answered too; proofs stand by themselves.
@@ -197,19 +213,28 @@ class LoginRun {
     const stretched = await this.#servers.deps.compute.stretch(toStretch, stretching)
     toStretch.wipe()
     throwIfCancelled(signal)
-    return this.#prove(opaque.finishLogin(combined, stretched))
+    const agreed = [...combined.answers.keys()]
+    return this.#prove(opaque.finishLogin(combined, stretched), agreed)
   }
 
-  async #prove(outcome: Outcome<opaque.FinishedLogin>): Promise<LoginOutcome | null> {
+  async #prove(
+    outcome: Outcome<opaque.FinishedLogin>,
+    agreed: readonly Identifier[],
+  ): Promise<LoginOutcome | null> {
     const { incidents } = this.#task
     if (!outcome.ok) {
-      if (outcome.abort.reason === "wrong-password-or-envelope") throw this.#wrongPassword()
+      if (outcome.abort.reason === "wrong-password-or-envelope") {
+        for (const id of agreed) this.#wrongUnder(id)
+        return null
+      }
       for (const server of outcome.abort.silent) incidents.suspected(server, outcome.abort.reason)
       return null
     }
     const { exportKey, sessions, refused } = outcome.value
     try {
       for (const [server, reason] of refused) incidents.suspected(server, reason)
+      for (const server of this.#wrongAt) incidents.suspected(server, "stale-or-lying")
+      this.#stale = [...this.#stale, ...this.#wrongAt]
       await this.#finishAt(sessions, exportKey)
       return this.#result()
     } finally {
@@ -270,7 +295,7 @@ class LoginRun {
       login,
       failedGuesses: this.#failedGuesses(),
       stale: this.#stale,
-      versionsAhead: this.#latestShown - versionIn(response),
+      versionsAhead: Math.max(0, ...this.#shown.values()) - versionIn(response),
       confirmations,
     }
   }
@@ -283,16 +308,20 @@ class LoginRun {
     return Math.max(0, ...used)
   }
 
-  #wrongPassword(): LockKeeperError {
+  #wrongUnder(server: Identifier): void {
+    const { response } = this.#answered.get(server) as Answered
+    this.#wrongAt.add(server)
+    this.#wrongVersion = Math.max(this.#wrongVersion, versionIn(response))
+  }
+
+  #wrongPassword(among: readonly Identifier[]): LockKeeperError {
     const left = [...this.#answered.values()].map(({ guessesRemaining }) => guessesRemaining)
-    const guessesRemaining = Math.min(...left)
-    return new LockKeeperError("wrong-password", "The name or the password is wrong.", {
-      field: "password",
-      guessesRemaining,
-      remedy:
-        guessesRemaining === 0
-          ? "The account is locked for now; wait before you try again."
-          : "Check both, and the keyboard's layout, and try again.",
+    return wrongPassword(this.#servers, {
+      agreed: this.#wrongAt,
+      version: this.#wrongVersion,
+      shown: this.#shown,
+      among,
+      guessesRemaining: Math.min(...left),
     })
   }
 
