@@ -58,10 +58,12 @@ async function rewrite<T>(
   await store.commit([{ kind: "put", table, id, ifVersion: row.version, value }])
 }
 
+type HeldAccount = NonNullable<AccountRow["active"]>
+
 function rewriteRecord(
   server: TestServer,
   name: string,
-  change: (record: opaque.AccountRecord) => opaque.AccountRecord,
+  change: (record: HeldAccount) => HeldAccount,
 ): Promise<void> {
   const id = toHex(opaque.accountIdOf(name))
   return rewrite(server, "accounts", id, accountRow, (account) => ({

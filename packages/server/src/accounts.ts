@@ -1,54 +1,15 @@
-import { MAX_NAME } from "@lockkeeper/api"
-import {
-  type Bytes,
-  type Codec,
-  decode,
-  encode,
-  fixedBytes,
-  nullable,
-  safeInteger,
-  struct,
-  text,
-  toHex,
-} from "@lockkeeper/encoding"
-import { opaque } from "@lockkeeper/protocols"
+import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
+import type { opaque } from "@lockkeeper/protocols"
+import { type AccountRow, accountRow, type HeldAccount } from "./account-row.ts"
 import type { Change, Store, Versioned } from "./ports/store.ts"
 
 /** Longest a registration that was never activated keeps its name, milliseconds. */
 export const PENDING_REGISTRATION_MS = 10 * 60_000
 
-/** One account at one server. Either `active` is set, or the account is still being registered. */
-export interface AccountRow {
-  /** Derived from the name: `accountIdOf`. */
-  readonly accountId: Bytes
-  readonly name: string
-  readonly createdAt: number
-  /** What logins are answered from. */
-  readonly active: opaque.AccountRecord | null
-  /**
-   * The record that `active` replaced, until the owner says that every server has replaced it. Every
-   * server confirmed it, so all can go back to it where a password change stopped half way.
-   */
-  readonly previous: opaque.AccountRecord | null
-  /** A registration or password change that not every server has confirmed: never answered from. */
-  readonly pending: opaque.AccountRecord | null
-  readonly pendingSince: number
-}
-
 /** An account that can log in. */
 export interface ActiveAccount extends AccountRow {
-  readonly active: opaque.AccountRecord
+  readonly active: HeldAccount
 }
-
-export const accountRow: Codec<AccountRow> = struct<AccountRow>({
-  accountId: fixedBytes(32),
-  name: text(MAX_NAME),
-  createdAt: safeInteger,
-  active: nullable(opaque.accountRecordCodec),
-  previous: nullable(opaque.accountRecordCodec),
-  pending: nullable(opaque.accountRecordCodec),
-  pendingSince: safeInteger,
-})
 
 export function encodeAccount(account: AccountRow): Bytes {
   return encode(accountRow, account)
@@ -113,7 +74,7 @@ export function activeVersion(account: ActiveAccount): number {
 export function heldRecord(
   { active, previous }: ActiveAccount,
   opaqueVersion: number,
-): opaque.AccountRecord | null {
+): HeldAccount | null {
   const held = [active, previous]
   return held.find((one) => one?.registration.keys.opaqueVersion === opaqueVersion) ?? null
 }

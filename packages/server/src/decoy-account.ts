@@ -18,7 +18,7 @@ export function isDecoy(id: string): boolean {
 export async function storeDecoy(self: ServerSelf, { store, randomness }: Dependencies) {
   const before = await store.read(PLACE.table, PLACE.id)
   const accountId = randomness.bytes(32)
-  const active = decoyRecord(self, accountId, randomness)
+  const active = opaque.asRegistered(decoyRecord(self, accountId, randomness))
   const rest = { createdAt: 0, previous: null, pending: null, pendingSince: 0 }
   const value = encodeAccount({ accountId, name: PLACE.id, active, ...rest })
   await store.commit([{ kind: "put", ...PLACE, ifVersion: before?.version ?? "absent", value }])

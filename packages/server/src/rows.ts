@@ -2,7 +2,7 @@
  * What the rows of a store hold once they are unsealed: for tools that look into a server's own
  * database, and for adversaries under test. Servers reach them through the rooms that own them.
  */
-export { type AccountRow, accountRow } from "./accounts.ts"
+export { type AccountRow, accountRow } from "./account-row.ts"
 export { type IncidentRow, incidentRow } from "./incidents/row.ts"
 export { type KeyRow, keyRow } from "./keys.ts"
 export { keyGenerationRow, type Run as KeyGenerationRow } from "./operations/key-generation.ts"

@@ -1,48 +1,14 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { changePasswordBody, LockKeeperError, type SignedRequest } from "@lockkeeper/api"
+import { changePasswordBody, LockKeeperError } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 import { startCluster, type TestServer } from "./memory-cluster.ts"
-import { expectKind, TestOwner, type TestSession } from "./owner.ts"
+import { TestOwner, type TestSession } from "./owner.ts"
+import { act, changePassword } from "./password-flows.ts"
 
 const EMPTY = new Uint8Array(0)
-
-async function act(session: TestSession, request: SignedRequest, step: number, input: Bytes) {
-  return expectKind(await session.call({ kind: "act", request, step, input }), "act").output
-}
-
-interface Change {
-  readonly version: number
-  readonly activateAt: readonly Identifier[]
-  readonly finaliseAt: readonly Identifier[]
-}
-
-/** Changes the password over sessions with every server, as far as it says. */
-async function change(
-  owner: TestOwner,
-  sessions: readonly TestSession[],
-  next: string,
-  { version, activateAt, finaliseAt }: Change,
-): Promise<void> {
-  assert.ok(owner.keys)
-  const { registration, dealings } = owner.deal(next, version, owner.keys)
-  const registrationDigest = opaque.registrationDigest(registration)
-  const body = encode(changePasswordBody, { opaqueVersion: version, registrationDigest })
-  const request = owner.sign(owner.request("account.change-password", body))
-  const confirmations = new Map<Identifier, Bytes>()
-  for (const session of sessions) {
-    const dealing = dealings.get(session.to.identifier) as opaque.AccountDealing
-    const input = encode(opaque.accountDealingCodec, dealing)
-    confirmations.set(session.to.identifier, await act(session, request, 1, input))
-  }
-  const encoded = encode(opaque.confirmationsCodec, confirmations)
-  const among = (chosen: readonly Identifier[]) =>
-    sessions.filter(({ to }) => chosen.includes(to.identifier))
-  for (const session of among(activateAt)) await act(session, request, 2, encoded)
-  for (const session of among(finaliseAt)) await act(session, request, 3, EMPTY)
-}
 
 /** Logs in as the SDK does: for the version before, where too few agree on the active one. */
 async function login(
@@ -109,18 +75,22 @@ for (const { servers, minSigners, splits } of ROSTERS) {
 
     test(`${name} leaves the ${right} password working, and no other`, async () => {
       const { owner, sessions } = await ready(servers, minSigners)
-      await change(owner, sessions, "new", { version: 2, activateAt, finaliseAt: [] })
+      await changePassword(owner, sessions, "new", { version: 2, activateAt, finaliseAt: [] })
       assert.ok((await login(owner, right)).length >= minSigners)
       await assert.rejects(login(owner, wrong), isWrong)
     })
 
     test(`${name} does not stop the next one, after which nothing older logs in`, async () => {
       const { owner, sessions } = await ready(servers, minSigners)
-      await change(owner, sessions, "new", { version: 2, activateAt, finaliseAt: [] })
+      await changePassword(owner, sessions, "new", { version: 2, activateAt, finaliseAt: [] })
       const shown = await shownAt(owner, owner.servers[0] as TestServer)
       const loggedIn = await login(owner, right)
       const resumed = await everywhere(owner, loggedIn)
-      await change(owner, resumed, "newest", { version: 3, activateAt: all, finaliseAt: all })
+      await changePassword(owner, resumed, "newest", {
+        version: 3,
+        activateAt: all,
+        finaliseAt: all,
+      })
       assert.equal((await login(owner, "newest")).length, servers)
       for (const password of ["old", "new"]) {
         for (const asked of [shown - 1, shown, shown + 1]) {
@@ -137,10 +107,14 @@ for (const { servers, minSigners, splits } of ROSTERS) {
       for (const second of [...splits, []]) {
         const { owner, sessions } = await ready(servers, minSigners)
         const stopped = { version: 2, activateAt: first, finaliseAt: [] }
-        await change(owner, sessions, "new", stopped)
+        await changePassword(owner, sessions, "new", stopped)
         const right = first.length >= minSigners ? "new" : "old"
         const again = await everywhere(owner, await login(owner, right))
-        await change(owner, again, "newest", { version: 3, activateAt: second, finaliseAt: [] })
+        await changePassword(owner, again, "newest", {
+          version: 3,
+          activateAt: second,
+          finaliseAt: [],
+        })
         const expected = second.length >= minSigners ? "newest" : right
         const loggedIn = await login(owner, expected)
         assert.ok(loggedIn.length >= minSigners, `${first} then ${second}`)
@@ -153,12 +127,12 @@ test("until a change is final the version before logs in whoever asks for it, an
   const { owner, sessions } = await ready(3, 2)
   const all = [1, 2, 3]
   const shown = await shownAt(owner, owner.servers[0] as TestServer)
-  await change(owner, sessions, "new", { version: 2, activateAt: all, finaliseAt: [] })
+  await changePassword(owner, sessions, "new", { version: 2, activateAt: all, finaliseAt: [] })
   assert.equal((await login(owner, "old", owner.servers, shown)).length, 3)
   await assert.rejects(login(owner, "old"), isWrong)
 
   const again = await login(owner, "new")
-  await change(owner, again, "newest", { version: 3, activateAt: all, finaliseAt: [1] })
+  await changePassword(owner, again, "newest", { version: 3, activateAt: all, finaliseAt: [1] })
   // Where it is final the version before is destroyed; the version before that is gone everywhere.
   const [first, second, third] = owner.servers as [TestServer, TestServer, TestServer]
   assert.equal(await shownAt(owner, first, shown + 1), shown + 2)
@@ -171,7 +145,7 @@ test("until a change is final the version before logs in whoever asks for it, an
 test("no server answers from a registration that not all have confirmed", async () => {
   const { owner, sessions } = await ready(2, 2)
   const shown = await shownAt(owner, owner.servers[0] as TestServer)
-  await change(owner, sessions, "new", { version: 2, activateAt: [], finaliseAt: [] })
+  await changePassword(owner, sessions, "new", { version: 2, activateAt: [], finaliseAt: [] })
   for (const server of owner.servers) {
     for (const asked of [0, shown, shown + 1]) {
       assert.equal(await shownAt(owner, server, asked), shown)
@@ -182,7 +156,7 @@ test("no server answers from a registration that not all have confirmed", async 
 test("a change is made final by its own digest alone, and not before it is active", async () => {
   const { owner, sessions } = await ready(2, 2)
   const [session] = sessions as [TestSession]
-  await change(owner, sessions, "new", { version: 2, activateAt: [], finaliseAt: [] })
+  await changePassword(owner, sessions, "new", { version: 2, activateAt: [], finaliseAt: [] })
   const finalise = (opaqueVersion: number, registrationDigest: Bytes) => {
     const body = encode(changePasswordBody, { opaqueVersion, registrationDigest })
     return act(session, owner.sign(owner.request("account.change-password", body)), 3, EMPTY)
@@ -197,7 +171,11 @@ test("a change is made final by its own digest alone, and not before it is activ
 test("a password change gives strangers no guesses", async () => {
   const { owner, sessions } = await ready(2, 2)
   for (let i = 0; i < 3; i++) await owner.startLogin("guess", owner.servers)
-  await change(owner, sessions, "new", { version: 2, activateAt: [1, 2], finaliseAt: [1, 2] })
+  await changePassword(owner, sessions, "new", {
+    version: 2,
+    activateAt: [1, 2],
+    finaliseAt: [1, 2],
+  })
   const { opened } = await owner.startLogin("guess", owner.servers)
   for (const { answer } of opened) {
     assert.equal(answer.kind === "login" ? answer.guessesRemaining : null, 6)
@@ -207,13 +185,17 @@ test("a password change gives strangers no guesses", async () => {
 test("a session of the password before ends when the change is final", async () => {
   const { owner, sessions } = await ready(2, 2)
   const [old] = await login(owner, "old")
-  await change(owner, sessions, "new", { version: 2, activateAt: [1, 2], finaliseAt: [] })
+  await changePassword(owner, sessions, "new", { version: 2, activateAt: [1, 2], finaliseAt: [] })
   const shown = await shownAt(owner, owner.servers[0] as TestServer)
   const [kept] = await login(owner, "old", owner.servers, shown - 1)
   const show = () => owner.sign(owner.request("account.show", EMPTY))
   await act(kept as TestSession, show(), 1, EMPTY)
   await assert.rejects(act(old as TestSession, show(), 1, EMPTY))
   const current = await login(owner, "new")
-  await change(owner, current, "newest", { version: 3, activateAt: [1, 2], finaliseAt: [1, 2] })
+  await changePassword(owner, current, "newest", {
+    version: 3,
+    activateAt: [1, 2],
+    finaliseAt: [1, 2],
+  })
   await assert.rejects(act(kept as TestSession, show(), 1, EMPTY))
 })

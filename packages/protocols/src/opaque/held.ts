@@ -38,7 +38,7 @@ export interface HeldAccount extends AccountRecord {
 }
 
 /** An account at a server that it was registered with, with the shares of its registration. */
-export function asRegistered(record: AccountRecord): HeldAccount {
+export function asRegistered(record: AccountRecord): HeldAccount & { readonly oprf: null } {
   return { ...record, oprf: null, home: record.identifier }
 }
 

@@ -96,7 +96,9 @@ async function activate(step: OwnerStep): Promise<StepOutcome> {
     return refuseAbort(step, { ...abort, field: abort.field || "confirmations" }, [], {})
   }
   const { active: previous } = account.value
-  const changed = { ...account.value, active: activated.value, previous, pending: null }
+  // Dealt anew: whatever generation the shares before have come to, these are the first of a new key.
+  const active = opaque.asRegistered(activated.value)
+  const changed = { ...account.value, active, previous, pending: null }
   return {
     output: opaque.registrationDigest(activated.value.registration),
     changes: [putAccount(changed, account.version)],

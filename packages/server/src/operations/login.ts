@@ -54,7 +54,7 @@ export async function startLogin(
   const answered = opaque.answerLogin(
     self.loginServer,
     { accountId, binding: rosterBinding(self, accountId), ke1 },
-    record === null ? null : opaque.asRegistered(record),
+    record,
     deps.randomness.bytes(opaque.ANSWER_RANDOMNESS_LENGTH),
   )
   if (account !== null) wipeAccount(account.value)
@@ -102,7 +102,7 @@ function recordFor(
   fakes: opaque.FakeSource,
   { value: account }: Versioned<ActiveAccount>,
   shown: number,
-): opaque.AccountRecord {
+): opaque.HeldAccount {
   const { active, previous, accountId } = account
   if (shown === 0 || previous === null) return active
   const { opaqueVersion } = previous.registration.keys

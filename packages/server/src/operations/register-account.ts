@@ -1,8 +1,8 @@
 import { type CallAnswer, identityKeys, LockKeeperError } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
+import type { AccountRow } from "../account-row.ts"
 import {
-  type AccountRow,
   PENDING_REGISTRATION_MS,
   putAccount,
   readAccount,
@@ -125,9 +125,10 @@ export async function activateRegistration(
     throw abortError(activated.abort, activated.abort.field || "confirmations")
   }
   const event = sessionEvent("account.activate", accountId)
+  const active = opaque.asRegistered(activated.value)
   const changes =
     row.value.active === null
-      ? [putAccount({ ...row.value, active: activated.value, pending: null }, row.version)]
+      ? [putAccount({ ...row.value, active, pending: null }, row.version)]
       : []
   wipeAccount(row.value)
   return { kind: "register-activate", log: await commitChanges(deps, changes, event) }

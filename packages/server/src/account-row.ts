@@ -1,0 +1,132 @@
+import { MAX_NAME } from "@lockkeeper/api"
+import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  type Codec,
+  constant,
+  fixedBytes,
+  list,
+  nullable,
+  safeInteger,
+  struct,
+  text,
+} from "@lockkeeper/encoding"
+import { LIMITS, opaque, reshare } from "@lockkeeper/protocols"
+
+/** Shares of a later generation than the registration's, with what proves it to others. */
+export interface AccountGeneration extends opaque.OprfGeneration {
+  readonly certificate: reshare.ReshareCertificate
+}
+
+/** A record that may log in, as this server holds it. */
+export interface HeldAccount extends opaque.HeldAccount {
+  readonly oprf: AccountGeneration | null
+}
+
+/** One account at one server. Either `active` is set, or the account is still being registered. */
+export interface AccountRow {
+  /** Derived from the name: `accountIdOf`. */
+  readonly accountId: Bytes
+  readonly name: string
+  readonly createdAt: number
+  /** What logins are answered from. */
+  readonly active: HeldAccount | null
+  /**
+   * The record that `active` replaced, until the owner says that every server has replaced it. Every
+   * server confirmed it, so all can go back to it where a password change stopped half way.
+   */
+  readonly previous: HeldAccount | null
+  /** A registration or password change that not every server has confirmed: never answered from. */
+  readonly pending: opaque.AccountRecord | null
+  readonly pendingSince: number
+}
+
+interface FirstVersion extends Omit<AccountRow, "active" | "previous"> {
+  readonly active: opaque.AccountRecord | null
+  readonly previous: opaque.AccountRecord | null
+}
+
+/** What rows were before there were later generations: it has no version. */
+const firstVersion: Codec<FirstVersion> = struct<FirstVersion>({
+  accountId: fixedBytes(32),
+  name: text(MAX_NAME),
+  createdAt: safeInteger,
+  active: nullable(opaque.accountRecordCodec),
+  previous: nullable(opaque.accountRecordCodec),
+  pending: nullable(opaque.accountRecordCodec),
+  pendingSince: safeInteger,
+})
+
+/** What became of a record after its registration; null home for the server's own record. */
+interface Since {
+  readonly oprf: Pick<AccountGeneration, "vector" | "certificate"> | null
+  readonly home: Identifier | null
+}
+
+const since: Codec<Since> = struct<Since>({
+  oprf: nullable(
+    struct<NonNullable<Since["oprf"]>>({
+      vector: list(fixedBytes(32), LIMITS.participants),
+      certificate: reshare.reshareCertificateCodec,
+    }),
+  ),
+  home: nullable(identifierCodec),
+})
+
+interface SecondVersion {
+  readonly version: null
+  readonly active: Since
+  readonly previous: Since
+}
+
+const secondVersion: Codec<SecondVersion> = struct<SecondVersion>({
+  version: constant(Uint8Array.of(2)),
+  active: since,
+  previous: since,
+})
+
+function sinceOf(held: HeldAccount | null): Since {
+  if (held === null) return { oprf: null, home: null }
+  return { oprf: held.oprf, home: held.home === held.identifier ? null : held.home }
+}
+
+function heldOf(record: opaque.AccountRecord | null, { oprf, home }: Since): HeldAccount | null {
+  if (record === null) return null
+  const generation = oprf && { ...oprf, sharing: oprf.certificate.sharing }
+  return { ...record, oprf: generation, home: home ?? record.identifier }
+}
+
+/**
+ * Version 2 is the first one with more behind it. A row that ends where the first version does is of
+ * that version: its shares are those of its registration.
+ */
+export const accountRow: Codec<AccountRow> = {
+  write(writer, row) {
+    firstVersion.write(writer, row)
+    const [active, previous] = [sinceOf(row.active), sinceOf(row.previous)]
+    secondVersion.write(writer, { version: null, active, previous })
+  },
+  read(reader) {
+    const first = firstVersion.read(reader)
+    const asRegistered = { oprf: null, home: null }
+    if (reader.remaining === 0) {
+      const [active, previous] = [first.active, first.previous].map((one) => {
+        return heldOf(one, asRegistered)
+      })
+      return { ...first, active: active ?? null, previous: previous ?? null }
+    }
+    const start = reader.offset
+    const second = secondVersion.read(reader)
+    const active = heldOf(first.active, second.active)
+    const previous = heldOf(first.previous, second.previous)
+    const row = { ...first, active, previous }
+    for (const key of ["active", "previous"] as const) {
+      const { oprf, home } = second[key]
+      const held = row[key]
+      if (held === null ? oprf !== null || home !== null : home === held.identifier) {
+        reader.fail(`${key}: not canonical`, start)
+      }
+    }
+    return row
+  },
+}
