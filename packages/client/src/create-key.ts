@@ -146,9 +146,9 @@ class KeyGeneration {
   async #askEach(step: dkg.DkgStep | "activate", deliveries: dkg.Deliveries) {
     const { servers } = this.#principal
     const { signal, incidents } = this.#order
-    const stepMs = servers.patience.keyGenerationStepMs
     const { answers, failures } = await askAll(servers, [...deliveries.keys()], (server) => {
       const input = encodeInput(deliveries.get(server) ?? [])
+      const stepMs = this.#patienceWith(server, step)
       return this.#principal.act(server, this.#request, STEP_NUMBERS[step], input, signal, stepMs)
     })
     for (const [server, error] of failures) {
@@ -157,6 +157,17 @@ class KeyGeneration {
       this.#excuse(server, error)
     }
     return answers
+  }
+
+  /**
+   * Everyone else waits for a silent server too. One that gave no answer lately is waited for at the
+   * first step twice as long as it was found silent in, so that who is merely slow still holds the key.
+   */
+  #patienceWith(server: Identifier, step: dkg.DkgStep | "activate"): number {
+    const { patience } = this.#principal.servers
+    const { keyGenerationStepMs, hedgeMs } = patience
+    const isKnown = step === "open" && this.#principal.servers.isDemoted(server)
+    return isKnown ? Math.min(keyGenerationStepMs, 2 * hedgeMs) : keyGenerationStepMs
   }
 
   #excuse(server: Identifier, error: LockKeeperError): void {

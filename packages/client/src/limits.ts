@@ -4,7 +4,8 @@ export interface Patience {
   readonly callMs: number
   /** Before another server is asked beside one that has not answered yet. */
   readonly hedgeMs: number
-  /** For everybody's answer in one step of a key generation. */
+  /** For everybody's answer in one step of a key generation; in the first one for twice `hedgeMs` where
+   * a server gave no answer lately. */
   readonly keyGenerationStepMs: number
   /** For everybody's answer in one step of presigning, or of setting pairs of servers up. */
   readonly presigningStepMs: number

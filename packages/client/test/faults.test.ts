@@ -89,6 +89,26 @@ describe("with one server hanging", () => {
   })
 })
 
+describe("a key generation with a server that is known to be silent", () => {
+  it("does not wait as long for it as for others, and has it hold the next key when it answers", async () => {
+    const { cluster } = await owner()
+    const keeper = await cluster.connect({ keyGenerationStepMs: 60_000, hedgeMs: 1_500 })
+    const session = await keeper.login(NAME_AND_PASSWORD)
+    cluster.wire(2).hangs = true
+    // One of three turns begins with other servers and so does not hear that it is silent.
+    for (let i = 0; i < 2; i++) await (await keeper.login(NAME_AND_PASSWORD)).keys.list()
+    const start = performance.now()
+    const { key, incidents } = await session.keys.create({ type: "ed25519" })
+    assert.ok(performance.now() - start < 45_000)
+    assert.deepEqual(key.holders, [1, 3])
+    const seen = incidents.map(({ server, kind }) => [server, kind])
+    assert.deepEqual(seen, [[2, "unresponsive"]])
+    cluster.wire(2).hangs = false
+    const { key: next } = await session.keys.create({ type: "ed25519" })
+    assert.deepEqual(next.holders, [1, 2, 3])
+  })
+})
+
 describe("with two of three servers down", () => {
   it("everything is refused, saying how many it takes", async () => {
     const { cluster, keeper, session, key } = await owner()
