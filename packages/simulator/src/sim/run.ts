@@ -149,13 +149,18 @@ class Run {
             this.#recorder.unfinished(`${device.actor} could not ${what} after healing`)
           return done
         }
+        const [changes, underWay] = [owner.changes, owner.passwords.length > 1]
         if (!must("log in", (await device.login()) || this.#isLocked())) return
         if (!device.loggedIn) return
         await device.list()
         for (const key of owner.keys) {
           const { minSigners } = this.#plan
           if (this.#holdersOf(key.keyId, fit) < minSigners) continue
-          must("sign", await device.sign(key))
+          const signed = await device.sign(key)
+          // Another device's password change ends this one's session, as it must.
+          const changed = underWay || owner.changes !== changes
+          const loggedOut = !signed && !device.loggedIn && changed
+          must("sign", signed || (loggedOut && (await device.login()) && (await device.sign(key))))
         }
         if (owner.keys.length === 0) {
           must("create a key", (await device.createKey("ed25519")) !== null)
