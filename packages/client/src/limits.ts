@@ -90,3 +90,14 @@ export const YIELD_STEP_MS = 100
 /** Pause after a refill that failed, milliseconds: doubled with each failure up to the second. */
 export const FIRST_BACKOFF_MS = 1_000
 export const MAX_BACKOFF_MS = 60_000
+
+/** How long before its end an operator's credential is asked for anew, milliseconds. */
+export const RENEWAL_MARGIN_MS = 5 * 60_000
+
+/** Most pages of sharings of one kind that one server is asked for. */
+export const MAX_SHARING_PAGES = 65_536
+
+/** How often an operator's step that a server refuses as one too many is asked for, and the pause
+ * before each next time, milliseconds. */
+export const MAX_RATE_WAITS = 20
+export const RATE_WAIT_MS = 1_000

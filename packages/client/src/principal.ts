@@ -17,8 +17,8 @@ import {
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import type { opaque } from "@lockkeeper/protocols"
 import { activateAt } from "./activate.ts"
-import { COPY_PAUSE_MS, MAX_COPIES, REQUEST_LIFETIME_MS } from "./limits.ts"
-import { isTimeout, within } from "./patience.ts"
+import { REQUEST_LIFETIME_MS } from "./limits.ts"
+import { type Acted, OpenSessions } from "./open-sessions.ts"
 import { ServerSession } from "./server-session.ts"
 import type { Servers } from "./servers.ts"
 
@@ -52,7 +52,7 @@ export class Principal {
   readonly #signingKey: SigningKey
   readonly #keys: opaque.OpenAccountKeys
   #login: LoginResult
-  readonly #sessions = new Map<Identifier, Promise<ServerSession>>()
+  readonly #sessions: OpenSessions
   #ended = false
 
   constructor(servers: Servers, login: LoginResult) {
@@ -61,7 +61,8 @@ export class Principal {
     this.#login = login
     this.#keys = login.keys
     this.#signingKey = signingKeyFromSeed(login.keys.signingSeed)
-    for (const [id, session] of login.sessions) this.#sessions.set(id, Promise.resolve(session))
+    this.#sessions = new OpenSessions(servers, (server, signal) => this.#resume(server, signal))
+    this.#sessions.replace(login.sessions)
   }
 
   get ended(): boolean {
@@ -107,131 +108,55 @@ export class Principal {
     return signRequest(request, this.#signingKey)
   }
 
-  /**
-   * Has one server carry out one step of a request. Repeats it, which is harmless since the server
-   * keeps the answer under the request's id: once when the connection broke, once in a new session
-   * when the server has lost the old one, and a few times when a copy of the frame was there first.
-   */
-  async act(
+  /** Has one server carry out one step of a request, as `OpenSessions.act` does. */
+  act(
     server: Identifier,
     request: SignedRequest,
     step: number,
     input: Bytes,
     signal: AbortSignal,
     callMs: number = this.servers.patience.callMs,
-  ): Promise<{ readonly output: Bytes; readonly log: LogPosition }> {
-    const { clock } = this.servers.deps
-    const failed = new Set<string>()
-    let copies = 0
-    for (;;) {
-      this.assertLive()
-      const opening = this.#session(server)
-      try {
-        return await within(clock, callMs, signal, async (limited) => {
-          const session = await opening
-          return session.call({ kind: "act", request, step, input }, limited)
-        })
-      } catch (error) {
-        if (!(error instanceof LockKeeperError) || isTimeout(error)) throw error
-        const { code } = error
-        if (isCopy(error)) {
-          if (++copies === MAX_COPIES) throw answerLost(server, error)
-          // What answers the copy may be at work yet, and does not like to be asked beside it.
-          await clock.wait(copies * COPY_PAUSE_MS, signal)
-          continue
-        }
-        const repeatable = code === "unavailable" || code === "session-ended"
-        if (!repeatable || failed.has(code)) throw error
-        failed.add(code)
-        if (code === "session-ended") this.#forget(server, opening)
-      }
-    }
+  ): Promise<Acted> {
+    const limits = { signal, callMs }
+    return this.#sessions.act(server, { request, step, input }, limits, () => this.assertLive())
   }
 
   /** Uses a newer login's sessions from now on, at a password change. */
   async renew(login: LoginResult): Promise<void> {
-    const old = [...this.#sessions.values()]
-    this.#sessions.clear()
     this.#login = login
     // A password change leaves the account's keys as they are: one copy of them is enough.
     wipeKeys(login.keys)
-    for (const [id, session] of login.sessions) this.#sessions.set(id, Promise.resolve(session))
-    for (const opening of old) void opening.then((session) => session.end()).catch(() => undefined)
+    this.#sessions.replace(login.sessions)
   }
 
   /** Closes every session at its server, as far as the servers answer, and wipes every secret. */
   async end(signal: AbortSignal): Promise<void> {
     if (this.#ended) return
     this.#ended = true
-    const { clock } = this.servers.deps
-    const { hedgeMs } = this.servers.patience
-    const openings = [...this.#sessions.values()]
-    this.#sessions.clear()
-    await Promise.all(
-      openings.map(async (opening) => {
-        const session = await opening.catch(() => null)
-        if (session === null) return
-        const close = (limited: AbortSignal) => session.call({ kind: "close" }, limited)
-        await within(clock, hedgeMs, signal, close).catch(() => undefined)
-        session.end()
-      }),
-    )
+    await this.#sessions.close(signal)
     wipeKeys(this.#keys)
   }
 
-  #session(server: Identifier): Promise<ServerSession> {
-    const open = this.#sessions.get(server)
-    if (open !== undefined) return open
-    const opening = this.#resume(server)
-    this.#sessions.set(server, opening)
-    opening.catch(() => this.#forget(server, opening))
-    return opening
-  }
-
-  #forget(server: Identifier, opening: Promise<ServerSession>): void {
-    if (this.#sessions.get(server) === opening) this.#sessions.delete(server)
-    void opening.then((session) => session.end()).catch(() => undefined)
-  }
-
   /** Shows the statements of the servers that saw the login, and signs this very handshake. */
-  async #resume(server: Identifier): Promise<ServerSession> {
-    const { deps, patience } = this.servers
-    const issuedAt = deps.clock.now()
+  async #resume(server: Identifier, signal: AbortSignal): Promise<ServerSession> {
+    const issuedAt = this.servers.deps.clock.now()
     const statements = [...this.#login.statements.values()]
-    // Others may wait for the same session, so it does not end with the one call that asked first.
-    const nobody = new AbortController().signal
-    return within(deps.clock, patience.callMs, nobody, async (limited) => {
-      const resume = (transcript: Bytes) => {
-        const input = encode(resumptionInput, { label: null, transcript, issuedAt })
-        const signature = this.#signingKey.sign(input)
-        const { accountId } = this
-        return { kind: "resume", issuedAt, accountId, statements, signature } as const
-      }
-      const open = () => ServerSession.open(this.servers, server, resume, limited)
-      try {
-        return (await open()).session
-      } catch (error) {
-        // It may not know the account: then it never heard that the registration was complete.
-        if (!(error instanceof LockKeeperError) || error.code !== "unauthenticated") throw error
-        if (!(await activateAt(this.servers, server, this.#login, limited))) throw error
-        return (await open()).session
-      }
-    })
+    const resume = (transcript: Bytes) => {
+      const input = encode(resumptionInput, { label: null, transcript, issuedAt })
+      const signature = this.#signingKey.sign(input)
+      const { accountId } = this
+      return { kind: "resume", issuedAt, accountId, statements, signature } as const
+    }
+    const open = () => ServerSession.open(this.servers, server, resume, signal)
+    try {
+      return (await open()).session
+    } catch (error) {
+      // It may not know the account: then it never heard that the registration was complete.
+      if (!(error instanceof LockKeeperError) || error.code !== "unauthenticated") throw error
+      if (!(await activateAt(this.servers, server, this.#login, signal))) throw error
+      return (await open()).session
+    }
   }
-}
-
-/** Whether the network delivered a copy first: what the server answered to that was not for our ears. */
-function isCopy({ code, field }: LockKeeperError): boolean {
-  return code === "replayed" && (field === "counter" || field === "hello")
-}
-
-function answerLost(server: Identifier, cause: LockKeeperError): LockKeeperError {
-  const message = "Copies of every frame came first, so that no answer arrived."
-  return new LockKeeperError("unavailable", message, {
-    server,
-    remedy: "Try again; look for what repeats traffic on the way to the server.",
-    cause,
-  })
 }
 
 export function wipeKeys(keys: {

@@ -1,0 +1,91 @@
+import type { LockKeeperError, SharingKind, SharingListing } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
+import { platformDependencies } from "#platform"
+import { askAll } from "../gather.ts"
+import { DEFAULT_PATIENCE } from "../limits.ts"
+import type { ConnectOptions } from "../lock-keeper.ts"
+import type { Cancellable } from "../options.ts"
+import { Servers } from "../servers.ts"
+import { trustRoster } from "../trust.ts"
+import type { Certify } from "./credentials.ts"
+import { OperatorPrincipal } from "./operator-principal.ts"
+import { sharingPages } from "./sharing-pages.ts"
+
+export interface OperatorOptions extends ConnectOptions {
+  readonly certify: Certify
+}
+
+/** What each server of the roster answered, or why it did not. */
+export interface FromServers<T> {
+  readonly answers: ReadonlyMap<Identifier, T>
+  readonly failures: ReadonlyMap<Identifier, LockKeeperError>
+}
+
+/**
+ * An operator of one server, at all servers of its roster: for maintenance, never for keys. Sessions
+ * are opened when first needed and again when they end; the credential is renewed before it expires.
+ */
+export class OperatorSession {
+  readonly #principal: OperatorPrincipal
+  /** Whose operator it is. */
+  readonly server: Identifier
+
+  private constructor(principal: OperatorPrincipal, server: Identifier) {
+    this.#principal = principal
+    this.server = server
+  }
+
+  /**
+   * Makes a key and has it certified.
+   *
+   * @throws LockKeeperError `untrusted-roster`, `untrusted-server`, `wrong-roster`, naming the field;
+   *   what `certify` throws.
+   */
+  static async open(options: OperatorOptions): Promise<OperatorSession> {
+    const { roster, pin, ca, certify, dependencies, onIncident = () => undefined } = options
+    const trust = trustRoster(roster, pin)
+    const deps = { ...platformDependencies(ca === undefined ? {} : { ca }), ...dependencies }
+    const patience = { ...DEFAULT_PATIENCE, ...options.patience }
+    const principal = new OperatorPrincipal(new Servers(trust, deps, patience, onIncident), certify)
+    try {
+      return new OperatorSession(principal, await principal.certified())
+    } catch (error) {
+      await principal.end(new AbortController().signal)
+      throw error
+    }
+  }
+
+  /** 32 bytes: how the servers' logs name this operator. */
+  get operatorId(): Bytes {
+    return this.#principal.operatorId
+  }
+
+  /** What one server holds shares of, page by page in the order of ids; nothing of it is secret. */
+  sharingsAt(
+    server: Identifier,
+    kind: SharingKind,
+    { signal = new AbortController().signal }: Cancellable = {},
+  ): AsyncIterable<readonly SharingListing[]> {
+    return sharingPages(this.#principal, server, kind, signal)
+  }
+
+  /** The same of every server, whole. */
+  sharings(
+    kind: SharingKind,
+    options: Cancellable = {},
+  ): Promise<FromServers<readonly SharingListing[]>> {
+    const { servers } = this.#principal
+    return askAll(servers, servers.all, async (server) => {
+      const all: SharingListing[] = []
+      for await (const page of this.sharingsAt(server, kind, options)) all.push(...page)
+      return all
+    })
+  }
+
+  /** Ends the sessions at the servers, closes the connections and wipes the key. */
+  async close({ signal = new AbortController().signal }: Cancellable = {}): Promise<void> {
+    await this.#principal.end(signal)
+    this.#principal.servers.close()
+  }
+}
