@@ -154,7 +154,7 @@ export class Workload {
     const recorder = this.#recorder
     const dice = new Dice(this.#plan, actor)
     const owner = new Owner(actor)
-    const excuses: Excuses = () => ["already-exists", "untrusted-server"]
+    const excuses: Excuses = () => [...this.#excuses(), "already-exists", "untrusted-server"]
     const honest = new Device({ world, recorder, dice, excuses }, actor, owner)
     const until = clock.now() + this.#plan.stormMs
     while (!owner.registered && clock.now() < until) {
@@ -205,11 +205,9 @@ export class Workload {
     const deps = world.dependenciesFor(actor)
     const encodedRoster = world.signed.roster
     const setting = { deps, roster: world.roster, encodedRoster, recorder, actor }
-    const victim = new Device(
-      { world, recorder, dice, excuses: () => [] },
-      "victim's device",
-      new Owner("victim"),
-    )
+    // Its registration meets the same faults as everybody's.
+    const around = { world, recorder, dice, excuses: this.#excuses }
+    const victim = new Device(around, "victim's device", new Owner("victim"))
     await victim.register()
     const server: Identifier = dice.pick(world.servers)
     for (let tries = 0; tries < GUESSES; tries++) {
