@@ -1,20 +1,21 @@
 import { readFileSync, statSync } from "node:fs"
 import {
+  decodeRosterChain,
+  type FollowedChain,
+  followChain,
   LockKeeperError,
-  openPinnedRoster,
-  openRoster,
+  openChain,
   type Roster,
-  rosterDigest,
   type SignedRoster,
-  signedRosterCodec,
 } from "@lockkeeper/api"
 import { type Bytes, type Codec, DecodeError, decode } from "@lockkeeper/encoding"
 
 // A bundle carries one sealed seed for each pair of members.
 const MAX_ROSTER_FILE = 2_097_152
 
-/** A roster that every member has signed, with what clients pin. */
+/** The roster in force of a file, with what clients pin and the rosters before it. */
 export interface RosterFile {
+  readonly chain: FollowedChain
   readonly signed: SignedRoster
   readonly roster: Roster
   /** 32 bytes. */
@@ -22,15 +23,15 @@ export interface RosterFile {
 }
 
 /**
- * Reads and checks a signed roster.
+ * Reads a signed roster, or a chain of them, and follows it.
  *
- * @param pin - the digest it must have, or null to trust the file itself.
+ * @param pin - the digest that one of them must have, or null to trust the file itself.
  * @throws LockKeeperError `not-found`, `untrusted-roster`, or `misconfigured` naming the field.
  */
 export function readRoster(path: string, pin: Bytes | null): RosterFile {
-  const signed = decode(signedRosterCodec, readRosterBytes(path))
-  const roster = pin === null ? openRoster(signed) : openPinnedRoster(signed, pin)
-  return { signed, roster, digest: rosterDigest(signed.roster) }
+  const rosters = decodeRosterChain(readRosterBytes(path))
+  const chain = pin === null ? openChain(rosters) : followChain(rosters, pin)
+  return { chain, ...chain.inForce }
 }
 
 /** Decodes a file of the ceremony; a wrong one is named. @throws LockKeeperError `invalid-request` */

@@ -1,8 +1,9 @@
-import { type Roster, signedRosterCodec } from "@lockkeeper/api"
+import { encodeRosterChain, type Roster, type RosterChain } from "@lockkeeper/api"
 import type { Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import {
   type Argon2Cost,
+  consentToRoster,
   type Descriptor,
   initialiseServer,
   installRoster,
@@ -11,7 +12,6 @@ import {
   rosterBundleCodec,
   rosterSignatureCodec,
   type ServerPlace,
-  signRosterAs,
   systemRandomness,
   type Unsealed,
   unsealServer,
@@ -53,14 +53,25 @@ export async function withServer<T>(
 
 /** A member's signature file for a roster, with its sealed parts of the roster-wide seed. */
 export async function signRosterFile(unsealed: Unsealed, roster: Bytes): Promise<Bytes> {
-  return encode(rosterSignatureCodec, signRosterAs(unsealed, roster, systemRandomness))
+  const consent = await consentToRoster(unsealed, roster, systemRandomness)
+  return encode(rosterSignatureCodec, consent)
 }
 
-/** What clients take and what every member installs, from all members' signature files. */
-export function joinSignatures(files: readonly Bytes[]): { signed: Bytes; bundle: Bytes } {
-  const joined = joinRoster(files.map((file) => decode(rosterSignatureCodec, file)))
+/**
+ * What clients take and what every member installs, from the signature files.
+ *
+ * @param before - the chain that the roster is the next one of, null for the first.
+ */
+export function joinSignatures(
+  files: readonly Bytes[],
+  before: RosterChain | null,
+): { readonly chain: Bytes; readonly bundle: Bytes } {
+  const joined = joinRoster(
+    files.map((file) => decode(rosterSignatureCodec, file)),
+    before,
+  )
   return {
-    signed: encode(signedRosterCodec, joined.signed),
+    chain: encodeRosterChain(joined.chain),
     bundle: encode(rosterBundleCodec, joined),
   }
 }

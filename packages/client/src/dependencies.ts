@@ -1,4 +1,4 @@
-import type { Member } from "@lockkeeper/api"
+import type { Member, PlacementMargin } from "@lockkeeper/api"
 import type { Secret } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import type { opaque } from "@lockkeeper/protocols"
@@ -23,6 +23,8 @@ export interface ServerStatus {
   readonly timeMs: number
   /** Its database was put back to an earlier state before it started. */
   readonly storeRestored: boolean
+  /** What its roster's placement rules leave; null from a server that does not say. */
+  readonly placement: PlacementMargin | null
   readonly version: string
   readonly protocolVersion: number
   readonly backends: readonly string[]
@@ -39,7 +41,7 @@ export interface ServerLink {
     signal: AbortSignal,
   ): Promise<Bytes>
   status(signal: AbortSignal): Promise<ServerStatus>
-  /** Canonical encoding of the SignedRoster that the server publishes. */
+  /** Canonical encoding of the RosterChain that the server publishes. */
   roster(signal: AbortSignal): Promise<Bytes>
   close(): void
 }

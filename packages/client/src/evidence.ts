@@ -1,10 +1,12 @@
 import {
+  decodeRosterChain,
   identityKeys,
   LockKeeperError,
   memberOf,
-  openRoster,
+  openChain,
   type Roster,
   rosterDigest,
+  rostersOf,
   signedRosterCodec,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
@@ -71,19 +73,17 @@ const worthless = (why: string): EvidenceVerdict => ({ valid: false, why })
 /**
  * Judges an evidence file offline, from signed bytes alone. Never throws on any input.
  *
- * @param signedRoster - the SignedRoster the verifier trusts. A file about another roster proves
- *   nothing to it: whoever made the file could have made that roster too.
+ * @param rosters - the RosterChain the verifier trusts, or one SignedRoster. A file about another
+ *   roster proves nothing to it: whoever made the file could have made that roster too.
  */
-export function verifyEvidenceFile(file: Uint8Array, signedRoster: Uint8Array): EvidenceVerdict {
+export function verifyEvidenceFile(file: Uint8Array, rosters: Uint8Array): EvidenceVerdict {
   if (file.length > MAX_EVIDENCE_FILE) return worthless("the file is too large")
   try {
     const { rosterDigest: named, evidence } = decode(fileCodec, file)
-    const trusted = decode(signedRosterCodec, signedRoster)
-    const digest = rosterDigest(trusted.roster)
-    if (!equalBytes(named, digest)) {
-      return worthless("it is about another roster than the one you trust")
-    }
-    return judge(evidence, openRoster(trusted), digest)
+    const trusted = rostersOf(openChain(decodeRosterChain(rosters)))
+    const about = trusted.find(({ digest }) => equalBytes(named, digest))
+    if (about === undefined) return worthless("it is about another roster than the one you trust")
+    return judge(evidence, about.roster, about.digest)
   } catch (error) {
     if (error instanceof DecodeError) return worthless(`it is malformed: ${error.message}`)
     if (error instanceof LockKeeperError) return worthless(error.message)

@@ -5,6 +5,9 @@ export type {
   KeyType,
   LogPosition,
   PairState,
+  PlacementMargin,
+  Roster,
+  RosterDifference,
   SignContent,
 } from "@lockkeeper/api"
 export { LockKeeperError } from "@lockkeeper/api"
@@ -63,6 +66,7 @@ export type {
 export type { Logged } from "./principal.ts"
 export type { Registered, RegisterOptions } from "./register.ts"
 export type { RecordedIncident } from "./reports.ts"
+export type { RosterChange } from "./roster-watch.ts"
 export type { Session } from "./session.ts"
 export type { SignerSet } from "./signer-sets.ts"
 export { type PasswordInput, spellName } from "./spelling.ts"

@@ -1,4 +1,9 @@
-import { LockKeeperError, MAX_CLOCK_SKEW_MS } from "@lockkeeper/api"
+import {
+  LockKeeperError,
+  MAX_CLOCK_SKEW_MS,
+  type PlacementMargin,
+  placementMargin,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { platformDependencies } from "#platform"
@@ -10,21 +15,24 @@ import type { Cancellable } from "./options.ts"
 import { outsideRefusal } from "./outside-refusals.ts"
 import { within } from "./patience.ts"
 import { type Registered, type RegisterOptions, register } from "./register.ts"
+import { changeOf, mayBeElsewhere, newerChain, type RosterChange } from "./roster-watch.ts"
 import { Servers } from "./servers.ts"
 import { Session } from "./session.ts"
 import { type PasswordInput, spellName, spellPassword } from "./spelling.ts"
-import { trustRoster } from "./trust.ts"
+import { trustIn, trustRoster } from "./trust.ts"
 
 export interface ConnectOptions {
-  /** The canonical bytes of a SignedRoster, as operators publish it. */
+  /** The canonical bytes of a SignedRoster or of a RosterChain, as operators publish it. */
   readonly roster: Uint8Array
-  /** The roster's digest, from a channel you trust: 32 bytes or 64 hexadecimal digits. */
+  /** Digest of one of its rosters, from a channel you trust: 32 bytes or 64 hexadecimal digits. */
   readonly pin: Uint8Array | string
   /** PEM certificates to trust instead of the system's; Node only. */
   readonly ca?: string
   readonly patience?: Partial<Patience>
   /** Told of each server that does not do its part, also when the operation fails. */
   readonly onIncident?: (incident: Incident) => void
+  /** Told when the servers turn out to follow a newer roster that follows from the pinned one. */
+  readonly onRoster?: (change: RosterChange) => void
   /** For tests and simulators; the platform's own by default. */
   readonly dependencies?: Partial<Dependencies>
 }
@@ -50,19 +58,25 @@ export interface ServerHealth {
 
 /** The way to an owner's key servers. Holds no secret; `login` gives a session that does. */
 export class LockKeeper {
-  readonly #servers: Servers
+  #servers: Servers
+  /** Those of earlier rosters, whose sessions may not be over yet. */
+  readonly #earlier: Servers[] = []
+  readonly #onRoster: (change: RosterChange) => void
+  #following: Promise<boolean> | null = null
 
-  private constructor(servers: Servers) {
+  private constructor(servers: Servers, onRoster: (change: RosterChange) => void) {
     this.#servers = servers
+    this.#onRoster = onRoster
   }
 
   /**
-   * Trusts the roster that `pin` names. Connections to its servers are made when first needed.
+   * Follows the rosters from the one that `pin` names to the one in force. Connections to its servers are made when first needed.
    *
    * @throws LockKeeperError `untrusted-roster`, `misconfigured`, `invalid-request`, naming the field.
    */
   static async connect(options: ConnectOptions): Promise<LockKeeper> {
-    const { roster, pin, ca, dependencies, onIncident = () => undefined } = options
+    const { roster, pin, ca, dependencies } = options
+    const { onIncident = () => undefined, onRoster = () => undefined } = options
     if (!(roster instanceof Uint8Array)) {
       throw new LockKeeperError("invalid-request", "`roster` is not a Uint8Array.", {
         field: "roster",
@@ -72,10 +86,10 @@ export class LockKeeper {
     const trust = trustRoster(roster, pin)
     const deps = { ...platformDependencies(ca === undefined ? {} : { ca }), ...dependencies }
     const patience = { ...DEFAULT_PATIENCE, ...options.patience }
-    return new LockKeeper(new Servers(trust, deps, patience, onIncident))
+    return new LockKeeper(new Servers(trust, deps, patience, onIncident), onRoster)
   }
 
-  /** Digest of the trusted roster, 32 bytes. */
+  /** Digest of the roster in force, 32 bytes; the newest that was seen. */
   get rosterDigest(): Bytes {
     return this.#servers.trust.digest
   }
@@ -85,49 +99,115 @@ export class LockKeeper {
     return { minSigners: this.#servers.minSigners, servers: this.#servers.all.length }
   }
 
+  /** What the roster's placement rules leave: whether any signer set, after how many losses. */
+  get placement(): PlacementMargin {
+    return placementMargin(this.#servers.trust.roster)
+  }
+
   /** Registers an account with every server of the roster; all of them must be up. */
   register(options: RegisterOptions): Promise<Registered> {
-    return register(this.#servers, options)
+    return this.#underNewest(options, (servers) => register(servers, options))
   }
 
   /** Logs in at t servers. @throws LockKeeperError `wrong-password` with `guessesRemaining`, `locked`. */
-  async login({ name: typedName, password: typed, signal }: LoginOptions): Promise<Session> {
-    const name = spellName(typedName)
-    using password = spellPassword(typed)
-    const incidents = new IncidentLog(this.#servers)
-    const caller = signal ?? new AbortController().signal
-    const outcome = await loginTo(this.#servers, name, password, caller, incidents)
-    return Session.from(this.#servers, name, outcome, { incidents, signal: caller })
+  login(options: LoginOptions): Promise<Session> {
+    return this.#underNewest(options, (servers) => this.#login(servers, options))
   }
 
   /** What each server says about itself; those that do not answer are listed too. */
-  health({ signal = new AbortController().signal }: Cancellable = {}): Promise<ServerHealth[]> {
-    return Promise.all(this.#servers.all.map((server) => this.#healthOf(server, signal)))
+  async health({ signal = NEVER }: Cancellable = {}): Promise<ServerHealth[]> {
+    const servers = this.#servers
+    const said = await healthOfAll(servers, signal)
+    const { rosterEpoch } = servers.trust.roster
+    const ahead = said.filter(({ status }) => (status?.rosterEpoch ?? 0) > rosterEpoch)
+    for (const { server } of ahead) servers.reportElsewhere(server)
+    if (ahead.length === 0 || !(await this.#follow(servers, signal))) return said
+    return healthOfAll(this.#servers, signal)
   }
 
   /** Closes the connections. Log sessions out first. */
   close(): void {
-    this.#servers.close()
+    for (const servers of [...this.#earlier, this.#servers]) servers.close()
   }
 
-  async #healthOf(server: Identifier, signal: AbortSignal): Promise<ServerHealth> {
-    const { deps, patience, trust } = this.#servers
-    const { clock } = deps
-    const member = this.#servers.member(server)
-    const { name, url, operator } = member
-    const facts = { server, name, url, operator }
-    const start = clock.now()
+  async #login(
+    servers: Servers,
+    { name: typedName, password: typed, signal = NEVER }: LoginOptions,
+  ) {
+    const name = spellName(typedName)
+    using password = spellPassword(typed)
+    const incidents = new IncidentLog(servers)
+    const outcome = await loginTo(servers, name, password, signal, incidents)
+    const follow = () => this.#follow(servers, NEVER)
+    return Session.from(servers, name, outcome, { incidents, signal, follow })
+  }
+
+  /** Once more under a newer roster, where servers that follow one are why it failed. */
+  async #underNewest<T>(
+    { signal = NEVER }: Cancellable,
+    act: (servers: Servers) => Promise<T>,
+  ): Promise<T> {
+    const servers = this.#servers
     try {
-      const link = this.#servers.link(server)
-      const status = await within(clock, patience.callMs, signal, (limited) => link.status(limited))
-      const now = clock.now()
-      const problem = problemOf(status, server, trust.roster.rosterEpoch, now)
-      return { ...facts, ready: problem === "", problem, status, latencyMs: now - start }
-    } catch (failure) {
-      const error = outsideRefusal(member, failure, signal)
-      if (!(error instanceof LockKeeperError) || error.code === "cancelled") throw error
-      return { ...facts, ready: false, problem: error.message, status: null, latencyMs: null }
+      return await act(servers)
+    } catch (error) {
+      if (!mayBeElsewhere(error) || !(await this.#follow(servers, signal))) throw error
+      return await act(this.#servers)
     }
+  }
+
+  /**
+   * Follows the servers to a newer roster, where some said that they follow another than this one.
+   *
+   * @throws LockKeeperError `untrusted-roster` when they show rosters that fork.
+   */
+  async #follow(servers: Servers, signal: AbortSignal): Promise<boolean> {
+    if (servers !== this.#servers) return true
+    if (!servers.someAreElsewhere) return false
+    this.#following ??= this.#followFrom(servers, signal).finally(() => {
+      this.#following = null
+    })
+    return await this.#following
+  }
+
+  async #followFrom(servers: Servers, signal: AbortSignal): Promise<boolean> {
+    const { trust, deps, patience, onIncident } = servers
+    const newer = await newerChain(servers, signal)
+    if (newer === null) return false
+    this.#earlier.push(servers)
+    this.#servers = new Servers(trustIn(newer), deps, patience, onIncident)
+    this.#onRoster(changeOf(trust.chain, newer))
+    return true
+  }
+}
+
+const NEVER = new AbortController().signal
+
+function healthOfAll(servers: Servers, signal: AbortSignal): Promise<ServerHealth[]> {
+  return Promise.all(servers.all.map((server) => healthOf(servers, server, signal)))
+}
+
+async function healthOf(
+  servers: Servers,
+  server: Identifier,
+  signal: AbortSignal,
+): Promise<ServerHealth> {
+  const { deps, patience, trust } = servers
+  const { clock } = deps
+  const member = servers.member(server)
+  const { name, url, operator } = member
+  const facts = { server, name, url, operator }
+  const start = clock.now()
+  try {
+    const link = servers.link(server)
+    const status = await within(clock, patience.callMs, signal, (limited) => link.status(limited))
+    const now = clock.now()
+    const problem = problemOf(status, server, trust.roster.rosterEpoch, now)
+    return { ...facts, ready: problem === "", problem, status, latencyMs: now - start }
+  } catch (failure) {
+    const error = outsideRefusal(member, failure, signal)
+    if (!(error instanceof LockKeeperError) || error.code === "cancelled") throw error
+    return { ...facts, ready: false, problem: error.message, status: null, latencyMs: null }
   }
 }
 

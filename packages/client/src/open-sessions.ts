@@ -69,6 +69,7 @@ export class OpenSessions {
       } catch (error) {
         if (!(error instanceof LockKeeperError) || isTimeout(error)) throw error
         const { code } = error
+        if (code === "wrong-roster") this.#servers.reportElsewhere(server)
         if (isCopy(error)) {
           if (++copies === MAX_COPIES) throw answerLost(server, error)
           // What answers the copy may be at work yet, and does not like to be asked beside it.

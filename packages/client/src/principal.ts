@@ -53,7 +53,7 @@ export class Principal {
   readonly #keys: opaque.OpenAccountKeys
   #login: LoginResult
   readonly #sessions: OpenSessions
-  #ended = false
+  #ended: "no" | "logged out" | "superseded" = "no"
 
   constructor(servers: Servers, login: LoginResult) {
     this.servers = servers
@@ -66,7 +66,7 @@ export class Principal {
   }
 
   get ended(): boolean {
-    return this.#ended
+    return this.#ended !== "no"
   }
 
   get expiresAt(): number {
@@ -84,7 +84,8 @@ export class Principal {
   }
 
   assertLive(): void {
-    if (!this.#ended) return
+    if (this.#ended === "superseded") throw this.#otherRoster()
+    if (this.#ended === "no") return
     throw new LockKeeperError("session-ended", "This session was logged out.", {
       remedy: "Log in again.",
     })
@@ -129,10 +130,23 @@ export class Principal {
     this.#sessions.replace(login.sessions)
   }
 
+  /** Ends it because the servers follow another roster now, which no request of this login is for. */
+  supersede(): LockKeeperError {
+    const nobody = new AbortController().signal
+    void this.end(nobody, "superseded").catch(() => undefined)
+    return this.#otherRoster()
+  }
+
+  #otherRoster(): LockKeeperError {
+    const { rosterEpoch } = this.servers.trust.roster
+    const message = `The key servers follow another roster than number ${rosterEpoch} of this login.`
+    return new LockKeeperError("session-ended", message, { remedy: "Log in again." })
+  }
+
   /** Closes every session at its server, as far as the servers answer, and wipes every secret. */
-  async end(signal: AbortSignal): Promise<void> {
-    if (this.#ended) return
-    this.#ended = true
+  async end(signal: AbortSignal, why: "logged out" | "superseded" = "logged out"): Promise<void> {
+    if (this.#ended !== "no") return
+    this.#ended = why
     await this.#sessions.close(signal)
     wipeKeys(this.#keys)
   }

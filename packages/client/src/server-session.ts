@@ -75,6 +75,11 @@ export class ServerSession {
       if (answer.kind !== kind) throw untrusted(member, "answered something else")
       const session = new ServerSession(member, link, finished.channel)
       return { session, answer: answer as Opened<P["kind"]> }
+    } catch (error) {
+      if (error instanceof LockKeeperError && error.code === "wrong-roster") {
+        servers.reportElsewhere(identifier)
+      }
+      throw error
     } finally {
       state.clientSecret.wipe()
       state.shared.wipe()

@@ -20,6 +20,7 @@ export class Servers {
   readonly outbox = new EvidenceOutbox()
   readonly #links = new Map<Identifier, ServerLink>()
   readonly #failedAt = new Map<Identifier, number>()
+  readonly #elsewhere = new Set<Identifier>()
   #turn: number
 
   constructor(
@@ -112,6 +113,16 @@ export class Servers {
   report(identifier: Identifier, error: LockKeeperError | null): void {
     if (error === null) this.#failedAt.delete(identifier)
     else if (error.code === "unavailable") this.#failedAt.set(identifier, this.deps.clock.now())
+  }
+
+  /** Says that it follows another roster. */
+  reportElsewhere(identifier: Identifier): void {
+    this.#elsewhere.add(identifier)
+  }
+
+  /** Whether any server said that it follows another roster. */
+  get someAreElsewhere(): boolean {
+    return this.#elsewhere.size > 0
   }
 
   /** Whether it failed or was slow lately. */

@@ -41,12 +41,21 @@ import { ensurePairs } from "./pairs.ts"
 import { type Pools, SessionPools } from "./pools.ts"
 import { Principal } from "./principal.ts"
 import { recordedIncidents, reportEvidence } from "./reports.ts"
+import { mayBeElsewhere } from "./roster-watch.ts"
 import type { Servers } from "./servers.ts"
 import { sign } from "./sign.ts"
 import { signEcdsa } from "./sign-ecdsa.ts"
 import { DeadPairs } from "./signer-sets.ts"
 import { spellPassword } from "./spelling.ts"
 import { Supply } from "./supply.ts"
+
+/** What a session has from the login that opened it. */
+interface Origin {
+  readonly incidents: IncidentLog
+  readonly signal: AbortSignal
+  /** Looks for a newer roster, once servers said that they follow one; whether there is. */
+  readonly follow: () => Promise<boolean>
+}
 
 /**
  * A logged-in account. There is no way to one but `LockKeeper.login`. It holds the account's request
@@ -67,29 +76,31 @@ export class Session {
   readonly #supply: Supply
   readonly #known = new Map<string, KeyInfo>()
   #signing = 0
+  readonly #follow: () => Promise<boolean>
   readonly #report = (piece: Piece): Promise<void> => reportEvidence(this.#principal, piece)
 
   private constructor(
     servers: Servers,
     name: string,
     { login, failedGuesses }: LoginOutcome,
-    incidents: readonly Incident[],
+    { incidents, follow }: { readonly incidents: IncidentLog } & Pick<Origin, "follow">,
   ) {
     this.name = name
     this.accountId = login.accountId
     this.failedGuesses = failedGuesses
-    this.incidents = incidents
+    this.incidents = incidents.all
+    this.#follow = follow
     this.#principal = new Principal(servers, login)
     this.keys = {
-      create: (options) => this.#create(options),
-      list: (options = {}) => this.#list(options),
-      show: (keyId, options = {}) => this.#show(keyId, options),
-      derive: (keyId, path, options = {}) => this.#derive(keyId, path, options),
+      create: (options) => this.#told(this.#create(options)),
+      list: (options = {}) => this.#told(this.#list(options)),
+      show: (keyId, options = {}) => this.#told(this.#show(keyId, options)),
+      derive: (keyId, path, options = {}) => this.#told(this.#derive(keyId, path, options)),
       childKey,
     }
     servers.outbox.attach(this.#report)
     this.#supply = new Supply(this.#principal, new DeadPairs())
-    this.pools = new SessionPools({
+    const pools = new SessionPools({
       principal: this.#principal,
       supply: this.#supply,
       signing: () => this.#signing,
@@ -97,6 +108,11 @@ export class Session {
       listKeys: async (signal, incidents) =>
         (await listKeys(this.#principal, signal, incidents)).keys,
     })
+    this.pools = {
+      status: (keyId, options) => this.#told(pools.status(keyId, options)),
+      fill: (options) => this.#told(pools.fill(options)),
+      maintain: (options) => this.#told(pools.maintain(options)),
+    }
   }
 
   /** A session from a login: the only way to one. */
@@ -104,9 +120,9 @@ export class Session {
     servers: Servers,
     name: string,
     outcome: LoginOutcome,
-    { incidents, signal }: { readonly incidents: IncidentLog; readonly signal: AbortSignal },
+    { incidents, signal, follow }: Origin,
   ): Promise<Session> {
-    const session = new Session(servers, name, outcome, incidents.all)
+    const session = new Session(servers, name, outcome, { incidents, follow })
     await bringUpToDate(session.#principal, outcome, signal)
     return session
   }
@@ -117,7 +133,11 @@ export class Session {
   }
 
   /** A FROST signature that was verified under the key, and where the signers logged it. */
-  async sign(options: SignOptions): Promise<Signature> {
+  sign(options: SignOptions): Promise<Signature> {
+    return this.#told(this.#sign(options))
+  }
+
+  async #sign(options: SignOptions): Promise<Signature> {
     const { signal, incidents } = this.#begin(options)
     const { digest } = options
     const [content, path] = [contentOf(options), pathOf(options.path)]
@@ -135,7 +155,11 @@ export class Session {
    * An ECDSA signature over what some content comes to, verified under the key or its child. One
    * round trip when the key's pool has a presignature; otherwise one is made first.
    */
-  async signDigestOf(options: SignDigestOptions): Promise<EcdsaSignature> {
+  signDigestOf(options: SignDigestOptions): Promise<EcdsaSignature> {
+    return this.#told(this.#signDigestOf(options))
+  }
+
+  async #signDigestOf(options: SignDigestOptions): Promise<EcdsaSignature> {
     const { signal, incidents } = this.#begin(options)
     const path = pathOf(options.path)
     const signable = ecdsaSignable({ content: options.content, digest: options.digest })
@@ -154,7 +178,11 @@ export class Session {
   }
 
   /** Changes the password at every server; keys stay as they are. */
-  async changePassword(options: ChangePasswordOptions): Promise<WithIncidents> {
+  changePassword(options: ChangePasswordOptions): Promise<WithIncidents> {
+    return this.#told(this.#changePassword(options))
+  }
+
+  async #changePassword(options: ChangePasswordOptions): Promise<WithIncidents> {
     const { signal, incidents } = this.#begin(options)
     using current = spellPassword(options.current)
     using next = spellPassword(options.next)
@@ -216,6 +244,19 @@ export class Session {
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return `Session { name: ${JSON.stringify(this.name)}, loggedIn: ${!this.#principal.ended} }`
+  }
+
+  /** The outcome of an operation, or that the servers follow another roster, where that is why. */
+  async #told<T>(operation: Promise<T>): Promise<T> {
+    try {
+      return await operation
+    } catch (error) {
+      if (!mayBeElsewhere(error) || !this.#principal.servers.someAreElsewhere) throw error
+      if (this.#principal.ended || !(await this.#follow())) throw error
+      this.#commitments.clear()
+      this.#supply.clear()
+      throw this.#principal.supersede()
+    }
   }
 
   #begin({ signal = new AbortController().signal }: Cancellable) {

@@ -1,18 +1,21 @@
 import {
+  decodeRosterChain,
+  type FollowedChain,
+  followChain,
   identityKeys,
   LockKeeperError,
-  openPinnedRoster,
   type Roster,
-  rosterDigest,
   signedRosterCodec,
 } from "@lockkeeper/api"
 import { type Element, type Identifier, ristretto255 } from "@lockkeeper/crypto"
-import { type Bytes, concat, DecodeError, decode, fromHex } from "@lockkeeper/encoding"
+import { type Bytes, concat, DecodeError, encode, fromHex } from "@lockkeeper/encoding"
 
-/** What the owner trusts: one roster, and everything that follows from it. */
+/** What the owner trusts: the roster in force, and everything that follows from it. */
 export interface Trust {
+  /** The rosters up to the one in force. */
+  readonly chain: FollowedChain
   readonly roster: Roster
-  /** 32 bytes: the pin. */
+  /** 32 bytes: the digest of the roster in force. */
   readonly digest: Bytes
   /** Canonical encoding of the SignedRoster. */
   readonly signedRoster: Bytes
@@ -22,16 +25,21 @@ export interface Trust {
 }
 
 /**
- * Opens the roster that `pin` names.
+ * Follows the chain of rosters from the one that `pin` names to the one in force.
  *
+ * @param encoded - a RosterChain; a single SignedRoster is a chain of one.
  * @param pin - 32 bytes, or their 64 hexadecimal digits as operators publish them.
  * @throws LockKeeperError `untrusted-roster` or `invalid-request`, naming the field.
  */
-export function trustRoster(signedRoster: Uint8Array, pin: Uint8Array | string): Trust {
+export function trustRoster(encoded: Uint8Array, pin: Uint8Array | string): Trust {
   const pinned = pinBytes(pin)
-  const encoded = concat(signedRoster)
-  const signed = malformedAs("roster", () => decode(signedRosterCodec, encoded))
-  const roster = malformedAs("roster", () => openPinnedRoster(signed, pinned))
+  const chain = malformedAs("roster", () => decodeRosterChain(encoded))
+  return trustIn(malformedAs("roster", () => followChain(chain, pinned)))
+}
+
+/** What follows from a chain that was followed. */
+export function trustIn(chain: FollowedChain): Trust {
+  const { roster, digest, signed } = chain.inForce
   const opaqueKeys = new Map(
     roster.members.map((member) => {
       const field = `members.${member.name}.opaqueKey`
@@ -42,9 +50,10 @@ export function trustRoster(signedRoster: Uint8Array, pin: Uint8Array | string):
     }),
   )
   return {
+    chain,
     roster,
-    digest: rosterDigest(signed.roster),
-    signedRoster: encoded,
+    digest,
+    signedRoster: encode(signedRosterCodec, signed),
     verifyKeys: identityKeys(roster),
     opaqueKeys,
   }

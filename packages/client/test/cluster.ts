@@ -10,7 +10,12 @@ import {
   signedRosterCodec,
   signRoster,
 } from "@lockkeeper/api"
-import { type Dependencies, LockKeeper, type Patience } from "@lockkeeper/client"
+import {
+  type ConnectOptions,
+  type Dependencies,
+  LockKeeper,
+  type Patience,
+} from "@lockkeeper/client"
 import { type Identifier, Secret, type SigningKey, sha512 } from "@lockkeeper/crypto"
 import { type Bytes, concat, encode, utf8 } from "@lockkeeper/encoding"
 import {
@@ -63,8 +68,10 @@ async function quickStretch(input: Secret): Promise<Secret> {
 
 /** Real key servers in this process; `wires` is the network, to be cut, slowed and counted. */
 export class TestCluster {
-  readonly roster: Roster
-  readonly signed: SignedRoster
+  roster: Roster
+  signed: SignedRoster
+  /** Those of before, oldest first. */
+  rostersBefore: readonly SignedRoster[] = []
   readonly servers = new Map<Identifier, TestServer>()
   readonly wires = new Map<Identifier, Wire>()
   readonly #secrets: readonly ServerSecrets[]
@@ -78,11 +85,32 @@ export class TestCluster {
       deriveSecrets(generateSeeds(seededRandomness(`server ${i + 1}`))),
     )
     this.roster = rosterOf(this.#secrets, minSigners, options.urls ?? [])
-    const encoded = encodeRoster(this.roster)
+    this.signed = this.#signed(this.roster)
+  }
+
+  #signed(roster: Roster): SignedRoster {
+    const encoded = encodeRoster(roster)
     const signatures = this.#secrets.map(
       (s, i) => [i + 1, signRoster(encoded, s.identity)] as const,
     )
-    this.signed = { roster: encoded, signatures: new Map(signatures) }
+    return { roster: encoded, signatures: new Map(signatures) }
+  }
+
+  /** The roster after the one in force, signed by every server; nobody follows it yet. */
+  nextRoster(changes: Partial<Roster>): { readonly roster: Roster; readonly signed: SignedRoster } {
+    const { rosterEpoch } = this.roster
+    const previousDigest = rosterDigest(this.signed.roster)
+    const roster = { ...this.roster, rosterEpoch: rosterEpoch + 1, previousDigest, ...changes }
+    return { roster, signed: this.#signed(roster) }
+  }
+
+  /** Every server is started again and follows the next roster. */
+  async changeRoster(changes: Partial<Roster>): Promise<void> {
+    const { roster, signed } = this.nextRoster(changes)
+    this.rostersBefore = [...this.rostersBefore, this.signed]
+    this.roster = roster
+    this.signed = signed
+    for (const { identifier } of roster.members) await this.restart(identifier)
   }
 
   static async start(options: ClusterOptions = {}): Promise<TestCluster> {
@@ -119,6 +147,7 @@ export class TestCluster {
   connect(
     patience: Partial<Patience> = {},
     changed: Partial<Dependencies> = {},
+    others: Pick<ConnectOptions, "onRoster"> = {},
   ): Promise<LockKeeper> {
     const { signedRoster: roster, pin } = this
     const quick = {
@@ -129,7 +158,7 @@ export class TestCluster {
       ...patience,
     }
     const dependencies = { ...this.dependencies(), ...changed }
-    return LockKeeper.connect({ roster, pin, patience: quick, dependencies })
+    return LockKeeper.connect({ roster, pin, patience: quick, dependencies, ...others })
   }
 
   dependencies(): Partial<Dependencies> {
@@ -151,7 +180,8 @@ export class TestCluster {
     const events = { event: () => undefined }
     const deps = { clock, randomness, compute: inlineCompute, store, events }
     const identity = spoilt(own.identity, (m) => this.#options.spoils?.(identifier, m) ?? false)
-    const self = selfOf(identifier, { ...own, identity }, this.roster, this.signed)
+    const named = selfOf(identifier, { ...own, identity }, this.roster, this.signed)
+    const self = { ...named, rostersBefore: this.rostersBefore }
     const server = new KeyServer(self, deps)
     await server.start("unclean")
     this.servers.set(identifier, { server, store, rows, self })
@@ -208,6 +238,7 @@ function selfOf(
     identifier,
     roster,
     signedRoster,
+    rostersBefore: [],
     identity: own.identity,
     channelSecret: Secret.copyOf(own.channelSecret.expose()),
     loginServer: {

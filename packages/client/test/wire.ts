@@ -1,6 +1,5 @@
-import { LockKeeperError, signedRosterCodec } from "@lockkeeper/api"
+import { encodeRosterChain, LockKeeperError, placementMargin } from "@lockkeeper/api"
 import type { ServerLink } from "@lockkeeper/client"
-import { encode } from "@lockkeeper/encoding"
 import type { KeyServer } from "@lockkeeper/server"
 
 /** The way to one server: what a test does to it, and what it saw. */
@@ -9,6 +8,8 @@ export interface Wire {
   down?: boolean
   /** Nothing comes back, ever. */
   hangs?: boolean
+  /** What it shows for a chain of rosters in place of its own. */
+  roster?: Uint8Array<ArrayBuffer>
   /** The next answers are lost after the server has done its work. */
   loseAnswers?: number
   /** Of the next frames a copy arrives first, and its answer goes nowhere. */
@@ -56,11 +57,17 @@ export function linkTo(server: () => KeyServer, wire: Wire): ServerLink {
         rosterEpoch: server().self.roster.rosterEpoch,
         timeMs: server().now(),
         storeRestored: false,
+        placement: placementMargin(server().self.roster),
         version: "test",
         protocolVersion: 1,
         backends: server().backends(),
       })),
-    roster: () => through(async () => encode(signedRosterCodec, server().self.signedRoster)),
+    roster: () =>
+      through(
+        async () =>
+          wire.roster ??
+          encodeRosterChain([...server().self.rostersBefore, server().self.signedRoster]),
+      ),
     close: () => undefined,
   }
 }

@@ -17,16 +17,19 @@ export { type Descriptor, readDescriptor, writeDescriptor } from "./directory/de
 export { type InitOptions, initialiseServer, type ServerPlace } from "./directory/init.ts"
 export { FILES } from "./directory/layout.ts"
 export {
+  type InstalledRoster,
   installRoster,
   joinRoster,
   ownMember,
   type RosterBundle,
   type RosterSignature,
   readInstalledRoster,
+  readInstalledRosterOrNone,
   rosterBundleCodec,
   rosterSignatureCodec,
   signRosterAs,
 } from "./directory/roster.ts"
+export { consentToRoster } from "./directory/roster-consent.ts"
 export { deriveSecrets, generateSeeds, type ServerSecrets } from "./directory/server-secrets.ts"
 export { type Unsealed, unsealServer } from "./directory/unseal.ts"
 export { endpointOf } from "./endpoint.ts"

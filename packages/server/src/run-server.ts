@@ -55,7 +55,7 @@ export interface RunningServer {
 }
 
 async function assembleSelf(unsealed: Unsealed): Promise<ServerSelf> {
-  const { signed, enumerationSeed } = await readInstalledRoster(unsealed)
+  const { signed, before, enumerationSeed } = await readInstalledRoster(unsealed)
   const roster = openRoster(signed)
   const { identifier } = ownMember(unsealed, roster)
   const { identity, channelSecret, keyExchange } = unsealed.secrets
@@ -64,6 +64,7 @@ async function assembleSelf(unsealed: Unsealed): Promise<ServerSelf> {
     identifier,
     roster,
     signedRoster: signed,
+    rostersBefore: before,
     identity,
     channelSecret,
     loginServer: {

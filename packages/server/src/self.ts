@@ -1,4 +1,4 @@
-import { type Roster, rosterDigest, type SignedRoster } from "@lockkeeper/api"
+import { type Roster, type RosterChain, rosterDigest, type SignedRoster } from "@lockkeeper/api"
 import {
   type Element,
   type Identifier,
@@ -14,6 +14,8 @@ export interface ServerSelf {
   readonly identifier: Identifier
   readonly roster: Roster
   readonly signedRoster: SignedRoster
+  /** The rosters before it, oldest first, as far as this server knows them. */
+  readonly rostersBefore: RosterChain
   readonly identity: SigningKey
   /** X-Wing secret key of the roster's channel key. */
   readonly channelSecret: Secret

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process"
 import { chmodSync, copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { eventCodec, LockKeeperError, rosterDigest } from "@lockkeeper/api"
+import { eventCodec, LockKeeperError, rosterDigest, type SignedRoster } from "@lockkeeper/api"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { systemRandomness } from "../src/adapters/system.ts"
 import { findAnchor, judgeStore, removeAnchor, writeAnchor } from "../src/directory/anchor.ts"
@@ -221,8 +221,8 @@ test("installing a roster is neither an orderly stop nor a restored store", asyn
   await condition(server)
   await unsealed(server, (opened) => assert.rejects(installRoster(opened, bundle)))
   assert.equal(await condition(server), "orderly")
-  const previousDigest = rosterDigest(bundle.signed.roster)
-  await enrol([server], { ...roster, rosterEpoch: 2, previousDigest })
+  const previousDigest = rosterDigest((bundle.chain[0] as SignedRoster).roster)
+  await enrol([server], { ...roster, rosterEpoch: 2, previousDigest }, bundle.chain)
   assert.equal(await condition(server), "unclean")
 })
 

@@ -7,7 +7,7 @@ import {
   decodeCredential,
   eventCodec,
   LockKeeperError,
-  openRoster,
+  openChain,
   signedCredentialCodec,
   verifyCredential,
 } from "@lockkeeper/api"
@@ -45,10 +45,10 @@ interface Recorded extends TestServer {
 /** A server that has recorded evidence against the second one of its roster. */
 async function withIncident(): Promise<Recorded> {
   const servers = [await makeServer("alpha"), await makeServer("beta")]
-  const { signed } = await enrol(servers, rosterOf(servers, 2))
+  const { chain } = await enrol(servers, rosterOf(servers, 2))
   const [alpha, beta] = servers as [TestServer, TestServer]
   const culprit = await unsealServer(beta.directory, seal(), systemRandomness)
-  const roster = openRoster(signed)
+  const { roster } = openChain(chain).inForce
   const secrets = [culprit.secrets, culprit.secrets]
   const evidence = equivocationBy({ roster, secrets }, 2)
   await culprit.close()

@@ -23,9 +23,16 @@ let listening: Listening
 let onOpen: (hello: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>> = async (h) => h
 
 const endpoint: Endpoint = {
-  health: () => ({ state: "ready", server: 7, rosterEpoch: 3, timeMs: 1234, storeRestored: true }),
+  health: () => ({
+    state: "ready",
+    server: 7,
+    rosterEpoch: 3,
+    timeMs: 1234,
+    storeRestored: true,
+    placement: { possible: true, mayLose: 2 },
+  }),
   version: () => ({ version: "0", protocolVersion: 1, backends: [] }),
-  signedRoster: () => ({ roster: new Uint8Array(3), signatures: new Map() }),
+  rosterChain: () => [{ roster: new Uint8Array(3), signatures: new Map() }],
   open: (_, hello) => onOpen(hello),
   call: async (_, { sealed }) => sealed,
 }

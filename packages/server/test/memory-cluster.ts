@@ -145,6 +145,7 @@ export async function startServer(start: Start): Promise<TestServer> {
     identifier,
     roster,
     signedRoster: signed,
+    rostersBefore: [],
     identity: own.identity,
     channelSecret: Secret.copyOf(own.channelSecret.expose()),
     loginServer: {

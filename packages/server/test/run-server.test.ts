@@ -4,7 +4,15 @@ import { join } from "node:path"
 import { after, test } from "node:test"
 import { createClient } from "@connectrpc/connect"
 import { createConnectTransport } from "@connectrpc/connect-node"
-import { encodeRoster, LockKeeperError, openRoster, signedRosterCodec, wire } from "@lockkeeper/api"
+import {
+  decodeRosterChain,
+  encodeRoster,
+  LockKeeperError,
+  openChain,
+  openRoster,
+  signedRosterCodec,
+  wire,
+} from "@lockkeeper/api"
 import { decode } from "@lockkeeper/encoding"
 import { systemRandomness } from "../src/adapters/system.ts"
 import { readConfig } from "../src/config/read.ts"
@@ -72,8 +80,9 @@ test("three servers are made, enrolled and answer health, version and roster", a
     const version = await calls.getVersion({})
     assert.deepEqual([version.version, version.protocolVersion], [VERSION, 1])
     assert.equal(version.backends.length, 3)
-    const { signedRoster } = await calls.getRoster({})
+    const { signedRoster, rosterChain } = await calls.getRoster({})
     assert.deepEqual(openRoster(decode(signedRosterCodec, signedRoster)), roster)
+    assert.deepEqual(openChain(decodeRosterChain(rosterChain)).inForce.roster, roster)
     await running.close()
     await running.close()
     await assert.rejects(calls.getHealth({}))

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { encodeRoster, NO_SCHEDULE, type Roster } from "@lockkeeper/api"
+import { encodeRoster, NO_SCHEDULE, type Roster, type RosterChain } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import { utf8 } from "@lockkeeper/encoding"
 import { inlineCompute } from "../src/adapters/inline-compute.ts"
@@ -101,7 +101,11 @@ export function rosterOf(servers: readonly TestServer[], minSigners: number): Ro
 }
 
 /** Every server signs the roster and installs it, as operators would one after the other. */
-export async function enrol(servers: readonly TestServer[], roster: Roster): Promise<RosterBundle> {
+export async function enrol(
+  servers: readonly TestServer[],
+  roster: Roster,
+  before: RosterChain | null = null,
+): Promise<RosterBundle> {
   const encoded = encodeRoster(roster)
   const signatures = []
   for (const { directory } of servers) {
@@ -109,7 +113,7 @@ export async function enrol(servers: readonly TestServer[], roster: Roster): Pro
     signatures.push(signRosterAs(unsealed, encoded, systemRandomness))
     await unsealed.close()
   }
-  const bundle = joinRoster(signatures)
+  const bundle = joinRoster(signatures, before)
   for (const { directory } of servers) {
     const unsealed = await unsealServer(directory, seal(), systemRandomness)
     await installRoster(unsealed, bundle)

@@ -170,7 +170,7 @@ async function signEverywhere(cluster: string, plan: ClusterPlan, roster: Bytes)
       ),
     ),
   )
-  const { signed, bundle } = joinSignatures(signatures)
+  const { chain, bundle } = joinSignatures(signatures, null)
   await Promise.all(
     servers.map((id) =>
       withServer(serverDirectory(cluster, id), passphrase(id), (unsealed) =>
@@ -178,5 +178,5 @@ async function signEverywhere(cluster: string, plan: ClusterPlan, roster: Bytes)
       ),
     ),
   )
-  return signed
+  return chain
 }

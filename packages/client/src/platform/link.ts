@@ -1,5 +1,11 @@
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect"
-import { LockKeeperError, type Member, refusalFromConnect, wire } from "@lockkeeper/api"
+import {
+  LockKeeperError,
+  type Member,
+  type PlacementMargin,
+  refusalFromConnect,
+  wire,
+} from "@lockkeeper/api"
 import { type Bytes, concat } from "@lockkeeper/encoding"
 import type { ServerLink, ServerStatus } from "../dependencies.ts"
 
@@ -30,7 +36,11 @@ export function connectLink(member: Member, transport: Transport, close: () => v
         return statusOf(health, version)
       }),
     roster: (signal) =>
-      asked(signal, async () => owned((await client.getRoster({}, { signal })).signedRoster)),
+      asked(signal, async () => {
+        const { rosterChain, signedRoster } = await client.getRoster({}, { signal })
+        // A server from before there were chains: a chain of one.
+        return owned(rosterChain.length === 0 ? signedRoster : rosterChain)
+      }),
     close,
   }
 }
@@ -48,10 +58,17 @@ function statusOf(health: wire.GetHealthResponse, version: wire.GetVersionRespon
     rosterEpoch: health.rosterEpoch,
     timeMs: Number(health.timeMs),
     storeRestored: health.storeRestored,
+    placement: placementOf(health),
     version: version.version,
     protocolVersion: version.protocolVersion,
     backends: version.backends,
   }
+}
+
+function placementOf({ placement }: wire.GetHealthResponse): PlacementMargin | null {
+  return placement === undefined
+    ? null
+    : { possible: placement.possible, mayLose: placement.mayLose }
 }
 
 /** A failed call as the SDK's callers see it: the server's refusal, or that it is unavailable. */

@@ -1,16 +1,19 @@
 import {
-  acceptNextRoster,
   combineSeed,
   contributeSeed,
   decodeRoster,
+  extendChain,
   LockKeeperError,
   type Member,
+  openChain,
   openRoster,
   type Roster,
+  type RosterChain,
+  rosterChainCodec,
+  rosterDigest,
   type SeedContribution,
   type SignedRoster,
   seedContribution,
-  signedRosterCodec,
   signRoster,
 } from "@lockkeeper/api"
 import { type Identifier, identifierCodec, Secret } from "@lockkeeper/crypto"
@@ -45,30 +48,34 @@ export const rosterSignatureCodec: Codec<RosterSignature> = struct<RosterSignatu
   contributions: list(seedContribution, 32),
 })
 
-/** What every member installs: the roster as clients see it, and the sealed parts of the seed. */
+/** What every member installs: the rosters as clients see them, and the sealed parts of the seed. */
 export interface RosterBundle {
-  readonly signed: SignedRoster
+  /** Ends with the roster to install. */
+  readonly chain: RosterChain
   readonly contributions: readonly SeedContribution[]
 }
 
 export const rosterBundleCodec: Codec<RosterBundle> = struct<RosterBundle>({
-  signed: signedRosterCodec,
+  chain: rosterChainCodec,
   contributions: list(seedContribution, 1024),
 })
 
 /** The roster a server follows, with what belongs to it. */
 export interface InstalledRoster {
   readonly signed: SignedRoster
+  /** Oldest first. */
+  readonly before: RosterChain
   readonly enumerationSeed: Secret
 }
 
 interface RosterRow {
-  readonly signed: SignedRoster
+  readonly chain: RosterChain
   readonly seed: Bytes
 }
 
+// A row from before there were chains holds one signed roster: as a chain of one is encoded.
 const rosterRow: Codec<RosterRow> = struct<RosterRow>({
-  signed: signedRosterCodec,
+  chain: rosterChainCodec,
   seed: fixedBytes(32),
 })
 
@@ -116,8 +123,16 @@ export function signRosterAs(
   }
 }
 
-/** Joins every member's signature into what all of them install. @throws LockKeeperError */
-export function joinRoster(signatures: readonly RosterSignature[]): RosterBundle {
+/**
+ * Joins every member's signature into what all of them install.
+ *
+ * @param before - the chain that the roster is the next one of, null for the first.
+ * @throws LockKeeperError naming the member whose signature is missing or wrong.
+ */
+export function joinRoster(
+  signatures: readonly RosterSignature[],
+  before: RosterChain | null = null,
+): RosterBundle {
   const roster = signatures[0]?.roster ?? new Uint8Array(0)
   for (const { roster: other, identifier } of signatures) {
     if (equalBytes(roster, other)) continue
@@ -126,12 +141,34 @@ export function joinRoster(signatures: readonly RosterSignature[]): RosterBundle
       remedy: "Let every server sign the same roster file.",
     })
   }
-  const bundle: RosterBundle = {
-    signed: { roster, signatures: new Map(signatures.map((s) => [s.identifier, s.signature])) },
+  const signed = {
+    roster,
+    signatures: new Map(signatures.map((s) => [s.identifier, s.signature])),
+  }
+  const { rosterEpoch } = openRoster(signed)
+  if (before === null && rosterEpoch > 1) {
+    throw new LockKeeperError("misconfigured", "This roster is the next one after another.", {
+      field: "after",
+      remedy: "Name the signed roster that it follows, with --after.",
+    })
+  }
+  return {
+    chain: before === null ? [signed] : extendChain(before, signed),
     contributions: signatures.flatMap(({ contributions }) => contributions),
   }
-  openRoster(bundle.signed)
-  return bundle
+}
+
+/** The chain that a server has with a bundle: its own with what is new, or the bundle's for a new one. */
+function chainWith(current: RosterChain | null, { chain }: RosterBundle): RosterChain {
+  if (current === null) {
+    openChain(chain)
+    return chain
+  }
+  const last = rosterDigest((current.at(-1) as SignedRoster).roster)
+  const at = chain.findIndex(({ roster }) => equalBytes(rosterDigest(roster), last))
+  // One that lacks ours, or ends with it, is refused as what it is: not the next one.
+  const news = at < 0 || at === chain.length - 1 ? chain.slice(-1) : chain.slice(at + 1)
+  return news.reduce(extendChain, current)
 }
 
 /**
@@ -142,19 +179,18 @@ export function joinRoster(signatures: readonly RosterSignature[]): RosterBundle
 export async function installRoster(unsealed: Unsealed, bundle: RosterBundle): Promise<Roster> {
   const { directory, store, secrets } = unsealed
   const row = await store.read("meta", "roster")
-  const roster =
-    row === null
-      ? openRoster(bundle.signed)
-      : acceptNextRoster(decode(rosterRow, row.value).signed.roster, bundle.signed)
+  const chain = chainWith(row === null ? null : decode(rosterRow, row.value).chain, bundle)
+  const signed = chain.at(-1) as SignedRoster
+  const roster = decodeRoster(signed.roster)
   const { identifier } = ownMember(unsealed, roster)
   using seed = combineSeed(
     roster,
-    bundle.signed.roster,
+    signed.roster,
     identifier,
     secrets.channelSecret,
     bundle.contributions,
   )
-  const value = encode(rosterRow, { signed: bundle.signed, seed: seed.expose() })
+  const value = encode(rosterRow, { chain, seed: seed.expose() })
   const ifVersion = row?.version ?? "absent"
   // The database is about to change in a way that is nobody's restoring it.
   removeAnchor(directory)
@@ -162,15 +198,23 @@ export async function installRoster(unsealed: Unsealed, bundle: RosterBundle): P
   return roster
 }
 
-/** The roster the server follows. @throws LockKeeperError `misconfigured` while it has none. */
-export async function readInstalledRoster({ store }: Unsealed): Promise<InstalledRoster> {
+/** The roster the server follows, or null while it is in none. */
+export async function readInstalledRosterOrNone({
+  store,
+}: Unsealed): Promise<InstalledRoster | null> {
   const row = await store.read("meta", "roster")
-  if (row === null) {
-    throw new LockKeeperError("misconfigured", "The server is in no roster yet.", {
-      field: "roster",
-      remedy: "Sign and join a roster, then run `lockkeeper roster install`.",
-    })
-  }
-  const { signed, seed } = decode(rosterRow, row.value)
-  return { signed, enumerationSeed: new Secret(seed) }
+  if (row === null) return null
+  const { chain, seed } = decode(rosterRow, row.value)
+  const signed = chain.at(-1) as SignedRoster
+  return { signed, before: chain.slice(0, -1), enumerationSeed: new Secret(seed) }
+}
+
+/** The roster the server follows. @throws LockKeeperError `misconfigured` while it has none. */
+export async function readInstalledRoster(unsealed: Unsealed): Promise<InstalledRoster> {
+  const installed = await readInstalledRosterOrNone(unsealed)
+  if (installed !== null) return installed
+  throw new LockKeeperError("misconfigured", "The server is in no roster yet.", {
+    field: "roster",
+    remedy: "Sign and join a roster, then run `lockkeeper roster install`.",
+  })
 }

@@ -1,4 +1,4 @@
-import type { SignedRoster } from "@lockkeeper/api"
+import type { PlacementMargin, RosterChain } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 
 export type ServerState = "ready" | "read-only" | "sealed" | "stopping"
@@ -12,6 +12,8 @@ export interface Health {
   readonly timeMs: number
   /** The store was put back to an earlier state before this process started. */
   readonly storeRestored: boolean
+  /** What the roster's placement rules leave. */
+  readonly placement: PlacementMargin
 }
 
 export interface Version {
@@ -27,7 +29,8 @@ export interface Version {
 export interface Endpoint {
   health(): Health
   version(): Version
-  signedRoster(): SignedRoster
+  /** Ends with the roster that the server follows. */
+  rosterChain(): RosterChain
   /** @param source - where the bytes come from, for rates: an address, never trusted for more. */
   open(source: string, hello: Bytes): Promise<Bytes>
   call(source: string, frame: { sessionId: Bytes; counter: number; sealed: Bytes }): Promise<Bytes>

@@ -256,7 +256,7 @@ export class Machine {
     const { identity, keyExchange, channelSecret } = this.#secrets()
     const { identifier } = this
     return {
-      ...{ identifier, roster, signedRoster: signed, identity, channelSecret },
+      ...{ identifier, roster, signedRoster: signed, rostersBefore: [], identity, channelSecret },
       loginServer: {
         ...{ identifier, rosterEpoch, minSigners },
         ake: keyExchange,

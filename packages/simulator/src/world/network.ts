@@ -1,4 +1,4 @@
-import { errorBody, LockKeeperError, type Member, signedRosterCodec } from "@lockkeeper/api"
+import { encodeRosterChain, errorBody, LockKeeperError, type Member } from "@lockkeeper/api"
 import type { Network, ServerLink } from "@lockkeeper/client"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
@@ -226,7 +226,7 @@ async function answerOf(
         return { kind: "answer", content }
       }
       case "roster":
-        return { kind: "answer", content: encode(signedRosterCodec, endpoint.signedRoster()) }
+        return { kind: "answer", content: encodeRosterChain(endpoint.rosterChain()) }
       case "status":
         return { kind: "status", status: { ...endpoint.health(), ...endpoint.version() } }
     }

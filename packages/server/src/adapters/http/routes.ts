@@ -1,5 +1,12 @@
 import { type ConnectRouter, createContextKey, type HandlerContext } from "@connectrpc/connect"
-import { LockKeeperError, refusalToConnect, signedRosterCodec, wire } from "@lockkeeper/api"
+import {
+  encodeRosterChain,
+  LockKeeperError,
+  refusalToConnect,
+  type SignedRoster,
+  signedRosterCodec,
+  wire,
+} from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
 import type { EventSink } from "../../ports/dependencies.ts"
 import type { Endpoint, ServerState } from "../../ports/listener.ts"
@@ -61,9 +68,11 @@ export function keyServerRoutes(
           return { version, protocolVersion, backends: [...backends] }
         }),
       getRoster: (_, context) =>
-        guarded(context, () => ({
-          signedRoster: encode(signedRosterCodec, endpoint.signedRoster()),
-        })),
+        guarded(context, () => {
+          const chain = endpoint.rosterChain()
+          const inForce = encode(signedRosterCodec, chain.at(-1) as SignedRoster)
+          return { signedRoster: inForce, rosterChain: encodeRosterChain(chain) }
+        }),
       open: ({ hello }, context) =>
         guarded(context, async () => ({
           answer: await endpoint.open(sourceOf(context), new Uint8Array(hello)),

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file lockkeeper/v1/key_server.proto.
  */
 export const file_lockkeeper_v1_key_server: GenFile = /*@__PURE__*/
-  fileDesc("Ch5sb2Nra2VlcGVyL3YxL2tleV9zZXJ2ZXIucHJvdG8SDWxvY2trZWVwZXIudjEiEgoQR2V0SGVhbHRoUmVxdWVzdCKFAgoRR2V0SGVhbHRoUmVzcG9uc2USNQoFc3RhdGUYASABKA4yJi5sb2Nra2VlcGVyLnYxLkdldEhlYWx0aFJlc3BvbnNlLlN0YXRlEg4KBnNlcnZlchgCIAEoDRIUCgxyb3N0ZXJfZXBvY2gYAyABKA0SDwoHdGltZV9tcxgEIAEoBBIWCg5zdG9yZV9yZXN0b3JlZBgFIAEoCCJqCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEg8KC1NUQVRFX1JFQURZEAESEwoPU1RBVEVfUkVBRF9PTkxZEAISEAoMU1RBVEVfU0VBTEVEEAMSEgoOU1RBVEVfU1RPUFBJTkcQBCITChFHZXRWZXJzaW9uUmVxdWVzdCJRChJHZXRWZXJzaW9uUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIYChBwcm90b2NvbF92ZXJzaW9uGAIgASgNEhAKCGJhY2tlbmRzGAMgAygJIhIKEEdldFJvc3RlclJlcXVlc3QiKgoRR2V0Um9zdGVyUmVzcG9uc2USFQoNc2lnbmVkX3Jvc3RlchgBIAEoDCIcCgtPcGVuUmVxdWVzdBINCgVoZWxsbxgBIAEoDCIeCgxPcGVuUmVzcG9uc2USDgoGYW5zd2VyGAEgASgMIkIKC0NhbGxSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAwSDwoHY291bnRlchgCIAEoBBIOCgZzZWFsZWQYAyABKAwiHgoMQ2FsbFJlc3BvbnNlEg4KBnNlYWxlZBgBIAEoDDKRAwoQS2V5U2VydmVyU2VydmljZRJQCglHZXRIZWFsdGgSHy5sb2Nra2VlcGVyLnYxLkdldEhlYWx0aFJlcXVlc3QaIC5sb2Nra2VlcGVyLnYxLkdldEhlYWx0aFJlc3BvbnNlIgASUwoKR2V0VmVyc2lvbhIgLmxvY2trZWVwZXIudjEuR2V0VmVyc2lvblJlcXVlc3QaIS5sb2Nra2VlcGVyLnYxLkdldFZlcnNpb25SZXNwb25zZSIAElAKCUdldFJvc3RlchIfLmxvY2trZWVwZXIudjEuR2V0Um9zdGVyUmVxdWVzdBogLmxvY2trZWVwZXIudjEuR2V0Um9zdGVyUmVzcG9uc2UiABJBCgRPcGVuEhoubG9ja2tlZXBlci52MS5PcGVuUmVxdWVzdBobLmxvY2trZWVwZXIudjEuT3BlblJlc3BvbnNlIgASQQoEQ2FsbBIaLmxvY2trZWVwZXIudjEuQ2FsbFJlcXVlc3QaGy5sb2Nra2VlcGVyLnYxLkNhbGxSZXNwb25zZSIAYgZwcm90bzM");
+  fileDesc("Ch5sb2Nra2VlcGVyL3YxL2tleV9zZXJ2ZXIucHJvdG8SDWxvY2trZWVwZXIudjEiEgoQR2V0SGVhbHRoUmVxdWVzdCKyAgoRR2V0SGVhbHRoUmVzcG9uc2USNQoFc3RhdGUYASABKA4yJi5sb2Nra2VlcGVyLnYxLkdldEhlYWx0aFJlc3BvbnNlLlN0YXRlEg4KBnNlcnZlchgCIAEoDRIUCgxyb3N0ZXJfZXBvY2gYAyABKA0SDwoHdGltZV9tcxgEIAEoBBIWCg5zdG9yZV9yZXN0b3JlZBgFIAEoCBIrCglwbGFjZW1lbnQYBiABKAsyGC5sb2Nra2VlcGVyLnYxLlBsYWNlbWVudCJqCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEg8KC1NUQVRFX1JFQURZEAESEwoPU1RBVEVfUkVBRF9PTkxZEAISEAoMU1RBVEVfU0VBTEVEEAMSEgoOU1RBVEVfU1RPUFBJTkcQBCIvCglQbGFjZW1lbnQSEAoIcG9zc2libGUYASABKAgSEAoIbWF5X2xvc2UYAiABKA0iEwoRR2V0VmVyc2lvblJlcXVlc3QiUQoSR2V0VmVyc2lvblJlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSGAoQcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIQCghiYWNrZW5kcxgDIAMoCSISChBHZXRSb3N0ZXJSZXF1ZXN0IkAKEUdldFJvc3RlclJlc3BvbnNlEhUKDXNpZ25lZF9yb3N0ZXIYASABKAwSFAoMcm9zdGVyX2NoYWluGAIgASgMIhwKC09wZW5SZXF1ZXN0Eg0KBWhlbGxvGAEgASgMIh4KDE9wZW5SZXNwb25zZRIOCgZhbnN3ZXIYASABKAwiQgoLQ2FsbFJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoDBIPCgdjb3VudGVyGAIgASgEEg4KBnNlYWxlZBgDIAEoDCIeCgxDYWxsUmVzcG9uc2USDgoGc2VhbGVkGAEgASgMMpEDChBLZXlTZXJ2ZXJTZXJ2aWNlElAKCUdldEhlYWx0aBIfLmxvY2trZWVwZXIudjEuR2V0SGVhbHRoUmVxdWVzdBogLmxvY2trZWVwZXIudjEuR2V0SGVhbHRoUmVzcG9uc2UiABJTCgpHZXRWZXJzaW9uEiAubG9ja2tlZXBlci52MS5HZXRWZXJzaW9uUmVxdWVzdBohLmxvY2trZWVwZXIudjEuR2V0VmVyc2lvblJlc3BvbnNlIgASUAoJR2V0Um9zdGVyEh8ubG9ja2tlZXBlci52MS5HZXRSb3N0ZXJSZXF1ZXN0GiAubG9ja2tlZXBlci52MS5HZXRSb3N0ZXJSZXNwb25zZSIAEkEKBE9wZW4SGi5sb2Nra2VlcGVyLnYxLk9wZW5SZXF1ZXN0GhsubG9ja2tlZXBlci52MS5PcGVuUmVzcG9uc2UiABJBCgRDYWxsEhoubG9ja2tlZXBlci52MS5DYWxsUmVxdWVzdBobLmxvY2trZWVwZXIudjEuQ2FsbFJlc3BvbnNlIgBiBnByb3RvMw");
 
 /**
  * @generated from message lockkeeper.v1.GetHealthRequest
@@ -57,6 +57,13 @@ export type GetHealthResponse = Message<"lockkeeper.v1.GetHealthResponse"> & {
    * @generated from field: bool store_restored = 5;
    */
   storeRestored: boolean;
+
+  /**
+   * What the placement rules of the server's roster leave; absent from servers that do not say.
+   *
+   * @generated from field: lockkeeper.v1.Placement placement = 6;
+   */
+  placement?: Placement | undefined;
 };
 
 /**
@@ -108,6 +115,32 @@ export const GetHealthResponse_StateSchema: GenEnum<GetHealthResponse_State> = /
   enumDesc(file_lockkeeper_v1_key_server, 1, 0);
 
 /**
+ * @generated from message lockkeeper.v1.Placement
+ */
+export type Placement = Message<"lockkeeper.v1.Placement"> & {
+  /**
+   * Some of the servers, as many as the threshold, may sign together.
+   *
+   * @generated from field: bool possible = 1;
+   */
+  possible: boolean;
+
+  /**
+   * How many servers may be lost, whichever they are, and it stays so.
+   *
+   * @generated from field: uint32 may_lose = 2;
+   */
+  mayLose: number;
+};
+
+/**
+ * Describes the message lockkeeper.v1.Placement.
+ * Use `create(PlacementSchema)` to create a new message.
+ */
+export const PlacementSchema: GenMessage<Placement> = /*@__PURE__*/
+  messageDesc(file_lockkeeper_v1_key_server, 2);
+
+/**
  * @generated from message lockkeeper.v1.GetVersionRequest
  */
 export type GetVersionRequest = Message<"lockkeeper.v1.GetVersionRequest"> & {
@@ -118,7 +151,7 @@ export type GetVersionRequest = Message<"lockkeeper.v1.GetVersionRequest"> & {
  * Use `create(GetVersionRequestSchema)` to create a new message.
  */
 export const GetVersionRequestSchema: GenMessage<GetVersionRequest> = /*@__PURE__*/
-  messageDesc(file_lockkeeper_v1_key_server, 2);
+  messageDesc(file_lockkeeper_v1_key_server, 3);
 
 /**
  * @generated from message lockkeeper.v1.GetVersionResponse
@@ -147,7 +180,7 @@ export type GetVersionResponse = Message<"lockkeeper.v1.GetVersionResponse"> & {
  * Use `create(GetVersionResponseSchema)` to create a new message.
  */
 export const GetVersionResponseSchema: GenMessage<GetVersionResponse> = /*@__PURE__*/
-  messageDesc(file_lockkeeper_v1_key_server, 3);
+  messageDesc(file_lockkeeper_v1_key_server, 4);
 
 /**
  * @generated from message lockkeeper.v1.GetRosterRequest
@@ -160,7 +193,7 @@ export type GetRosterRequest = Message<"lockkeeper.v1.GetRosterRequest"> & {
  * Use `create(GetRosterRequestSchema)` to create a new message.
  */
 export const GetRosterRequestSchema: GenMessage<GetRosterRequest> = /*@__PURE__*/
-  messageDesc(file_lockkeeper_v1_key_server, 4);
+  messageDesc(file_lockkeeper_v1_key_server, 5);
 
 /**
  * @generated from message lockkeeper.v1.GetRosterResponse
@@ -172,6 +205,13 @@ export type GetRosterResponse = Message<"lockkeeper.v1.GetRosterResponse"> & {
    * @generated from field: bytes signed_roster = 1;
    */
   signedRoster: Uint8Array;
+
+  /**
+   * Canonical encoding of the RosterChain that ends with it; absent from servers that keep none.
+   *
+   * @generated from field: bytes roster_chain = 2;
+   */
+  rosterChain: Uint8Array;
 };
 
 /**
@@ -179,7 +219,7 @@ export type GetRosterResponse = Message<"lockkeeper.v1.GetRosterResponse"> & {
  * Use `create(GetRosterResponseSchema)` to create a new message.
  */
 export const GetRosterResponseSchema: GenMessage<GetRosterResponse> = /*@__PURE__*/
-  messageDesc(file_lockkeeper_v1_key_server, 5);
+  messageDesc(file_lockkeeper_v1_key_server, 6);
 
 /**
  * @generated from message lockkeeper.v1.OpenRequest
@@ -198,7 +238,7 @@ export type OpenRequest = Message<"lockkeeper.v1.OpenRequest"> & {
  * Use `create(OpenRequestSchema)` to create a new message.
  */
 export const OpenRequestSchema: GenMessage<OpenRequest> = /*@__PURE__*/
-  messageDesc(file_lockkeeper_v1_key_server, 6);
+  messageDesc(file_lockkeeper_v1_key_server, 7);
 
 /**
  * @generated from message lockkeeper.v1.OpenResponse
@@ -217,7 +257,7 @@ export type OpenResponse = Message<"lockkeeper.v1.OpenResponse"> & {
  * Use `create(OpenResponseSchema)` to create a new message.
  */
 export const OpenResponseSchema: GenMessage<OpenResponse> = /*@__PURE__*/
-  messageDesc(file_lockkeeper_v1_key_server, 7);
+  messageDesc(file_lockkeeper_v1_key_server, 8);
 
 /**
  * @generated from message lockkeeper.v1.CallRequest
@@ -248,7 +288,7 @@ export type CallRequest = Message<"lockkeeper.v1.CallRequest"> & {
  * Use `create(CallRequestSchema)` to create a new message.
  */
 export const CallRequestSchema: GenMessage<CallRequest> = /*@__PURE__*/
-  messageDesc(file_lockkeeper_v1_key_server, 8);
+  messageDesc(file_lockkeeper_v1_key_server, 9);
 
 /**
  * @generated from message lockkeeper.v1.CallResponse
@@ -265,7 +305,7 @@ export type CallResponse = Message<"lockkeeper.v1.CallResponse"> & {
  * Use `create(CallResponseSchema)` to create a new message.
  */
 export const CallResponseSchema: GenMessage<CallResponse> = /*@__PURE__*/
-  messageDesc(file_lockkeeper_v1_key_server, 9);
+  messageDesc(file_lockkeeper_v1_key_server, 10);
 
 /**
  * One key server. Everything that concerns an account travels inside the session channel of Open
@@ -296,7 +336,8 @@ export const KeyServerService: GenService<{
     output: typeof GetVersionResponseSchema;
   },
   /**
-   * The signed roster the server is a member of; clients accept it only against their pin.
+   * The signed roster the server is a member of, and the chain of those before it; clients accept it
+   * only as far as it follows from their pin.
    *
    * @generated from rpc lockkeeper.v1.KeyServerService.GetRoster
    */
