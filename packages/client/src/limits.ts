@@ -87,6 +87,10 @@ export const POOL_NEWS_LIFETIME_MS = 2_000
 export const MAX_YIELD_MS = 500
 export const YIELD_STEP_MS = 100
 
+/** How many times as long as a batch took a refill rests after it while nobody signs and the set is
+ * nearly full: with 3 a pool that is filled from nothing keeps the servers busy half of the time. */
+export const REST_FACTOR = 3
+
 /** Pause after a refill that failed, milliseconds: doubled with each failure up to the second. */
 export const FIRST_BACKOFF_MS = 1_000
 export const MAX_BACKOFF_MS = 60_000

@@ -2,7 +2,7 @@ import { LockKeeperError, MAX_PRESIGNATURES } from "@lockkeeper/api"
 import { dkls } from "@lockkeeper/protocols"
 import type { IncidentLog } from "./incidents.ts"
 import type { KeyInfo } from "./key-info.ts"
-import { MAX_YIELD_MS, YIELD_STEP_MS } from "./limits.ts"
+import { MAX_YIELD_MS, REST_FACTOR, YIELD_STEP_MS } from "./limits.ts"
 import { throwIfCancelled } from "./patience.ts"
 import { askPool, type PoolNews } from "./pool-news.ts"
 import type { PoolEvent, PoolOwner } from "./pools.ts"
@@ -138,12 +138,13 @@ export class Refill {
   }
 
   /**
-   * Leaves the servers to others for a while between batches: as long as the last one took when the
-   * set is full, the shorter the less it has. With nothing left, whoever signs next waits for it.
+   * Leaves the servers to others for a while between batches: `REST_FACTOR` times as long as the last
+   * one took when the set is full, the shorter the less it has. With nothing left, whoever signs next
+   * waits for it.
    */
   async #rest(news: PoolNews, { set, cap }: Target): Promise<void> {
     const { clock } = this.#owner.principal.servers.deps
-    const ms = Math.min(MAX_YIELD_MS, (this.#batchMs * readyOf(news, set)) / cap)
+    const ms = Math.min(MAX_YIELD_MS, (REST_FACTOR * this.#batchMs * readyOf(news, set)) / cap)
     // Where somebody signs now, giving way to it is rest enough.
     if (ms > 0 && news.busy === 0 && this.#owner.signing() === 0) {
       await clock.wait(ms, this.#plan.signal)

@@ -150,7 +150,7 @@ describe("the pools of a key", () => {
     const batches = events.flatMap((event) => (event.kind === "batch" ? event : []))
     assert.equal(batches.length, 3)
     for (const { ready, elapsedMs } of batches.slice(0, -1)) {
-      assert.ok(waits.includes(Math.min(500, (elapsedMs * ready) / 40)), "did not rest")
+      assert.ok(waits.includes(Math.min(500, (3 * elapsedMs * ready) / 40)), "did not rest")
     }
   })
 
