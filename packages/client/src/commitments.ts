@@ -2,45 +2,47 @@ import { commitmentList, prepareBody } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
 import { frost, messageCodec } from "@lockkeeper/protocols"
+import { sharesOf } from "./generations.ts"
 import { MAX_POOLED, MAX_POOLED_KEYS } from "./limits.ts"
 import type { Principal } from "./principal.ts"
 import type { SignOrder } from "./signing-attempt.ts"
 
 /**
  * Nonce commitments that servers handed out and nobody has used, so that a signature takes one round
- * trip. Public values; each is used once. Bounded: the key used longest ago makes room.
+ * trip, by `sharesOf` the key. Public values; each is used once. Bounded: the key used longest ago makes
+ * room.
  */
 export class CommitmentPool {
   readonly #byKey = new Map<string, Map<Identifier, frost.OpenedCommitment[]>>()
 
   /** Removes and gives one, or null. */
-  take(keyId: Bytes, server: Identifier): frost.OpenedCommitment | null {
-    return this.#of(keyId).get(server)?.shift() ?? null
+  take(shares: Bytes, server: Identifier): frost.OpenedCommitment | null {
+    return this.#of(shares).get(server)?.shift() ?? null
   }
 
-  put(keyId: Bytes, server: Identifier, commitment: frost.OpenedCommitment): void {
-    const byServer = this.#of(keyId)
+  put(shares: Bytes, server: Identifier, commitment: frost.OpenedCommitment): void {
+    const byServer = this.#of(shares)
     const kept = byServer.get(server) ?? []
     if (kept.length < MAX_POOLED) kept.push(commitment)
     byServer.set(server, kept)
   }
 
   /** How many more are welcome. */
-  room(keyId: Bytes, server: Identifier): number {
-    return MAX_POOLED - (this.#of(keyId).get(server)?.length ?? 0)
+  room(shares: Bytes, server: Identifier): number {
+    return MAX_POOLED - (this.#of(shares).get(server)?.length ?? 0)
   }
 
   /** Forgets a server's: it has restarted, and its nonces are gone. */
-  drop(keyId: Bytes, server: Identifier): void {
-    this.#of(keyId).delete(server)
+  drop(shares: Bytes, server: Identifier): void {
+    this.#of(shares).delete(server)
   }
 
   clear(): void {
     this.#byKey.clear()
   }
 
-  #of(keyId: Bytes): Map<Identifier, frost.OpenedCommitment[]> {
-    const id = toHex(keyId)
+  #of(shares: Bytes): Map<Identifier, frost.OpenedCommitment[]> {
+    const id = toHex(shares)
     const found = this.#byKey.get(id) ?? new Map<Identifier, frost.OpenedCommitment[]>()
     this.#byKey.delete(id)
     this.#byKey.set(id, found)
@@ -86,7 +88,7 @@ export function keepCommitments(
     const opened = frost.openCommitment(decode(messageCodec, bytes), context)
     if (!opened.ok) incidents.aborted(opened.abort)
     else if (opened.value.commitment.identifier === server) {
-      pool.put(key.keyId, server, opened.value)
+      pool.put(sharesOf(key), server, opened.value)
     }
   }
 }

@@ -33,7 +33,7 @@ interface OfKey {
 
 /**
  * Nonces and offers that servers handed out and nobody has used, so that a signature takes one round
- * trip. Public values; each is used once and forgotten before the servers forget it. Bounded.
+ * trip, by `sharesOf` the key. Public values; each is used once and forgotten before the servers forget it. Bounded.
  */
 export class EcdsaMaterial {
   readonly #clock: Clock
@@ -44,35 +44,35 @@ export class EcdsaMaterial {
   }
 
   /** Removes and gives what one signature takes, or gives null and removes nothing. */
-  take(keyId: Bytes, set: SignerSet): Material | null {
-    const kept = this.#of(keyId)
-    if (this.lacking(keyId, set).length > 0) return null
+  take(shares: Bytes, set: SignerSet): Material | null {
+    const kept = this.#of(shares)
+    if (this.lacking(shares, set).length > 0) return null
     const offer = this.#fresh(kept.offers, nameOfSet(set)).shift() as Kept<Bytes>
     const nonces = set.map((id) => (this.#fresh(kept.nonces, id).shift() as Kept<Nonce>).value)
     return { presignature: offer.value, until: offer.until, nonces }
   }
 
   /** Gives back what was taken and never sent. */
-  giveBack(keyId: Bytes, set: SignerSet, { presignature, until }: Material): void {
-    this.#fresh(this.#of(keyId).offers, nameOfSet(set)).unshift({ value: presignature, until })
+  giveBack(shares: Bytes, set: SignerSet, { presignature, until }: Material): void {
+    this.#fresh(this.#of(shares).offers, nameOfSet(set)).unshift({ value: presignature, until })
   }
 
   /** Those whose nonces, or whose offers for the set, are used up. */
-  lacking(keyId: Bytes, set: SignerSet): readonly Identifier[] {
-    const { nonces, offers } = this.#of(keyId)
+  lacking(shares: Bytes, set: SignerSet): readonly Identifier[] {
+    const { nonces, offers } = this.#of(shares)
     const [first] = set
     const isOffered = this.#fresh(offers, nameOfSet(set)).length > 0
     return set.filter((id) => (id === first && !isOffered) || this.#fresh(nonces, id).length === 0)
   }
 
   /** Whether a presignature of this set is at hand. */
-  hasOffer(keyId: Bytes, set: SignerSet): boolean {
-    return this.#fresh(this.#of(keyId).offers, nameOfSet(set)).length > 0
+  hasOffer(shares: Bytes, set: SignerSet): boolean {
+    return this.#fresh(this.#of(shares).offers, nameOfSet(set)).length > 0
   }
 
   /** How many more nonces of this server are welcome. */
-  room(keyId: Bytes, server: Identifier): number {
-    return MAX_POOLED - this.#fresh(this.#of(keyId).nonces, server).length
+  room(shares: Bytes, server: Identifier): number {
+    return MAX_POOLED - this.#fresh(this.#of(shares).nonces, server).length
   }
 
   /**
@@ -80,8 +80,8 @@ export class EcdsaMaterial {
    *
    * @throws DecodeError on what is no message.
    */
-  keep(keyId: Bytes, set: SignerSet, server: Identifier, prepared: PreparedEcdsa): void {
-    const { nonces, offers } = this.#of(keyId)
+  keep(shares: Bytes, set: SignerSet, server: Identifier, prepared: PreparedEcdsa): void {
+    const { nonces, offers } = this.#of(shares)
     const until = this.#clock.now() + MATERIAL_LIFETIME_MS
     const came = prepared.nonces.map((encoded) => {
       return { value: { encoded, message: decode(messageCodec, encoded) }, until }
@@ -94,8 +94,8 @@ export class EcdsaMaterial {
   }
 
   /** Forgets a server's nonces: it has restarted, and does not know them any more. */
-  dropNonces(keyId: Bytes, server: Identifier): void {
-    this.#of(keyId).nonces.delete(server)
+  dropNonces(shares: Bytes, server: Identifier): void {
+    this.#of(shares).nonces.delete(server)
   }
 
   clear(): void {
@@ -113,8 +113,8 @@ export class EcdsaMaterial {
     return list
   }
 
-  #of(keyId: Bytes): OfKey {
-    const id = toHex(keyId)
+  #of(shares: Bytes): OfKey {
+    const id = toHex(shares)
     const found = this.#byKey.get(id) ?? { nonces: new Map(), offers: new Map() }
     this.#byKey.delete(id)
     this.#byKey.set(id, found)

@@ -1,5 +1,6 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import type { EcdsaSigningOrder } from "./ecdsa-attempt.ts"
+import { sharesOf } from "./generations.ts"
 import type { Principal } from "./principal.ts"
 import {
   chooseSet,
@@ -64,7 +65,7 @@ export class EcdsaSets {
     }
     if (preferred === null || !this.#empty.has(nameOfSet(preferred))) return preferred
     const filled = this.#ready.filter((set) => isFree(set) && this.#isUsable(set))
-    return filled.find((set) => this.#supply.hasOffer(key.keyId, set)) ?? filled[0] ?? preferred
+    return filled.find((set) => this.#supply.hasOffer(sharesOf(key), set)) ?? filled[0] ?? preferred
   }
 
   /** Notes that a set's pool is empty, and says whether another set that can sign has one. */

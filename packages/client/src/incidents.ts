@@ -10,6 +10,7 @@ import {
   verifyEvidence,
 } from "@lockkeeper/protocols"
 import { evidenceFile } from "./evidence.ts"
+import { isOtherGeneration } from "./generations.ts"
 import type { Servers } from "./servers.ts"
 
 /**
@@ -124,6 +125,8 @@ export class IncidentLog {
    * @param among - who was to take part.
    */
   failed(server: Identifier, error: LockKeeperError, among: readonly Identifier[] = []): void {
+    // It has gone on to another generation, or not yet: nothing is wrong with it.
+    if (isOtherGeneration(error)) return
     const about = this.#servers.exclusions.heard(server, error, among)
     if (about !== null) {
       this.#quarantined(about, server)

@@ -9,7 +9,7 @@ import {
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
-import { publicKeyPackageCodec } from "@lockkeeper/protocols"
+import { sharing } from "@lockkeeper/protocols"
 import { readAnswer } from "./answers.ts"
 import { gather, notEnough } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
@@ -27,7 +27,7 @@ export interface Agreed {
 
 /**
  * The account's keys. A key is shown when its certificate holds and t servers list it for this
- * account, so that no server alone can invent a key, put another account's in its place, or hide one.
+ * account, each with its certificate of the generation that it holds, so that no server alone can invent a key, put another account's in its place, or hide one.
  */
 export function listKeys(
   principal: Principal,
@@ -145,7 +145,12 @@ interface Listed {
   readonly listedBy: Identifier[]
 }
 
-/** Who lists which key: the same public outcome, label, custody and state. */
+/** The one of the later generation: servers go from one to the next one after the other. */
+function later(a: KeyInfo, b: KeyInfo): KeyInfo {
+  return b.certificate.public.keyEpoch > a.certificate.public.keyEpoch ? b : a
+}
+
+/** Who lists which key: the same public key of the same kind, label, custody and state. */
 function tally(
   answers: ReadonlyMap<Identifier, Listings>,
   open: (server: Identifier, listing: KeyListing) => KeyInfo | null,
@@ -155,11 +160,12 @@ function tally(
     for (const listing of listings) {
       const key = open(server, listing)
       if (key === null) continue
-      const outcome = toHex(encode(publicKeyPackageCodec, key.certificate.public))
-      const name = JSON.stringify([outcome, key.label, key.custody, key.state])
-      const entry = listed.get(name) ?? { key, listedBy: [] }
-      if (!entry.listedBy.includes(server)) entry.listedBy.push(server)
-      listed.set(name, entry)
+      const { id, context, verifyingKey } = sharing.sharingOfKey(key.certificate.public)
+      const same = [id, context, verifyingKey].map(toHex)
+      const name = JSON.stringify([...same, key.label, key.custody, key.state])
+      const { key: other, listedBy } = listed.get(name) ?? { key, listedBy: [] }
+      if (!listedBy.includes(server)) listedBy.push(server)
+      listed.set(name, { key: later(other, key), listedBy })
     }
   }
   return listed

@@ -1,6 +1,7 @@
 import { LockKeeperError, MAX_PRESIGNATURES } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
+import { isOtherGeneration } from "./generations.ts"
 import { type Incident, IncidentLog } from "./incidents.ts"
 import { bytesOf, type KeyInfo } from "./key-info.ts"
 import { MAX_SETS_TRIED } from "./limits.ts"
@@ -97,6 +98,11 @@ export interface PoolOwner {
   /** Signatures of this session that are being made. */
   readonly signing: () => number
   readonly keyOf: (keyId: Bytes, signal: AbortSignal, incidents: IncidentLog) => Promise<KeyInfo>
+  readonly inOneGeneration: <T>(
+    key: KeyInfo,
+    context: { readonly signal: AbortSignal; readonly incidents: IncidentLog },
+    use: (key: KeyInfo) => Promise<T>,
+  ) => Promise<T>
   readonly listKeys: (signal: AbortSignal, incidents: IncidentLog) => Promise<readonly KeyInfo[]>
 }
 
@@ -130,7 +136,10 @@ export class SessionPools implements Pools {
     checkBounds(options)
     const incidents = this.#begin()
     const key = await this.#ecdsaKey(options.keyId, signal, incidents)
-    const filled = await this.#fillKey(key, { ...options, signal, onEvent, incidents })
+    const plan = { ...options, signal, onEvent, incidents }
+    const filled = await this.#owner.inOneGeneration(key, { signal, incidents }, (current) =>
+      this.#fillKey(current, plan),
+    )
     return { ...filled, incidents: incidents.all }
   }
 
@@ -176,7 +185,10 @@ export class SessionPools implements Pools {
         for (const set of sets) tried.add(nameOfSet(set))
         const isLost = sets.some((set) => chooseSet(set, this.#rules(key)) === null)
         const others = plan.sets === undefined && isLost ? inUse() : []
-        const isOver = !(error instanceof LockKeeperError) || tried.size >= MAX_SETS_TRIED
+        const isOver =
+          !(error instanceof LockKeeperError) ||
+          isOtherGeneration(error) ||
+          tried.size >= MAX_SETS_TRIED
         if (isOver || others.every((set) => tried.has(nameOfSet(set)))) throw error
         sets = others
       }

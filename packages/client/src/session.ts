@@ -14,6 +14,7 @@ import { ecdsaSignable, frostSignable } from "./content.ts"
 import { createKey } from "./create-key.ts"
 import type { Piece } from "./evidence-outbox.ts"
 import { askAll } from "./gather.ts"
+import { inOneGeneration } from "./generations.ts"
 import { type Incident, IncidentLog } from "./incidents.ts"
 import { bytesOf, type KeyInfo, openListing } from "./key-info.ts"
 import { MAX_KNOWN_KEYS } from "./limits.ts"
@@ -105,6 +106,7 @@ export class Session {
       supply: this.#supply,
       signing: () => this.#signing,
       keyOf: (keyId, signal, incidents) => this.#keyOf({ keyId }, signal, incidents),
+      inOneGeneration: (key, context, use) => this.#inOneGeneration(key, context, use),
       listKeys: async (signal, incidents) =>
         (await listKeys(this.#principal, signal, incidents)).keys,
     })
@@ -145,8 +147,10 @@ export class Session {
     if (key.keyType === "ecdsa-secp256k1") throw otherWay("signDigestOf", key)
     const signable = frostSignable(key.keyType, { content, digest })
     const merkleRoot = merkleRootOf(key, options.taproot)
-    const order = { key, path, ...signable, merkleRoot, signal, incidents }
-    const signed = await sign(this.#principal, this.#commitments, order)
+    const order = { path, ...signable, merkleRoot, signal, incidents }
+    const signed = await this.#inOneGeneration(key, { signal, incidents }, (current) =>
+      sign(this.#principal, this.#commitments, { ...order, key: current }),
+    )
     registerWhereMissing(this.#principal, { key, path }, incidents.all)
     return { ...signed, incidents: incidents.all }
   }
@@ -168,8 +172,10 @@ export class Session {
       const key = await this.#keyOf(options, signal, incidents)
       if (key.keyType !== "ecdsa-secp256k1") throw otherWay("sign", key)
       const { content, message: digest } = signable
-      const order = { key, path, content, digest, signal, incidents }
-      const signed = await signEcdsa(this.#principal, this.#supply, order)
+      const order = { path, content, digest, signal, incidents }
+      const signed = await this.#inOneGeneration(key, { signal, incidents }, (current) =>
+        signEcdsa(this.#principal, this.#supply, { ...order, key: current }),
+      )
       registerWhereMissing(this.#principal, { key, path }, incidents.all)
       return { ...signed, incidents: incidents.all }
     } finally {
@@ -300,6 +306,16 @@ export class Session {
     const key = known ?? (await showKey(this.#principal, keyId, signal, incidents))
     this.#remember(key)
     return key
+  }
+
+  /** Servers may have gone on to other shares of a key since its certificate was fetched. */
+  #inOneGeneration<T>(
+    key: KeyInfo,
+    context: { readonly signal: AbortSignal; readonly incidents: IncidentLog },
+    use: (key: KeyInfo) => Promise<T>,
+  ): Promise<T> {
+    const changed = (current: KeyInfo): void => this.#remember(current)
+    return inOneGeneration(this.#principal, key, { ...context, changed }, use)
   }
 
   #opened(certificate: KeyCertificate, label: string): KeyInfo {

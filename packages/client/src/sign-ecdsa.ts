@@ -14,6 +14,7 @@ import type { Material } from "./ecdsa-material.ts"
 import { EcdsaSets } from "./ecdsa-sets.ts"
 import { aboutWhom } from "./exclusions.ts"
 import { notEnough } from "./gather.ts"
+import { isOtherGeneration, sharesOf } from "./generations.ts"
 import { MAX_SETS_TRIED, MAX_SIGN_REQUESTS, MAX_SPOT_BATCHES, MAX_STALE } from "./limits.ts"
 import { cancelled, throwIfCancelled } from "./patience.ts"
 import { presignFailure } from "./presign.ts"
@@ -44,6 +45,8 @@ class EcdsaRun {
   readonly #principal: Principal
   readonly #supply: Supply
   readonly #order: EcdsaSigningOrder
+  /** What the supply keeps nonces and offers under. */
+  readonly #shares: Bytes
   readonly #sets: EcdsaSets
   readonly #failures = new Map<Identifier, LockKeeperError>()
   /** Who refused to work with whom in this run: said twice, it is the refuser's own failure. */
@@ -65,6 +68,7 @@ class EcdsaRun {
     this.#principal = principal
     this.#supply = supply
     this.#order = order
+    this.#shares = sharesOf(order.key)
     this.#sets = new EcdsaSets(principal, supply, order)
   }
 
@@ -120,7 +124,7 @@ class EcdsaRun {
     for (let stale = 0; stale < MAX_STALE && !this.#over; stale++) {
       const material = await this.#obtain(set)
       if (material === null) return
-      if (this.#over) return this.#supply.giveBack(this.#order.key.keyId, set, material)
+      if (this.#over) return this.#supply.giveBack(this.#shares, set, material)
       const tried = await this.#try(set, material)
       if (tried === "signed" || tried === "failed") return
       if (tried === "presignature-gone" && (await this.#sets.hasBetter(set))) return
@@ -133,7 +137,7 @@ class EcdsaRun {
   async #obtain(set: SignerSet): Promise<Material | null> {
     const { key, incidents } = this.#order
     for (let batches = 0; !this.#over; batches++) {
-      const atHand = this.#supply.take(key.keyId, set)
+      const atHand = this.#supply.take(this.#shares, set)
       if (atHand !== null) return atHand
       const fetched = await this.#supply.fetch(key, set, this.#onSlow)
       if (this.#over) return null
@@ -141,7 +145,7 @@ class EcdsaRun {
       incidents.adopt(fetched.incidents)
       for (const [server, error] of fetched.value) this.#exclude(server, error, set)
       if (fetched.value.size > 0) return null
-      const prepared = this.#supply.take(key.keyId, set)
+      const prepared = this.#supply.take(this.#shares, set)
       if (prepared !== null) return prepared
       if (await this.#sets.hasBetter(set)) return null
       if (batches === MAX_SPOT_BATCHES) break
@@ -190,7 +194,7 @@ class EcdsaRun {
       this.#exclude(server, error, attempt.set)
       return
     }
-    this.#supply.dropNonces(this.#order.key.keyId, liar)
+    this.#supply.dropNonces(this.#shares, liar)
     this.#order.incidents.suspected(liar, "wrong-nonces")
     this.#exclude(liar, unusable(liar, "nonce"), attempt.set)
   }
@@ -209,21 +213,22 @@ class EcdsaRun {
 
   async #ask(server: Identifier, request: SignedRequest, attempt: EcdsaAttempt): Promise<Tried> {
     const { servers } = this.#principal
-    const { keyId } = this.#order.key
+    const shares = this.#shares
     const { signal } = this.#calls
     const done = watchCall(servers, server, servers.patience.hedgeMs, this.#onSlow)
     try {
-      const input = attempt.input(this.#supply.wanted(keyId, server))
+      const input = attempt.input(this.#supply.wanted(shares, server))
       const answer = await this.#principal.act(server, request, attempt.number, input, signal)
       const output = readAnswer(server, signEcdsaOutput, answer.output)
-      this.#supply.keep(keyId, attempt.set, server, output.prepared)
+      this.#supply.keep(shares, attempt.set, server, output.prepared)
       orMalformed(server, () => attempt.add(server, output, answer.log))
       servers.report(server, null)
       return "signed"
     } catch (error) {
-      if (error instanceof LockKeeperError && error.code === "conflict") {
+      if (isOtherGeneration(error)) this.#exclude(server, error, attempt.set)
+      else if (error instanceof LockKeeperError && error.code === "conflict") {
         // Neither is a fault: others were faster, or the server has restarted.
-        if (error.field === "input.nonces") this.#supply.dropNonces(keyId, server)
+        if (error.field === "input.nonces") this.#supply.dropNonces(shares, server)
         return error.field === "input.presignature" ? "presignature-gone" : "stale"
       }
       if (isAboutNonces(error)) this.#refusedNonce(server, attempt, error)
@@ -267,6 +272,11 @@ class EcdsaRun {
     if (!(error instanceof LockKeeperError)) throw error
     const { incidents } = this.#order
     const { servers } = this.#principal
+    if (isOtherGeneration(error)) {
+      this.#failures.set(server, error)
+      this.#sets.excluded.add(server)
+      return
+    }
     incidents.failed(server, error, set)
     const about = aboutWhom(server, error, set)
     const refusal = `${server}-${about}`
@@ -286,6 +296,9 @@ class EcdsaRun {
     if (together.length < minSigners) return servers.leftOut(minSigners, holders, together)
     if (this.#failures.size === 0) return noSetLeft()
     const left = holders.filter((id) => !this.#sets.excluded.has(id)).length
+    const others = [...this.#failures.values()].filter(isOtherGeneration)
+    // With those of another generation there are enough: it is for the caller to ask which is in force.
+    if (others[0] !== undefined && left + others.length >= minSigners) return others[0]
     return notEnough(minSigners, Math.min(left, minSigners - 1), this.#failures)
   }
 }

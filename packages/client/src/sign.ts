@@ -12,6 +12,7 @@ import { frost } from "@lockkeeper/protocols"
 import { type CommitmentPool, fetchCommitment, keepCommitments } from "./commitments.ts"
 import { aboutWhom } from "./exclusions.ts"
 import { notEnough } from "./gather.ts"
+import { isOtherGeneration, sharesOf } from "./generations.ts"
 import { cancelled, throwIfCancelled } from "./patience.ts"
 import type { Principal } from "./principal.ts"
 import { type Signed, SigningAttempt, type SignOrder } from "./signing-attempt.ts"
@@ -41,6 +42,8 @@ class SignRun {
   readonly #principal: Principal
   readonly #pool: CommitmentPool
   readonly #order: SignOrder
+  /** What the pool keeps commitments under. */
+  readonly #shares: Bytes
   readonly #request: SignedRequest
   readonly #digest: Bytes
   #state: frost.RoastState
@@ -65,6 +68,7 @@ class SignRun {
     this.#principal = principal
     this.#pool = pool
     this.#order = order
+    this.#shares = sharesOf(order.key)
     const { keyId, holders, minSigners } = order.key
     const { path, content, merkleRoot } = order
     const body = encode(signBody, { keyId, path, content, merkleRoot })
@@ -102,8 +106,7 @@ class SignRun {
   /** Gives unused commitments back. Calls still open end by themselves and only fill the pool. */
   release(): void {
     this.#over = true
-    const { keyId } = this.#order.key
-    for (const [server, commitment] of this.#held) this.#pool.put(keyId, server, commitment)
+    for (const [server, commitment] of this.#held) this.#pool.put(this.#shares, server, commitment)
     this.#held.clear()
   }
 
@@ -153,7 +156,7 @@ class SignRun {
   }
 
   #obtainCommitment(server: Identifier): void {
-    const pooled = this.#pool.take(this.#order.key.keyId, server)
+    const pooled = this.#pool.take(this.#shares, server)
     if (pooled === null) void this.#prepare(server)
     else this.#hold(server, pooled)
   }
@@ -178,7 +181,7 @@ class SignRun {
   }
 
   #useCommitment(server: Identifier): void {
-    const commitment = this.#pool.take(this.#order.key.keyId, server)
+    const commitment = this.#pool.take(this.#shares, server)
     if (commitment === null) this.#exclude(server, noCommitment(server))
     else this.#hold(server, commitment)
   }
@@ -211,9 +214,8 @@ class SignRun {
       if (isCurrent()) this.#observe({ kind: "slow", identifier: server })
     })
     try {
-      const { keyId } = this.#order.key
       // Each signature brings the commitment for the next one along.
-      const prepare = Math.min(1, this.#pool.room(keyId, server))
+      const prepare = Math.min(1, this.#pool.room(this.#shares, server))
       const input = encode(signStepInput, { signingPackage, prepare })
       const { signal } = this.#order
       const done = await this.#principal.act(server, this.#request, asked.number, input, signal)
@@ -225,7 +227,7 @@ class SignRun {
       this.#observe({ kind: "share", identifier: server, attempt, spare: false })
     } catch (error) {
       if (!isCurrent()) return
-      if (isConflict(error) && this.#lost < MAX_RESTARTS) this.#onLostNonces(server)
+      if (isLost(error) && this.#lost < MAX_RESTARTS) this.#onLostNonces(server)
       else if (!this.#refusesAnother(server, error, asked)) this.#exclude(server, error)
     } finally {
       stop()
@@ -234,7 +236,7 @@ class SignRun {
 
   /** A restarted server is no worse than before: begin again with fresh commitments of it. */
   #onLostNonces(server: Identifier): void {
-    this.#pool.drop(this.#order.key.keyId, server)
+    this.#pool.drop(this.#shares, server)
     this.#lost++
     this.#mustRestart = true
     this.#wake.resolve()
@@ -280,7 +282,7 @@ class SignRun {
     this.#mustRestart = false
     this.#restarts++
     this.#attemptBase += attempts.length
-    for (const [server, held] of this.#held) this.#pool.put(this.#order.key.keyId, server, held)
+    for (const [server, held] of this.#held) this.#pool.put(this.#shares, server, held)
     this.#held.clear()
     this.#asked = new Map()
     this.#state = frost.roastStart(minSigners, left)
@@ -292,8 +294,10 @@ class SignRun {
     else if (error instanceof LockKeeperError) {
       if (error.code === "cancelled" && this.#order.signal.aborted) return
       this.#failures.set(server, error)
-      this.#order.incidents.failed(server, error)
-      this.#principal.servers.report(server, error)
+      if (!isOtherGeneration(error)) {
+        this.#order.incidents.failed(server, error)
+        this.#principal.servers.report(server, error)
+      }
     } else {
       this.#wake.reject(error)
       return
@@ -332,12 +336,16 @@ class SignRun {
     const together = servers.exclusions.together(holders)
     if (together.length < minSigners) return servers.leftOut(minSigners, holders, together)
     const left = this.#left().length
+    const others = [...this.#failures.values()].filter(isOtherGeneration)
+    // With those of another generation there are enough: it is for the caller to ask which is in force.
+    if (others[0] !== undefined && left + others.length >= minSigners) return others[0]
     return notEnough(minSigners, Math.min(left, minSigners - 1), this.#failures)
   }
 }
 
-function isConflict(error: unknown): boolean {
-  return error instanceof LockKeeperError && error.code === "conflict"
+/** Whether a server has lost the nonces that it was to use. */
+function isLost(error: unknown): boolean {
+  return error instanceof LockKeeperError && error.code === "conflict" && !isOtherGeneration(error)
 }
 
 function noCommitment(server: Identifier): LockKeeperError {

@@ -12,6 +12,7 @@ import { orMalformed, readAnswer } from "./answers.ts"
 import type { BulkResult } from "./bulk-run.ts"
 import { EcdsaMaterial, type Material } from "./ecdsa-material.ts"
 import { askAll } from "./gather.ts"
+import { sharesOf } from "./generations.ts"
 import { IncidentLog } from "./incidents.ts"
 import type { KeyInfo } from "./key-info.ts"
 import { MAX_PREPARED_KEYS, POOL_NEWS_LIFETIME_MS } from "./limits.ts"
@@ -54,30 +55,30 @@ export class Supply {
     return { has: (a, b) => this.dead.has(a, b) || exclusions.areApart(a, b) }
   }
 
-  take(keyId: Bytes, set: SignerSet): Material | null {
-    return this.#material.take(keyId, set)
+  take(shares: Bytes, set: SignerSet): Material | null {
+    return this.#material.take(shares, set)
   }
 
-  giveBack(keyId: Bytes, set: SignerSet, material: Material): void {
-    this.#material.giveBack(keyId, set, material)
+  giveBack(shares: Bytes, set: SignerSet, material: Material): void {
+    this.#material.giveBack(shares, set, material)
   }
 
-  hasOffer(keyId: Bytes, set: SignerSet): boolean {
-    return this.#material.hasOffer(keyId, set)
+  hasOffer(shares: Bytes, set: SignerSet): boolean {
+    return this.#material.hasOffer(shares, set)
   }
 
   /** How many nonces an answer of this server should bring along: as many as the call uses up. */
-  wanted(keyId: Bytes, server: Identifier): number {
-    return Math.min(1, this.#material.room(keyId, server))
+  wanted(shares: Bytes, server: Identifier): number {
+    return Math.min(1, this.#material.room(shares, server))
   }
 
   /** Keeps what came along with an answer. @throws LockKeeperError `untrusted-server`. */
-  keep(keyId: Bytes, set: SignerSet, server: Identifier, prepared: PreparedEcdsa): void {
-    orMalformed(server, () => this.#material.keep(keyId, set, server, prepared))
+  keep(shares: Bytes, set: SignerSet, server: Identifier, prepared: PreparedEcdsa): void {
+    orMalformed(server, () => this.#material.keep(shares, set, server, prepared))
   }
 
-  dropNonces(keyId: Bytes, server: Identifier): void {
-    this.#material.dropNonces(keyId, server)
+  dropNonces(shares: Bytes, server: Identifier): void {
+    this.#material.dropNonces(shares, server)
   }
 
   clear(): void {
@@ -86,10 +87,11 @@ export class Supply {
   }
 
   /** What the key's holders say of its pool: heard once for signatures that ask at about one time. */
-  news({ keyId, holders }: KeyInfo): Promise<PoolNews> {
+  news(key: KeyInfo): Promise<PoolNews> {
+    const { keyId, holders } = key
     const { servers } = this.#principal
     const now = servers.deps.clock.now()
-    const name = toHex(keyId)
+    const name = toHex(sharesOf(key))
     const heard = this.#news.get(name)
     if (heard !== undefined && now - heard.at < POOL_NEWS_LIFETIME_MS) return heard.news
     const context = { dead: this.dead, signal: NOBODY, incidents: new IncidentLog(servers) }
@@ -104,16 +106,12 @@ export class Supply {
   }
 
   /** Asks the set's signers for what is lacking. Gives who failed. */
-  fetch(
-    { keyId, certificate }: KeyInfo,
-    set: SignerSet,
-    onSlow: OnSlow,
-  ): Promise<Shared<Failures>> {
-    const name = nameOf(keyId, set)
+  fetch(key: KeyInfo, set: SignerSet, onSlow: OnSlow): Promise<Shared<Failures>> {
+    const name = nameOf(key, set)
     return this.#fetches.join(name, onSlow, async (wanted, incidents, slow) => {
-      const among = this.#material.lacking(keyId, set)
+      const among = this.#material.lacking(sharesOf(key), set)
       const count = Math.min(wanted, MAX_NONCES)
-      const { keyEpoch } = certificate.public
+      const { keyId, keyEpoch } = key.certificate.public
       const body = encode(prepareEcdsaBody, { keyId, keyEpoch, signers: set, count })
       const request = this.#principal.request("ecdsa.prepare", set, body)
       const { servers } = this.#principal
@@ -123,7 +121,7 @@ export class Supply {
           const none = new Uint8Array(0)
           const answer = await this.#principal.act(server, request, 1, none, NOBODY)
           const prepared = readAnswer(server, preparedEcdsa, answer.output)
-          this.keep(keyId, set, server, prepared)
+          this.keep(sharesOf(key), set, server, prepared)
         } finally {
           done()
         }
@@ -138,7 +136,7 @@ export class Supply {
     const { servers } = this.#principal
     const { dead } = this
     const ms = PRESIGN_PATIENCE * servers.patience.hedgeMs
-    const name = nameOf(key.keyId, set)
+    const name = nameOf(key, set)
     return this.#batches.join(name, onSlow, (wanted, incidents, slow) =>
       presign(this.#principal, {
         ...{ key, set, dead, incidents },
@@ -154,6 +152,6 @@ export class Supply {
 /** Work that several wait for is nobody's to cancel; every call has its own end. */
 const NOBODY = new AbortController().signal
 
-function nameOf(keyId: Bytes, set: SignerSet): string {
-  return `${toHex(keyId)}/${nameOfSet(set)}`
+function nameOf(key: KeyInfo, set: SignerSet): string {
+  return `${toHex(sharesOf(key))}/${nameOfSet(set)}`
 }

@@ -1,0 +1,127 @@
+import { keyListing, LockKeeperError, showKeyBody } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
+import { sharing } from "@lockkeeper/protocols"
+import { readAnswer } from "./answers.ts"
+import { gather } from "./gather.ts"
+import type { IncidentLog } from "./incidents.ts"
+import { type KeyInfo, openListing } from "./key-info.ts"
+import { GENERATION_PAUSE_MS, MAX_GENERATIONS_TRIED } from "./limits.ts"
+import type { Principal } from "./principal.ts"
+
+// A refresh gives a key new shares, one server after the other, and leaves the key as it is. Shares of
+// two generations never work together, so whoever signs has to know which one servers hold.
+
+type OtherGeneration = LockKeeperError & { readonly code: "conflict"; readonly field: "keyEpoch" }
+
+/** Whether a server refuses because it holds another generation of the key's shares than was named. */
+export function isOtherGeneration(error: unknown): error is OtherGeneration {
+  return error instanceof LockKeeperError && error.code === "conflict" && error.field === "keyEpoch"
+}
+
+/** Names the shares of one generation of one key: what is kept for them is of no use for others. */
+export function sharesOf({ certificate }: Pick<KeyInfo, "certificate">): Bytes {
+  const { keyId, keyEpoch } = certificate.public
+  const name = new Uint8Array(keyId.length + 4)
+  name.set(keyId)
+  new DataView(name.buffer).setUint32(keyId.length, keyEpoch)
+  return name
+}
+
+/** Whether two certificates, both verified, are of the same key, whatever their generations. */
+export function isSameKey(a: KeyInfo, b: KeyInfo): boolean {
+  const [one, other] = [a, b].map(({ certificate }) => sharing.sharingOfKey(certificate.public))
+  return (
+    one !== undefined &&
+    other !== undefined &&
+    equalBytes(one.id, other.id) &&
+    equalBytes(one.context, other.context) &&
+    equalBytes(one.verifyingKey, other.verifyingKey)
+  )
+}
+
+interface Context {
+  readonly signal: AbortSignal
+  readonly incidents: IncidentLog
+}
+
+/**
+ * The key in the latest generation that enough servers say they hold, or in the latest at all while
+ * no generation has enough. A certificate speaks for itself, whoever shows it: a quorum of the holders
+ * has signed it. Which generation a server holds it may lie about, and is then of no use with others.
+ */
+export async function generationInForce(
+  principal: Principal,
+  key: KeyInfo,
+  { signal, incidents }: Context,
+): Promise<KeyInfo> {
+  const { servers } = principal
+  const { minSigners, all, trust } = servers
+  const body = encode(showKeyBody, { keyId: key.keyId })
+  const request = principal.request("keys.show", all, body)
+  const enough = (answers: ReadonlyMap<Identifier, KeyInfo | null>) =>
+    byGeneration(answers).find(({ held }) => held >= minSigners) ?? null
+  const got = await gather<KeyInfo | null>(servers, {
+    order: servers.inOrder(all, minSigners),
+    need: minSigners,
+    isEnough: (answers) => enough(answers) !== null,
+    signal,
+    ask: async (server, limited) => {
+      const { output } = await principal.act(server, request, 1, new Uint8Array(0), limited)
+      const listing = readAnswer(server, keyListing, output)
+      const opened = openListing(trust, listing, listing.certificate)
+      if ("key" in opened && isSameKey(opened.key, key)) return opened.key
+      incidents.suspected(server, "reason" in opened ? opened.reason : "wrong-key")
+      return null
+    },
+  })
+  return enough(got.answers)?.key ?? byGeneration(got.answers)[0]?.key ?? key
+}
+
+interface Generation {
+  readonly key: KeyInfo
+  /** By how many servers that answered. */
+  readonly held: number
+}
+
+/** The latest first. */
+function byGeneration(answers: ReadonlyMap<Identifier, KeyInfo | null>): readonly Generation[] {
+  const found = new Map<number, Generation>()
+  for (const key of answers.values()) {
+    if (key === null) continue
+    const { keyEpoch } = key.certificate.public
+    const held = (found.get(keyEpoch)?.held ?? 0) + 1
+    found.set(keyEpoch, { key, held })
+  }
+  return [...found.values()].sort(
+    (a, b) => b.key.certificate.public.keyEpoch - a.key.certificate.public.keyEpoch,
+  )
+}
+
+/**
+ * Does something with shares of a key, and again where servers have gone on to another generation: with
+ * the one that enough of them hold. While they go from one to the next, it may be that none is.
+ *
+ * @param changed - is told of the key in its other generation.
+ */
+export async function inOneGeneration<T>(
+  principal: Principal,
+  known: KeyInfo,
+  context: Context & { readonly changed: (key: KeyInfo) => void },
+  use: (key: KeyInfo) => Promise<T>,
+): Promise<T> {
+  let key = known
+  for (let tried = 1; ; tried++) {
+    try {
+      return await use(key)
+    } catch (error) {
+      if (!isOtherGeneration(error) || tried === MAX_GENERATIONS_TRIED) throw error
+    }
+    // At once the first time: usually all have long gone on.
+    if (tried > 1) {
+      await principal.servers.deps.clock.wait(tried * GENERATION_PAUSE_MS, context.signal)
+    }
+    key = await generationInForce(principal, key, context)
+    context.changed(key)
+  }
+}
