@@ -49,6 +49,7 @@ export const OPERATIONS = [
   "incidents.report",
   "incidents.list",
   "sharings.list",
+  "reshare",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]
@@ -80,6 +81,7 @@ export const OPERATION_ROLES = {
   "incidents.report": ["owner", "operator"],
   "incidents.list": ["owner", "operator"],
   "sharings.list": ["operator"],
+  reshare: ["operator"],
 } as const satisfies Readonly<Record<Operation, readonly Role[]>>
 
 type OperationOf<R extends Role> = {

@@ -17,6 +17,8 @@ import { handleCall } from "./request/handle-call.ts"
 import { openSession } from "./request/open-session.ts"
 import { SeenHellos } from "./request/seen-hellos.ts"
 import { Sessions } from "./request/sessions.ts"
+import { heldKeys } from "./resharing/held-keys.ts"
+import { ResharingRoom } from "./resharing/room.ts"
 import type { ServerSelf } from "./self.ts"
 
 /** Most unused commitments of one key, and most unfinished key generations of one account. */
@@ -45,6 +47,7 @@ export class KeyServer {
   #storeCondition: StoreCondition = "unclean"
   readonly #oneTime = new OneTimeLedger(MAX_OUTSTANDING)
   readonly #presigning: PresigningRoom
+  readonly #resharing: ResharingRoom
   readonly incidents: Incidents
   readonly #operatorRates = new OperatorRates()
 
@@ -53,6 +56,8 @@ export class KeyServer {
     this.self = self
     this.#deps = deps
     this.#presigning = new PresigningRoom(self, deps, this.counters, maxAgeMs)
+    const sources = [heldKeys(this.#presigning, self.roster.rosterEpoch)]
+    this.#resharing = new ResharingRoom(self, deps, sources)
     this.#guesses = new Guesses(self, deps.store)
     this.incidents = new Incidents(self, deps, this.counters)
   }
@@ -69,12 +74,10 @@ export class KeyServer {
   call(frame: { sessionId: Bytes; counter: number; sealed: Bytes }): Promise<Bytes> {
     const [self, deps, guesses] = [this.self, this.#deps, this.#guesses]
     const [sessions, oneTime, counters] = [this.#sessions, this.#oneTime, this.counters]
-    const [presigning, incidents] = [this.#presigning, this.incidents]
+    const [presigning, incidents, resharing] = [this.#presigning, this.incidents, this.#resharing]
+    const memory = { sessions, oneTime, counters, presigning, incidents, resharing }
     const operatorRates = this.#operatorRates
-    return handleCall(
-      { self, deps, guesses, sessions, oneTime, counters, presigning, incidents, operatorRates },
-      frame,
-    )
+    return handleCall({ self, deps, guesses, operatorRates, ...memory }, frame)
   }
 
   /**
@@ -89,6 +92,7 @@ export class KeyServer {
     if (burnt > 0) this.#deps.events.event("burnt-unfinished", { count: burnt })
     await this.incidents.start()
     await this.#presigning.start(store, pool)
+    await this.#resharing.start(store)
   }
 
   /**
@@ -140,6 +144,7 @@ export class KeyServer {
     await dropExpiredAnswers(store, now)
     await burnExpired(store, this.#oneTime, now - ONE_TIME_LIFETIME_MS)
     await this.#presigning.tidy(now)
+    await this.#resharing.tidy(now)
   }
 
   /** Ends every session and wipes what is secret in memory. */

@@ -87,10 +87,10 @@ export async function signWith(
   message: Bytes,
   path: readonly number[] = [],
 ): Promise<Bytes> {
-  const { keyId, rosterEpoch } = certificate.public
+  const { keyId, keyEpoch, rosterEpoch } = certificate.public
   const servers = sessions.map((s) => s.to.identifier).sort((a, b) => a - b)
   const prepare = owner.sign(
-    owner.request("sign.prepare", encode(prepareBody, { keyId, keyEpoch: 1, count: 1 }), {
+    owner.request("sign.prepare", encode(prepareBody, { keyId, keyEpoch, count: 1 }), {
       servers,
     }),
   )

@@ -20,6 +20,7 @@ export {
 } from "./coordinator.ts"
 export { dealRandomnessLength, type Resharable, reshareDeal } from "./deal.ts"
 export {
+  checkKeys,
   type KnownSharing,
   keysRoot,
   type ReshareKey,
@@ -32,6 +33,8 @@ export { nextAttempt, type ReshareAttempt } from "./next-attempt.ts"
 export { OPEN_RANDOMNESS_LENGTH, type ReshareRequest, reshareOpen } from "./open.ts"
 export {
   checkParams,
+  openingSession,
+  participantsOf,
   type ReshareIdentity,
   type ReshareParams,
   type ReshareRunId,

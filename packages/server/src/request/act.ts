@@ -20,6 +20,7 @@ import { prepareEcdsa } from "../operations/prepare-ecdsa.ts"
 import { prepareSigning } from "../operations/prepare-signing.ts"
 import { presign } from "../operations/presign.ts"
 import { reportIncident } from "../operations/report-incident.ts"
+import { reshareOperation } from "../operations/reshare.ts"
 import { setupPairs } from "../operations/setup-pairs.ts"
 import { showAccount } from "../operations/show-account.ts"
 import { showKey } from "../operations/show-key.ts"
@@ -58,6 +59,7 @@ const OPERATOR_STEPS: Readonly<Record<OperatorOperation, OperatorOperationStep>>
   "incidents.report": reportIncident,
   "incidents.list": listIncidents,
   "sharings.list": listSharings,
+  reshare: reshareOperation,
 }
 
 /** What refills of pools give way to. */

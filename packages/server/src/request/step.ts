@@ -7,6 +7,7 @@ import type { OperatorRates } from "../limits/operator-rates.ts"
 import type { OneTimeLedger } from "../one-time.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
+import type { ResharingRoom } from "../resharing/room.ts"
 import type { ServerSelf } from "../self.ts"
 import type { OperatorRequest, OwnerRequest } from "./authorise.ts"
 import type { StepOutcome } from "./commit.ts"
@@ -24,6 +25,7 @@ export interface CallContext {
   readonly presigning: PresigningRoom
   readonly incidents: Incidents
   readonly operatorRates: OperatorRates
+  readonly resharing: ResharingRoom
 }
 
 /** What an operation's step acts on, whoever asks. */

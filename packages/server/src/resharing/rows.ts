@@ -1,3 +1,5 @@
+import { MAX_RESHARE_MESSAGE, SHARING_KINDS, type SharingKind } from "@lockkeeper/api"
+import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
 import {
   type Bytes,
   bytes,
@@ -13,10 +15,7 @@ import {
 } from "@lockkeeper/encoding"
 import { repair, reshare } from "@lockkeeper/protocols"
 
-/** Keys and accounts are never mixed: anyone can choose a key id that is some account's id. */
-export type SharingKind = "keys" | "accounts"
-
-const kindCodec: Codec<SharingKind> = oneOf("keys", "accounts")
+const kindCodec: Codec<SharingKind> = oneOf(...SHARING_KINDS)
 
 /** What a server keeps of the generations of one sharing for as long as it holds a share of it. */
 export interface GenerationRow {
@@ -49,11 +48,10 @@ export type ReshareStage =
   | { readonly kind: "opened"; readonly state: reshare.ReshareOpened }
   | { readonly kind: "dealt"; readonly state: reshare.ReshareDealt }
   | { readonly kind: "judged"; readonly state: reshare.ReshareJudged }
+  /** Its shares are in force, or later ones are: kept for a while for who asks again. */
+  | { readonly kind: "active" }
 
-/** Longest encoded message of a run: its broadcast and a sealed part for each participant. */
-const MAX_MESSAGE = 262_144
-
-const messageBytes = bytes(MAX_MESSAGE)
+const messageBytes = bytes(MAX_RESHARE_MESSAGE)
 
 /** What this server answered to the steps of a run, encoded; null where it was not asked. */
 export type ReshareAnswers = Readonly<Record<reshare.ReshareStep, Bytes | null>>
@@ -61,8 +59,8 @@ export type ReshareAnswers = Readonly<Record<reshare.ReshareStep, Bytes | null>>
 /** One run, named by the session of its first step: whoever asks for the same one goes on with it. */
 export interface ReshareRunRow {
   readonly kind: SharingKind
-  /** Who began it. */
-  readonly principal: Bytes
+  /** Of which server the operator is who began it. */
+  readonly operator: Identifier
   readonly startedAt: number
   readonly stage: ReshareStage
   readonly answers: ReshareAnswers
@@ -70,12 +68,13 @@ export interface ReshareRunRow {
 
 export const reshareRunRow: Codec<ReshareRunRow> = struct<ReshareRunRow>({
   kind: kindCodec,
-  principal: fixedBytes(32),
+  operator: identifierCodec,
   startedAt: safeInteger,
   stage: union<ReshareStage>({
     opened: struct({ state: reshare.reshareOpenedCodec }),
     dealt: struct({ state: reshare.reshareDealtCodec }),
     judged: struct({ state: reshare.reshareJudgedCodec }),
+    active: struct({}),
   }),
   answers: struct<ReshareAnswers>({
     open: nullable(messageBytes),
@@ -96,7 +95,7 @@ export type RepairAnswers = Readonly<Record<repair.RepairStep, Bytes | null>>
 
 export interface RepairRunRow {
   readonly kind: SharingKind
-  readonly principal: Bytes
+  readonly operator: Identifier
   readonly startedAt: number
   readonly stage: RepairStage
   readonly answers: RepairAnswers
@@ -104,7 +103,7 @@ export interface RepairRunRow {
 
 export const repairRunRow: Codec<RepairRunRow> = struct<RepairRunRow>({
   kind: kindCodec,
-  principal: fixedBytes(32),
+  operator: identifierCodec,
   startedAt: safeInteger,
   stage: union<RepairStage>({
     opened: struct({ state: repair.repairOpenedCodec }),

@@ -1,0 +1,81 @@
+import {
+  type Bytes,
+  bytes,
+  type Codec,
+  list,
+  oneOf,
+  struct,
+  text,
+  u16,
+  union,
+} from "@lockkeeper/encoding"
+import { reshare } from "@lockkeeper/protocols"
+import { MAX_MEMBERS } from "./roster.ts"
+import { SHARING_KINDS, type SharingKind } from "./sharings.ts"
+
+/** Longest encoded message of a run, bytes. */
+export const MAX_RESHARE_MESSAGE = 262_144
+
+/**
+ * How far a sharing's next generation may be ahead of the one in force: each try that failed takes one.
+ * With it nobody can use up the numbers of a key's generations.
+ */
+export const MAX_KEY_EPOCHS_AHEAD = 65_536
+
+/** The steps of `reshare` as requests number them. */
+export const RESHARE_STEPS = { open: 1, deal: 2, verdict: 3, activate: 4, answer: 5 } as const
+
+/**
+ * Body of `reshare`: a run over a batch of sharings of one kind. The parameters name the batch by its
+ * root and the try by `attempt`, which is the second since the Unix epoch in which it began: a server
+ * opens no attempt for a sharing that is not later than the one before. Whoever asks for the same
+ * parameters goes on with the same run.
+ */
+export interface ReshareBody {
+  readonly kind: SharingKind
+  readonly params: reshare.ReshareParams
+}
+
+export const reshareBody: Codec<ReshareBody> = struct<ReshareBody>({
+  kind: oneOf(...SHARING_KINDS),
+  params: reshare.reshareParamsCodec,
+})
+
+/** Input of step 1: the batch that the parameters name. */
+export interface ReshareOpenInput {
+  readonly keys: readonly reshare.ReshareKey[]
+}
+
+export const reshareOpenInput: Codec<ReshareOpenInput> = struct<ReshareOpenInput>({
+  keys: reshare.reshareKeysCodec,
+})
+
+/** Output of step 1: this server's message, or the entries of the batch to start again without. */
+export type ReshareOpenOutput =
+  | { readonly kind: "message"; readonly message: Bytes }
+  | {
+      readonly kind: "unfit"
+      readonly entries: readonly { readonly index: number; readonly reason: string }[]
+    }
+
+export const reshareOpenOutput: Codec<ReshareOpenOutput> = union<ReshareOpenOutput>({
+  message: struct({ message: bytes(MAX_RESHARE_MESSAGE) }),
+  unfit: struct({ entries: list(struct({ index: u16, reason: text(128) }), 0xff) }),
+})
+
+const messages = list(bytes(MAX_RESHARE_MESSAGE), MAX_MEMBERS)
+
+/**
+ * Input of steps 2, 3 and 5: the messages of the step before, each as `deliver` cuts it for this
+ * server, and the openings too for a holder that has not dealt. The output is this server's message.
+ * Step 4 takes a `reshare.BatchCertificate` and answers nothing.
+ */
+export interface ReshareStepInput {
+  readonly messages: readonly Bytes[]
+  readonly opens: readonly Bytes[]
+}
+
+export const reshareStepInput: Codec<ReshareStepInput> = struct<ReshareStepInput>({
+  messages,
+  opens: messages,
+})

@@ -1,0 +1,91 @@
+import { LockKeeperError } from "@lockkeeper/api"
+import { equalBytes } from "@lockkeeper/encoding"
+import { reshare, sharing } from "@lockkeeper/protocols"
+import type { Change } from "../ports/store.ts"
+import type { StepOutcome } from "../request/commit.ts"
+import { decodeAs } from "../request/decode.ts"
+import {
+  type Entry,
+  generationOf,
+  putGeneration,
+  readEntries,
+  wipeEntries,
+} from "../resharing/held.ts"
+import type { ReshareRunRow } from "../resharing/rows.ts"
+import { putRun } from "../resharing/runs.ts"
+import { refuseAbort } from "./aborts.ts"
+import type { ReshareTask } from "./reshare-task.ts"
+
+const NOTHING = new Uint8Array(0)
+
+/**
+ * Puts the new shares in the place of the old ones, which are destroyed by that and by nothing else: a
+ * quorum of the holders has confirmed that they have theirs. Whenever the certificate comes, and whoever
+ * brings it.
+ */
+export async function activate(task: ReshareTask): Promise<StepOutcome> {
+  const { step, run } = task
+  const certificate = decodeAs("input", reshare.batchCertificateCodec, step.input)
+  if (run === null || run.value.stage.kind === "opened" || run.value.stage.kind === "dealt") {
+    throw new LockKeeperError("out-of-order", "This server has confirmed nothing in this run.", {
+      field: "step",
+      remedy: "Take its step first; or repair its shares, if the run is over.",
+    })
+  }
+  const { stage } = run.value
+  if (stage.kind === "active") return { output: NOTHING, changes: [], event: step.event() }
+  const outcome = reshare.reshareActivate(stage.state, certificate, task.identity.verifyKeys)
+  if (!outcome.ok) return refuseAbort(step, outcome.abort, [], {})
+  const reshared = outcome.value
+  const ids = reshared.map((one) => one.sharing.id)
+  const entries = await readEntries(step.deps.store, task.source, ids)
+  try {
+    return await putInForce(task, { row: run.value, version: run.version }, reshared, entries)
+  } finally {
+    wipeEntries(entries)
+    for (const { share } of reshared) share.wipe()
+  }
+}
+
+async function putInForce(
+  { step, source, runId }: ReshareTask,
+  { row, version }: { readonly row: ReshareRunRow; readonly version: number },
+  reshared: readonly reshare.ResharedShare[],
+  entries: readonly Entry[],
+): Promise<StepOutcome> {
+  const { deps, resharing } = step
+  const activatedAt = deps.clock.now()
+  const changes: Change[] = []
+  for (const [i, one] of reshared.entries()) {
+    const entry = entries[i] as Entry
+    const { held } = entry
+    // What came later stays; and a share that is not there any more has nothing to give way.
+    if (held === null || !sharing.continues(held.sharing, one.sharing).ok) continue
+    const before = generationOf(entry)
+    const { keyEpoch } = one.sharing
+    changes.push(
+      ...(await source.replace(deps.store, one.sharing.id, one)),
+      putGeneration(source, entry, {
+        ...before,
+        highestKeyEpoch: Math.max(before.highestKeyEpoch, keyEpoch),
+        pendingRun:
+          before.pendingRun !== null && equalBytes(before.pendingRun, runId)
+            ? null
+            : before.pendingRun,
+        activeRun: runId,
+        activatedAt,
+      }),
+    )
+  }
+  const over: ReshareRunRow = { ...row, stage: { kind: "active" } }
+  changes.push(putRun(runId, over, version))
+  return {
+    output: NOTHING,
+    changes,
+    event: step.event(),
+    afterCommit: () => {
+      for (const { sharing } of reshared) source.replaced?.(sharing.id, sharing.keyEpoch)
+      resharing.note(runId, over)
+    },
+  }
+}

@@ -1,0 +1,66 @@
+import { keyListing } from "@lockkeeper/api"
+import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
+import { keyCertificateCodec, sharing } from "@lockkeeper/protocols"
+import { type KeyRow, keyRow } from "../keys.ts"
+import type { Store, Versioned } from "../ports/store.ts"
+import type { PresigningRoom } from "../presigning/room.ts"
+import type { ShareSource } from "./held.ts"
+
+async function readRow(store: Store, keyId: Bytes): Promise<Versioned<KeyRow> | null> {
+  const row = await store.read("keys", toHex(keyId))
+  if (row === null) return null
+  const value = decode(keyRow, row.value)
+  row.value.fill(0)
+  return { version: row.version, value }
+}
+
+/** Shares of keys. What their owner is shown becomes the certificate of the generation in force. */
+export function heldKeys(
+  presigning: Pick<PresigningRoom, "pool" | "countBurnt">,
+  rosterEpoch: number,
+): ShareSource {
+  return {
+    kind: "keys",
+    table: "keys",
+
+    async read(store, id) {
+      const row = await readRow(store, id)
+      if (row === null) return null
+      const { signingShare, public: pkg } = row.value.keyPackage
+      return { sharing: sharing.sharingOfKey(pkg), share: signingShare, version: row.version }
+    },
+
+    async replace(store, id, { sharing: next, share, certificate }) {
+      const row = await readRow(store, id)
+      if (row === null) throw new Error("a share that was read has no row")
+      const { accountId, state, keyPackage } = row.value
+      keyPackage.signingShare.wipe()
+      const listingId = `${toHex(accountId)}-${toHex(id)}`
+      const listed = await store.read("account-keys", listingId)
+      if (listed === null) throw new Error("a key that is held is not listed")
+      const pkg = sharing.keyWithSharing(keyPackage.public, next)
+      const proven = sharing.certificateOfKey(keyPackage.public, certificate)
+      if (!pkg.ok || !proven.ok) throw new Error("a sharing that was checked is of another key")
+      const { identifier } = keyPackage
+      const replaced = { identifier, signingShare: share, public: pkg.value }
+      const value = encode(keyRow, { accountId, state, keyPackage: replaced })
+      const listing = decode(keyListing, listed.value)
+      const certified = { ...listing, certificate: encode(keyCertificateCodec, proven.value) }
+      return [
+        { kind: "put", table: "keys", id: toHex(id), ifVersion: row.version, value },
+        {
+          kind: "put",
+          table: "account-keys",
+          id: listingId,
+          ifVersion: listed.version,
+          value: encode(keyListing, certified),
+        },
+      ]
+    },
+
+    // Their rows are taken a while later: nothing reads what the pool has struck off.
+    replaced(id, keyEpoch) {
+      presigning.countBurnt(presigning.pool.dropOutdated(id, keyEpoch, rosterEpoch))
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import type { SharingKind } from "@lockkeeper/api"
+import type { Secret } from "@lockkeeper/crypto"
+import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
+import type { reshare, sharing } from "@lockkeeper/protocols"
+import type { Change, Store, Table, Versioned } from "../ports/store.ts"
+import { type GenerationRow, generationId, generationRow } from "./rows.ts"
+
+/** This server's share of something, with the version of the row that it stands in. */
+export interface HeldShare {
+  readonly sharing: sharing.Sharing
+  readonly share: Secret
+  readonly version: number
+}
+
+/** How one kind of shares is kept. One file for each kind implements it. */
+export interface ShareSource {
+  readonly kind: SharingKind
+  /** Where the shares are; a row's id is the hexadecimal id of its sharing. */
+  readonly table: Table
+  /** Null where this server holds no share under the id. */
+  read(store: Store, id: Bytes): Promise<HeldShare | null>
+  /**
+   * The changes that put a later generation in the place of the one that is held, and with it destroy
+   * the share before and its data key.
+   */
+  replace(store: Store, id: Bytes, reshared: reshare.ResharedShare): Promise<readonly Change[]>
+  /** What of this process's memory is of no use once they are committed. */
+  replaced?(id: Bytes, keyEpoch: number): void
+}
+
+/** What a server knows of one entry of a batch, as it was read for one step. */
+export interface Entry {
+  readonly id: Bytes
+  readonly held: HeldShare | null
+  readonly generation: Versioned<GenerationRow> | null
+}
+
+export async function readEntries(
+  store: Store,
+  source: ShareSource,
+  ids: readonly Bytes[],
+): Promise<readonly Entry[]> {
+  const entries: Entry[] = []
+  for (const id of ids) {
+    const held = await source.read(store, id)
+    entries.push({ id, held, generation: await readGeneration(store, source.kind, id) })
+  }
+  return entries
+}
+
+export async function readGeneration(
+  store: Store,
+  kind: SharingKind,
+  id: Bytes,
+): Promise<Versioned<GenerationRow> | null> {
+  const row = await store.read("generations", generationId(kind, id))
+  return row === null ? null : { version: row.version, value: decode(generationRow, row.value) }
+}
+
+export function wipeEntries(entries: readonly Entry[]): void {
+  for (const { held } of entries) held?.share.wipe()
+}
+
+/** The generation row of an entry, as it is or would be. */
+export function generationOf({ held, generation }: Entry): GenerationRow {
+  const kept = generation?.value
+  const keyEpoch = held?.sharing.keyEpoch ?? 0
+  return {
+    highestKeyEpoch: Math.max(keyEpoch, kept?.highestKeyEpoch ?? 0),
+    pendingRun: kept?.pendingRun ?? null,
+    activeRun: kept?.activeRun ?? null,
+    activatedAt: kept?.activatedAt ?? 0,
+    lastAttempt: kept?.lastAttempt ?? 0,
+  }
+}
+
+/** An entry as the protocol takes it; null where no share is held. */
+export function knownOf(entry: Entry): reshare.Resharable | null {
+  const { held } = entry
+  if (held === null) return null
+  const { highestKeyEpoch } = generationOf(entry)
+  return { sharing: held.sharing, share: held.share, highestKeyEpoch }
+}
+
+/** The share is still the one that was read. */
+export function sameShare({ table }: ShareSource, { id, held }: Entry): Change {
+  return { kind: "expect", table, id: toHex(id), version: held?.version ?? "absent" }
+}
+
+export function sameGeneration({ kind }: ShareSource, { id, generation }: Entry): Change {
+  const version = generation?.version ?? "absent"
+  return { kind: "expect", table: "generations", id: generationId(kind, id), version }
+}
+
+export function putGeneration({ kind }: ShareSource, entry: Entry, row: GenerationRow): Change {
+  const ifVersion = entry.generation?.version ?? "absent"
+  const value = encode(generationRow, row)
+  return { kind: "put", table: "generations", id: generationId(kind, entry.id), ifVersion, value }
+}
