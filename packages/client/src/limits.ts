@@ -105,6 +105,7 @@ export const MAX_SHARING_PAGES = 65_536
  * before each next time, milliseconds. */
 export const MAX_RATE_WAITS = 20
 export const RATE_WAIT_MS = 1_000
+
 /** Most generations of a key's shares that one operation is tried with, while servers go from one to
  * the next, and how much longer it waits before each, milliseconds. */
 export const MAX_GENERATIONS_TRIED = 5
