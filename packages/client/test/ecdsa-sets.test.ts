@@ -34,7 +34,9 @@ describe("the sets that one signature is tried with", () => {
       return encode(poolStatus, status)
     })
     supply = new Supply(principal, new DeadPairs())
-    const key = { keyId: new Uint8Array(32), holders: [1, 2, 3, 4], minSigners: 2 }
+    const keyId = new Uint8Array(32)
+    const certificate = { public: { keyId, keyEpoch: 1 } }
+    const key = { keyId, holders: [1, 2, 3, 4], minSigners: 2, certificate }
     sets = new EcdsaSets(principal, supply, { key } as unknown as EcdsaSigningOrder)
   })
 
