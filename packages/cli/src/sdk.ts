@@ -32,7 +32,7 @@ import { digestOf } from "./transactions/digest.ts"
 /** Most keys whose certificates are kept, so that each is fetched once a session. */
 const MAX_KNOWN_KEYS = 256
 
-/** Reaches the key servers by the SDK. This file alone knows the SDK's names. */
+/** Reaches the key servers by the SDK. This file alone knows its names, and operator.ts operators'. */
 export async function connectKeeper(address: KeeperAddress): Promise<Keeper> {
   // Without a pin the file itself is what is trusted; its signatures are checked either way.
   const pin = address.rosterPin ?? readRoster(address.roster, null).digest

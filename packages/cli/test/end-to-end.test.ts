@@ -137,6 +137,25 @@ describe("on a local cluster", () => {
     assert.equal(error["code"], "misconfigured")
   })
 
+  test("an operator sees how many keys and accounts every server holds", async () => {
+    const [first, second] = cluster.servers.map(({ directory }) => directory)
+    const { keys } = await succeeds(["keys", "list"])
+    const count = (keys as unknown[]).length
+    const { holdings } = await succeeds(["health", "--directory", second ?? ""])
+    const held = { keys: { 1: count }, accounts: { 1: 1 }, problem: "" }
+    assert.deepEqual(
+      holdings,
+      [1, 2, 3].map((server) => ({ server, ...held })),
+    )
+    const host = { ...testHost({ environment }), connect: connectKeeper }
+    assert.equal(await run(["health", "--directory", first ?? ""], host), EXIT.ok)
+    assert.match(host.out.text, /ID +NAME +STATE +TIME +URL +KEYS +ACCOUNTS +DETAIL\n/)
+    assert.match(host.out.text, new RegExp(`https://\\S+ +${count} +1 +version`))
+    assert.equal((await succeeds(["health"]))["holdings"], undefined)
+    const nowhere = await fails(["health", "--directory", cluster.directory], EXIT.configuration)
+    assert.deepEqual([nowhere["code"], nowhere["field"]], ["misconfigured", "directory"])
+  })
+
   test("with one server killed everything but registration goes on", async () => {
     await cluster.servers[0]?.stop("SIGKILL")
     assert.equal((await succeeds(["health"]))["ready"], 2)
