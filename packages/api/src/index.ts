@@ -1,3 +1,4 @@
+export * from "./account-range.ts"
 export * from "./channel/index.ts"
 export * from "./content.ts"
 export * from "./ecdsa.ts"

@@ -245,7 +245,7 @@ function selfOf(
       ...{ identifier, rosterEpoch, minSigners, stretching: DEFAULT_STRETCHING },
       ake: own.keyExchange,
       signer: own.identity,
-      fakes: { seed, epoch: rosterEpoch },
+      fakes: { seed },
     },
   }
 }

@@ -1,10 +1,12 @@
 import { Secret } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
-import { opaque } from "@lockkeeper/protocols"
+import { opaque, sharing as sharings } from "@lockkeeper/protocols"
+import type { AccountGeneration } from "./account-row.ts"
 import { type ActiveAccount, activeOf, decodeAccount, encodeAccount } from "./accounts.ts"
 import type { Dependencies, Randomness } from "./ports/dependencies.ts"
 import type { Store } from "./ports/store.ts"
 import { opaqueKeys, rosterBinding, type ServerSelf } from "./self.ts"
+import { isAnyMoved, readUnknownNames } from "./unknown-names.ts"
 
 /** Where it is kept. Other ids are hex, so no name's account can be there. */
 const PLACE = { table: "accounts", id: "decoy" } as const
@@ -14,11 +16,14 @@ export function isDecoy(id: string): boolean {
   return id === PLACE.id
 }
 
-/** Stores an account that nobody has, of this roster's shape. */
+/** Stores an account that nobody has, of this roster's shape and, if any were refreshed, of theirs. */
 export async function storeDecoy(self: ServerSelf, { store, randomness }: Dependencies) {
   const before = await store.read(PLACE.table, PLACE.id)
   const accountId = randomness.bytes(32)
-  const active = opaque.asRegistered(decoyRecord(self, accountId, randomness))
+  const record = opaque.asRegistered(decoyRecord(self, accountId, randomness))
+  const { value: unknown } = await readUnknownNames(store)
+  const oprf = isAnyMoved(unknown) ? decoyGeneration(self, record, randomness) : null
+  const active = { ...record, oprf }
   const rest = { createdAt: 0, previous: null, pending: null, pendingSince: 0 }
   const value = encodeAccount({ accountId, name: PLACE.id, active, ...rest })
   await store.commit([{ kind: "put", ...PLACE, ifVersion: before?.version ?? "absent", value }])
@@ -33,6 +38,32 @@ export async function readDecoy(store: Store): Promise<ActiveAccount> {
   const decoy = row === null ? null : activeOf(decodeAccount(row.value))
   if (decoy === null) throw new Error("the server was not started")
   return decoy
+}
+
+/** Stores it anew where accounts have been refreshed since: theirs are longer, and take longer. */
+export async function renewDecoy(self: ServerSelf, deps: Dependencies): Promise<void> {
+  const { active } = await readDecoy(deps.store)
+  const { value: unknown } = await readUnknownNames(deps.store)
+  if (active.oprf === null && isAnyMoved(unknown)) await storeDecoy(self, deps)
+}
+
+/** As long as the generation of an account of a batch of a hundred or so. */
+function decoyGeneration(
+  { roster }: ServerSelf,
+  record: opaque.AccountRecord,
+  randomness: Randomness,
+): AccountGeneration {
+  const { members, rosterEpoch, minSigners } = roster
+  const vector = record.registration.vector.map(() => randomness.bytes(32))
+  const each = (length: number) =>
+    new Map(members.map(({ identifier }) => [identifier, randomness.bytes(length)]))
+  const sharing = {
+    ...sharings.sharingOfAccount(record.registration, 2),
+    ...{ rosterEpoch, minSigners, verifyingShares: each(32) },
+  }
+  const path = Array.from({ length: 7 }, () => randomness.bytes(32))
+  const certificate = { sharing, index: 0, size: 100, path, confirmations: each(64) }
+  return { sharing, vector, certificate }
 }
 
 function decoyRecord(

@@ -3,7 +3,7 @@ import { edwards25519, ristretto255, secp256k1 } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { certifyOperator } from "./control/certify-operator.ts"
 import { Counters } from "./counters.ts"
-import { storeDecoy } from "./decoy-account.ts"
+import { renewDecoy, storeDecoy } from "./decoy-account.ts"
 import { Guesses } from "./guesses.ts"
 import { clearIncident } from "./incidents/clear.ts"
 import { Incidents } from "./incidents/incidents.ts"
@@ -145,6 +145,7 @@ export class KeyServer {
     await burnExpired(store, this.#oneTime, now - ONE_TIME_LIFETIME_MS)
     await this.#presigning.tidy(now)
     await this.#resharing.tidy(now)
+    await renewDecoy(this.self, this.#deps)
   }
 
   /** Ends every session and wipes what is secret in memory. */

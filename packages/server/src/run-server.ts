@@ -73,7 +73,7 @@ async function assembleSelf(unsealed: Unsealed): Promise<ServerSelf> {
       minSigners,
       ake: keyExchange,
       signer: identity,
-      fakes: { seed: enumerationSeed, epoch: rosterEpoch },
+      fakes: { seed: enumerationSeed },
       stretching: DEFAULT_STRETCHING,
     },
   }

@@ -19,8 +19,13 @@ export interface ServerSelf {
   readonly identity: SigningKey
   /** X-Wing secret key of the roster's channel key. */
   readonly channelSecret: Secret
-  /** What logins are answered with: the OPAQUE key pair, the seed of answers to unknown names. */
-  readonly loginServer: opaque.LoginServer
+  /**
+   * What logins are answered with: the OPAQUE key pair, the seed of answers to unknown names. The
+   * generation that an unknown name is of is read for each login.
+   */
+  readonly loginServer: Omit<opaque.LoginServer, "fakes"> & {
+    readonly fakes: Pick<opaque.FakeSource, "seed">
+  }
 }
 
 /** What both ends of a login bind it to. */

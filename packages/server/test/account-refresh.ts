@@ -1,3 +1,4 @@
+import type { AccountRange } from "@lockkeeper/api"
 import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { compareBytes, toHex } from "@lockkeeper/encoding"
 import { type Message, type Outcome, reshare } from "@lockkeeper/protocols"
@@ -5,6 +6,7 @@ import type { AccountRow } from "../src/account-row.ts"
 import { putAccount, readAccount } from "../src/accounts.ts"
 import type { Change, Versioned } from "../src/ports/store.ts"
 import { accountWithSharing, sharingOfAccountRow } from "../src/resharing/accounts.ts"
+import { moveUnknownNames } from "../src/unknown-names.ts"
 import type { TestCluster, TestServer } from "./memory-cluster.ts"
 import type { TestOwner } from "./owner.ts"
 
@@ -133,11 +135,22 @@ export async function confirmRefresh(
 export async function refreshAccounts(
   cluster: TestCluster,
   owners: readonly TestOwner[],
+  range: AccountRange | null = null,
 ): Promise<void> {
   const batch = await confirmRefresh(cluster, owners)
-  for (const server of cluster.servers.values()) {
-    await server.store.commit(await batch.activation(server))
-  }
+  for (const server of cluster.servers.values()) await putInForce(server, batch, owners, range)
+}
+
+/** At one server, with the unknown names of the range in the same commit. */
+export async function putInForce(
+  server: TestServer,
+  batch: ConfirmedBatch,
+  owners: readonly TestOwner[],
+  range: AccountRange | null,
+): Promise<void> {
+  const ids = owners.map(({ accountId }) => accountId)
+  const unknown = range === null ? [] : await moveUnknownNames(server.deps, range, ids)
+  await server.store.commit([...(await batch.activation(server)), ...unknown])
 }
 
 /** The share that a server holds of an account now, in hexadecimal. */

@@ -154,7 +154,7 @@ export async function startServer(start: Start): Promise<TestServer> {
       minSigners: roster.minSigners,
       ake: own.keyExchange,
       signer: own.identity,
-      fakes: { seed, epoch: roster.rosterEpoch },
+      fakes: { seed },
       stretching: { memoryKib: 19_456, passes: 2, lanes: 1 },
     },
   }

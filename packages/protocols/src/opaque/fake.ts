@@ -29,7 +29,7 @@ import { HASH_LENGTH, MAC_LENGTH, NONCE_LENGTH } from "./labels.ts"
 export interface FakeSource {
   /** 32 uniform bytes. Changing it changes every fake account at once: a watcher sees that. */
   readonly seed: Secret
-  /** Counts refreshes and reshares of the real accounts' OPRF shares. */
+  /** The generation that this name's shares pretend to be of: it moves when real accounts' do. */
   readonly epoch: number
 }
 
@@ -57,7 +57,7 @@ const derivationCodec: Codec<Derivation> = struct<Derivation>({
 })
 
 function derive(
-  source: FakeSource,
+  source: Pick<FakeSource, "seed">,
   accountId: Bytes,
   purpose: Purpose,
   { epoch = 0, index = 0 }: { readonly epoch?: number; readonly index?: number } = {},
@@ -109,7 +109,11 @@ export const FAKE_VERSION = 1
  * opaqueVersion as strangers see it: moved by an amount that only servers know, below 2^31, so that
  * it grows with the version but does not tell an account with changed passwords from no account.
  */
-export function shownVersion(source: FakeSource, accountId: Bytes, opaqueVersion: number): number {
+export function shownVersion(
+  source: Pick<FakeSource, "seed">,
+  accountId: Bytes,
+  opaqueVersion: number,
+): number {
   const bytes = derive(source, accountId, "version")
   const offset = new DataView(bytes.buffer).getUint32(0) >>> 1
   return offset + opaqueVersion

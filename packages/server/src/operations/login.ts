@@ -20,6 +20,7 @@ import type { Opening, OpeningContext } from "../request/opening.ts"
 import { LOGIN_LIFETIME_MS, UNFINISHED_MS } from "../request/sessions.ts"
 import type { CallContext } from "../request/step.ts"
 import { rosterBinding } from "../self.ts"
+import { generationOf, readUnknownNames } from "../unknown-names.ts"
 import { abortError } from "./aborts.ts"
 
 /** How often a login that others of the account get ahead of tries to count itself. */
@@ -35,6 +36,7 @@ export async function startLogin(
 ): Promise<Opening> {
   const { self, deps } = context
   const accountId = opaque.accountIdOf(payload.name)
+  const { value: unknown } = await readUnknownNames(deps.store)
   const account = await readActiveAccount(deps.store, accountId)
   // Reading an account takes a while, which must not tell whether there is one.
   if (account === null) wipeAccount(await readDecoy(deps.store))
@@ -51,8 +53,9 @@ export async function startLogin(
   const record =
     account === null ? null : recordFor(self.loginServer.fakes, account, payload.shownVersion)
   const { ke1 } = payload
+  const fakes = { ...self.loginServer.fakes, epoch: generationOf(unknown, accountId) }
   const answered = opaque.answerLogin(
-    self.loginServer,
+    { ...self.loginServer, fakes },
     { accountId, binding: rosterBinding(self, accountId), ke1 },
     record,
     deps.randomness.bytes(opaque.ANSWER_RANDOMNESS_LENGTH),
@@ -99,7 +102,7 @@ async function moveCounter(
  * pending one: until every server has confirmed it, its password must not log in.
  */
 function recordFor(
-  fakes: opaque.FakeSource,
+  fakes: Pick<opaque.FakeSource, "seed">,
   { value: account }: Versioned<ActiveAccount>,
   shown: number,
 ): opaque.HeldAccount {

@@ -6,6 +6,7 @@ import { isDecoy } from "../decoy-account.ts"
 import { keyRow } from "../keys.ts"
 import type { Store } from "../ports/store.ts"
 import type { ServerSelf } from "../self.ts"
+import { sharingOfAccountRow } from "./accounts.ts"
 import { generationId, generationRow } from "./rows.ts"
 
 // What this server holds shares of, as sharings: one function for each kind.
@@ -43,8 +44,8 @@ export async function pageOfAccounts(
   const held = rows.slice(0, most).flatMap(({ value }) => {
     const row = decodeAccount(value)
     wipeAccount(row)
-    const active = row.active?.registration
-    return active === undefined ? [] : [sharing.sharingOfAccount(active, 1)]
+    const held = sharingOfAccountRow(row)
+    return held === null ? [] : [held]
   })
   wipeRows(found)
   return { sharings: await listed(store, "accounts", held), next: nextOf(rows, most) }

@@ -261,7 +261,7 @@ export class Machine {
         ...{ identifier, rosterEpoch, minSigners },
         ake: keyExchange,
         signer: identity,
-        fakes: { seed: Secret.copyOf(this.#around.enumerationSeed), epoch: rosterEpoch },
+        fakes: { seed: Secret.copyOf(this.#around.enumerationSeed) },
         stretching: { memoryKib: 19_456, passes: 2, lanes: 1 },
       },
     }
