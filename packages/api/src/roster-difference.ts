@@ -75,6 +75,12 @@ export function rosterDifference(before: Roster, after: Roster): RosterDifferenc
   }
 }
 
+/** Whether shares of keys and accounts have to go to other holders, or be more or fewer. */
+export function needsResharing(difference: RosterDifference): boolean {
+  const { added, removed, replaced, minSigners } = difference
+  return added.length + removed.length + replaced.length > 0 || minSigners !== null
+}
+
 /** The difference for a person: one sentence for each change, none when nothing changes. */
 export function describeDifference(difference: RosterDifference): readonly string[] {
   const { added, removed, replaced, moved, minSigners, servers } = difference

@@ -11,7 +11,7 @@ export interface Host {
   readonly terminal: Terminal
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal
-  connect(address: KeeperAddress): Promise<Keeper>
+  connect(address: KeeperAddress, tell?: (note: string) => void): Promise<Keeper>
   readonly spawnAgent: SpawnAgent
 }
 

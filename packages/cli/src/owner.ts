@@ -5,6 +5,7 @@ import type {
   KeyState,
   KeyType,
   PairState,
+  PlacementMargin,
   SignContent,
 } from "@lockkeeper/api"
 import type { Secret } from "@lockkeeper/crypto"
@@ -190,6 +191,10 @@ export interface ServerHealth {
 export interface Keeper {
   readonly servers: number
   readonly threshold: number
+  /** What the roster's placement rules leave. */
+  readonly placement: PlacementMargin
+  /** Whether they leave a signer set among these servers. */
+  allowsSignersAmong(servers: readonly number[]): boolean
   register(name: string, password: Secret, signal: AbortSignal): Promise<void>
   login(name: string, password: Secret, signal: AbortSignal): Promise<OwnerSession>
   health(signal: AbortSignal): Promise<readonly ServerHealth[]>

@@ -19,9 +19,12 @@ import { addMaintain } from "./commands/maintain.ts"
 import { addPasswd } from "./commands/passwd.ts"
 import { addPoolStatus } from "./commands/pool-status.ts"
 import { addRegister } from "./commands/register.ts"
+import { addRosterActivate } from "./commands/roster-activate.ts"
 import { addRosterCreate } from "./commands/roster-create.ts"
+import { addRosterDiff } from "./commands/roster-diff.ts"
 import { addRosterInstall } from "./commands/roster-install.ts"
 import { addRosterJoin } from "./commands/roster-join.ts"
+import { addRosterPropose } from "./commands/roster-propose.ts"
 import { addRosterShow } from "./commands/roster-show.ts"
 import { addRosterSign } from "./commands/roster-sign.ts"
 import { addRosterVerify } from "./commands/roster-verify.ts"
@@ -115,9 +118,12 @@ export function buildProgram(
   const roster = group("roster", "The list of key servers, and what is trusted about it")
   addRosterShow(roster)
   addRosterCreate(roster)
+  addRosterPropose(roster)
   addRosterSign(roster)
   addRosterJoin(roster)
   addRosterInstall(roster)
+  addRosterActivate(roster)
+  addRosterDiff(roster)
   addRosterVerify(roster)
   const server = group("server", "Set up and run a key server")
   addServerInit(server)

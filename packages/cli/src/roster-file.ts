@@ -1,14 +1,26 @@
-import { readFileSync, statSync } from "node:fs"
 import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
+import {
+  chainOf,
   decodeRosterChain,
   type FollowedChain,
   followChain,
   LockKeeperError,
   openChain,
   type Roster,
+  rostersOf,
   type SignedRoster,
 } from "@lockkeeper/api"
-import { type Bytes, type Codec, DecodeError, decode } from "@lockkeeper/encoding"
+import { type Bytes, type Codec, DecodeError, decode, equalBytes } from "@lockkeeper/encoding"
 
 // A bundle carries one sealed seed for each pair of members.
 const MAX_ROSTER_FILE = 2_097_152
@@ -45,6 +57,32 @@ export function decodeRosterFile<T>(path: string, what: string, codec: Codec<T>)
       remedy: "Check which file was named, or fetch it again.",
       cause,
     })
+  }
+}
+
+/**
+ * Puts a longer chain in the place of the one that a profile was told to trust, once it was verified
+ * from there. Whoever reads meanwhile sees the one or the other.
+ */
+export function replaceRosterFile(path: string, chain: Bytes): void {
+  const target = realpathSync(path)
+  const before = openChain(decodeRosterChain(readRosterBytes(target)))
+  const next = openChain(decodeRosterChain(chain))
+  // Another command may have been faster, and followed further.
+  const known = rostersOf(before).some(({ digest }) => equalBytes(digest, next.inForce.digest))
+  if (known) return
+  followChain(chainOf(next), before.inForce.digest)
+  const beside = `${target}.${process.pid}.new`
+  const descriptor = openSync(beside, "wx", statSync(target).mode & 0o777)
+  try {
+    writeFileSync(descriptor, chain)
+    fsyncSync(descriptor)
+    renameSync(beside, target)
+  } catch (error) {
+    rmSync(beside, { force: true })
+    throw error
+  } finally {
+    closeSync(descriptor)
   }
 }
 

@@ -1,12 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { LockKeeperError } from "@lockkeeper/api"
+import { describeDifference, LockKeeperError } from "@lockkeeper/api"
 import {
   type ChildKeyInfo,
   extendedPublicKey,
   type Incident,
   type KeyInfo,
   LockKeeper,
+  type RosterChange,
   type ServerHealth as SdkHealth,
   type Session,
   type Taproot,
@@ -26,22 +27,34 @@ import {
   type SignatureView,
   type SignOrder,
 } from "./owner.ts"
-import { readRoster, readRosterBytes } from "./roster-file.ts"
+import { readRoster, readRosterBytes, replaceRosterFile } from "./roster-file.ts"
 import { digestOf } from "./transactions/digest.ts"
 
 /** Most keys whose certificates are kept, so that each is fetched once a session. */
 const MAX_KNOWN_KEYS = 256
 
 /** Reaches the key servers by the SDK. This file alone knows its names, and operator.ts operators'. */
-export async function connectKeeper(address: KeeperAddress): Promise<Keeper> {
+export async function connectKeeper(
+  address: KeeperAddress,
+  tell: (note: string) => void = () => undefined,
+): Promise<Keeper> {
   // Without a pin the file itself is what is trusted; its signatures are checked either way.
   const pin = address.rosterPin ?? readRoster(address.roster, null).digest
   const ca = address.ca === null ? {} : { ca: readFileSync(address.ca, "utf8") }
-  const keeper = await LockKeeper.connect({ roster: readRosterBytes(address.roster), pin, ...ca })
-  const { minSigners, servers } = keeper.threshold
+  const roster = readRosterBytes(address.roster)
+  const onRoster = (change: RosterChange) => keepRoster(address.roster, change, tell)
+  const keeper = await LockKeeper.connect({ roster, pin, onRoster, ...ca })
   return {
-    servers,
-    threshold: minSigners,
+    get servers() {
+      return keeper.threshold.servers
+    },
+    get threshold() {
+      return keeper.threshold.minSigners
+    },
+    get placement() {
+      return keeper.placement
+    },
+    allowsSignersAmong: (servers) => keeper.allowsSignersAmong(servers),
     async register(name, password, signal) {
       await keeper.register({ name, password, signal })
     },
@@ -56,6 +69,18 @@ export async function connectKeeper(address: KeeperAddress): Promise<Keeper> {
     async close() {
       keeper.close()
     },
+  }
+}
+
+/** Keeps a chain that was followed in the profile, so that the next command starts from it. */
+function keepRoster(path: string, change: RosterChange, tell: (note: string) => void): void {
+  const changes = describeDifference(change.difference).map((line) => `  ${line}\n`)
+  tell(`note: the key servers follow roster ${change.after.rosterEpoch} now:\n${changes.join("")}`)
+  try {
+    replaceRosterFile(path, change.chain)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "unknown"
+    tell(`note: "${path}" was left as it is (${why}); it is followed anew each time.\n`)
   }
 }
 

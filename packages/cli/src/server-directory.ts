@@ -1,14 +1,26 @@
-import { encodeRosterChain, type Roster, type RosterChain } from "@lockkeeper/api"
+import {
+  decodeRoster,
+  encodeRosterChain,
+  LockKeeperError,
+  needsResharing,
+  openChain,
+  type Roster,
+  type RosterChain,
+  type RosterDifference,
+  rosterDifference,
+} from "@lockkeeper/api"
 import type { Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import {
   type Argon2Cost,
   consentToRoster,
   type Descriptor,
+  holdsShares,
   initialiseServer,
   installRoster,
   joinRoster,
   PassphraseSeal,
+  readInstalledRosterOrNone,
   rosterBundleCodec,
   rosterSignatureCodec,
   type ServerPlace,
@@ -74,6 +86,38 @@ export function joinSignatures(
     chain: encodeRosterChain(joined.chain),
     bundle: encode(rosterBundleCodec, joined),
   }
+}
+
+/** What a roster changed at the server that it was activated at; null for the server's first. */
+export interface Activated {
+  readonly roster: Roster
+  readonly difference: RosterDifference | null
+}
+
+/**
+ * Makes the server go on under the next roster of a bundle, as far as it can without resharing: a
+ * server that holds shares stays as it is where others would have to hold them.
+ *
+ * @throws LockKeeperError `conflict` then; as `installBundle`.
+ */
+export async function activateBundle(unsealed: Unsealed, bundle: Bytes): Promise<Activated> {
+  const { chain } = decode(rosterBundleCodec, bundle)
+  const current = await readInstalledRosterOrNone(unsealed)
+  current?.enumerationSeed.wipe()
+  if (current === null) return { roster: await installBundle(unsealed, bundle), difference: null }
+  const next = openChain(chain).inForce.roster
+  const difference = rosterDifference(decodeRoster(current.signed.roster), next)
+  if (needsResharing(difference) && (await holdsShares(unsealed))) {
+    throw new LockKeeperError(
+      "conflict",
+      `Roster ${next.rosterEpoch} has other holders, or another threshold, than the shares here.`,
+      {
+        field: "bundle",
+        remedy: "The shares have to be dealt anew first; without that, keys would stay behind.",
+      },
+    )
+  }
+  return { roster: await installBundle(unsealed, bundle), difference }
 }
 
 /** Makes the server follow the roster of a bundle. */

@@ -18,7 +18,9 @@ export async function withKeeper<T>(
   context: Context,
   use: (keeper: Keeper) => Promise<T>,
 ): Promise<T> {
-  const keeper = await context.connect(addressOf(context.settings))
+  const keeper = await context.connect(addressOf(context.settings), (note) =>
+    context.terminal.err.write(note),
+  )
   try {
     return await use(keeper)
   } finally {

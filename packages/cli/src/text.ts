@@ -48,6 +48,20 @@ export function hexArgument(text: string, field: string, length: number | null =
   })
 }
 
+/** A whole number from an option. @throws LockKeeperError `invalid-request` naming it. */
+export function parseCount(text: string, field: string, least: number): number {
+  const value = /^(0|[1-9]\d{0,4})$/.test(text) ? Number(text) : -1
+  if (value >= least) return value
+  throw new LockKeeperError(
+    "invalid-request",
+    `The ${field} is not a whole number from ${least}.`,
+    {
+      field,
+      remedy: `Write for example --${field} ${Math.max(least, 2)}.`,
+    },
+  )
+}
+
 /** A key as JSON: ids and keys in hexadecimal, times in milliseconds. */
 export function keyJson(key: KeyView): Readonly<Record<string, unknown>> {
   const { keyId, publicKey, ...rest } = key

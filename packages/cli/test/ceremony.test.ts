@@ -4,7 +4,7 @@ import { once } from "node:events"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { describe, type TestContext, test } from "node:test"
+import { describe, test } from "node:test"
 import { decodeRoster } from "@lockkeeper/api"
 import { evidenceFile } from "@lockkeeper/client"
 import { decode, toHex, utf8 } from "@lockkeeper/encoding"
@@ -14,75 +14,9 @@ import { childEnvironment, nodeArguments } from "../src/child-process.ts"
 import { Authority } from "../src/dev/certificates.ts"
 import { EXIT } from "../src/exit-codes.ts"
 import { readSecretFile } from "../src/owner-only-file.ts"
-import { run } from "../src/program.ts"
-import { connectKeeper } from "../src/sdk.ts"
 import { withServer } from "../src/server-directory.ts"
-import { onlyLine, temporaryDirectory, testHost, writeSecret } from "./support.ts"
-
-const NAMES = ["alpha", "beta"] as const
-
-/** Independent operators who make servers and a roster, with nothing but the command. */
-class Operators {
-  readonly directory: string
-  readonly passphrase: string
-
-  constructor(t: TestContext) {
-    this.directory = temporaryDirectory(t)
-    this.passphrase = writeSecret(this.directory, "passphrase", "an operator's long passphrase")
-  }
-
-  at(name: string): string {
-    return join(this.directory, name)
-  }
-
-  async run(line: readonly string[], expected: number = EXIT.ok) {
-    const environment = { LK_HOME: this.at("home"), LK_PASSPHRASE_FILE: this.passphrase }
-    const host = { ...testHost({ environment }), connect: connectKeeper }
-    const code = await run([...line, "--json"], host)
-    const json = onlyLine(host)
-    assert.equal(code, expected, `${line.join(" ")}: ${JSON.stringify(json)}`)
-    return json
-  }
-
-  async refused(line: readonly string[], expected: number) {
-    const { error } = await this.run(line, expected)
-    const refusal = error as { code: string; field: string; message: string; remedy: string }
-    assert.notEqual(refusal.remedy, "")
-    return refusal
-  }
-
-  async init(name: string): Promise<string> {
-    const url = `https://localhost:${name === "alpha" ? 1 : 2}`
-    const { descriptor } = await this.run([
-      "server",
-      "init",
-      this.at(name),
-      "--name",
-      name,
-      "--url",
-      url,
-    ])
-    return String(descriptor)
-  }
-
-  /** Everything up to the installed roster. */
-  async ceremony(): Promise<void> {
-    const descriptors = [await this.init("alpha"), await this.init("beta")]
-    const unsigned = this.at("roster.unsigned")
-    await this.run(["roster", "create", "--threshold", "2", "--out", unsigned, ...descriptors])
-    for (const name of NAMES) await this.sign(name)
-    const out = ["--out", this.at("roster.lk"), "--bundle", this.at("roster.bundle")]
-    await this.run(["roster", "join", ...NAMES.map((name) => this.at(`${name}.signature`)), ...out])
-    for (const name of NAMES) {
-      await this.run(["roster", "install", this.at(name), this.at("roster.bundle")])
-    }
-  }
-
-  async sign(name: string, unsigned = this.at("roster.unsigned")) {
-    const out = ["--out", this.at(`${name}.signature`)]
-    return await this.run(["roster", "sign", this.at(name), unsigned, ...out])
-  }
-}
+import { Operators } from "./operators.ts"
+import { writeSecret } from "./support.ts"
 
 describe("operators with nothing but the command", () => {
   test("make servers and a roster that all of them signed and a client trusts", async (t) => {

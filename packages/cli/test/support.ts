@@ -76,6 +76,8 @@ export function localKeeper(owner: LocalOwner, password: string, ready = 3): Kee
   return {
     servers: 3,
     threshold: 2,
+    placement: { possible: true, mayLose: 1 },
+    allowsSignersAmong: (servers) => servers.length >= 2,
     async register() {},
     async login(_, given) {
       if (Buffer.from(given.expose()).toString() === password) return owner

@@ -3,6 +3,7 @@ import {
   MAX_CLOCK_SKEW_MS,
   type PlacementMargin,
   placementMargin,
+  signerSetAmong,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
@@ -102,6 +103,11 @@ export class LockKeeper {
   /** What the roster's placement rules leave: whether any signer set, after how many losses. */
   get placement(): PlacementMargin {
     return placementMargin(this.#servers.trust.roster)
+  }
+
+  /** Whether the roster's placement rules leave a signer set among these servers. */
+  allowsSignersAmong(servers: readonly Identifier[]): boolean {
+    return signerSetAmong(this.#servers.trust.roster, servers)
   }
 
   /** Registers an account with every server of the roster; all of them must be up. */

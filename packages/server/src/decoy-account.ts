@@ -8,8 +8,10 @@ import type { Store } from "./ports/store.ts"
 import { opaqueKeys, rosterBinding, type ServerSelf } from "./self.ts"
 import { isAnyMoved, readUnknownNames } from "./unknown-names.ts"
 
-/** Where it is kept. Other ids are hex, so no name's account can be there. */
-const PLACE = { table: "accounts", id: "decoy" } as const
+/** Other ids are hex, so no name's account can be there. */
+export const DECOY_ID = "decoy"
+
+const PLACE = { table: "accounts", id: DECOY_ID } as const
 
 /** Whether that row of the table is no account's. */
 export function isDecoy(id: string): boolean {

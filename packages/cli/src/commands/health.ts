@@ -1,7 +1,7 @@
 import { type AddCommands, type Context, option, report } from "../command.ts"
 import { EXIT } from "../exit-codes.ts"
 import type { Generations, Holdings } from "../operator.ts"
-import type { ServerHealth } from "../owner.ts"
+import type { Keeper, ServerHealth } from "../owner.ts"
 import { addressOf, withKeeper } from "../session.ts"
 import { withProgress } from "../terminal.ts"
 import { table } from "../text.ts"
@@ -29,18 +29,17 @@ export const addHealth: AddCommands = (add) =>
         const servers = await withProgress(context.terminal, "Asking the key servers", work)
         const holdings =
           directory === undefined ? null : await holdingsOf(context, directory, servers)
-        const { threshold } = keeper
-        const ready = servers.filter((server) => server.ready).length
-        const enough = ready >= threshold
+        const { threshold, placement } = keeper
+        const up = servers.filter((server) => server.ready).map(({ identifier }) => identifier)
+        const ready = up.length
+        const allowed = keeper.allowsSignersAmong(up)
+        const enough = ready >= threshold && allowed
         const rows = servers.map((server) => healthRow(server, holdings))
-        const verdict = enough
-          ? `${ready} of ${servers.length} servers are ready; ${threshold} are needed.\n`
-          : `Only ${ready} of ${servers.length} servers are ready, but ${threshold} are needed: ` +
-            "logging in and signing fail until more are started.\n"
         const held = holdings === null ? [] : ["KEYS", "ACCOUNTS"]
         const head = ["ID", "NAME", "STATE", "TIME", "URL", ...held, "DETAIL"]
-        const text = table([head, ...rows]) + verdict
-        const json = { ok: enough, ready, threshold, servers, ...(holdings && { holdings }) }
+        const text = table([head, ...rows]) + verdictOf(keeper, servers.length, ready, allowed)
+        const counts = { ready, threshold, placement, allowed, servers }
+        const json = { ok: enough, ...counts, ...(holdings && { holdings }) }
         return report(text, json, enough ? EXIT.ok : EXIT.servers)
       }),
   })
@@ -85,4 +84,27 @@ function countText(generations: Generations): string {
   if (counts.every(([generation]) => generation === "1")) return String(total)
   const each = counts.map(([generation, count]) => `${count} of generation ${generation}`)
   return `${total} (${each.join(", ")})`
+}
+
+function verdictOf(
+  { threshold, placement }: Keeper,
+  servers: number,
+  ready: number,
+  allowed: boolean,
+): string {
+  const margin = placement.possible
+    ? `By the roster's rules, any ${placement.mayLose} of them may be lost.\n`
+    : "The roster's placement rules allow no signer set at all.\n"
+  if (ready < threshold) {
+    return (
+      `Only ${ready} of ${servers} servers are ready, but ${threshold} are needed: ` +
+      `logging in and signing fail until more are started.\n${margin}`
+    )
+  }
+  if (allowed)
+    return `${ready} of ${servers} servers are ready; ${threshold} are needed.\n${margin}`
+  return (
+    `${ready} of ${servers} servers are ready, but the roster's placement rules let no signer set ` +
+    `of them sign.\n${margin}`
+  )
 }

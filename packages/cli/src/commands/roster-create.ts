@@ -1,16 +1,11 @@
 import { readFileSync } from "node:fs"
-import {
-  encodeRoster,
-  LockKeeperError,
-  NO_SCHEDULE,
-  type Roster,
-  rosterDigest,
-} from "@lockkeeper/api"
+import { checkPlacement, encodeRoster, type Roster, rosterDigest } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 import { type AddCommands, option, report } from "../command.ts"
 import { writeNewFile } from "../output-file.ts"
 import { readRoster } from "../roster-file.ts"
-import { rosterJson, rosterText } from "./roster-show.ts"
+import { rosterJson, rosterText } from "../roster-text.ts"
+import { parseCount } from "../text.ts"
 
 interface CreateOptions {
   readonly threshold: string
@@ -19,6 +14,8 @@ interface CreateOptions {
   readonly distinctOperators?: boolean
   readonly distinctClouds?: boolean
   readonly distinctJurisdictions?: boolean
+  readonly refreshHours: string
+  readonly cryptoperiodDays: string
 }
 
 /** `lockkeeper roster create`: the roster that every member is then asked to sign. */
@@ -34,6 +31,8 @@ export const addRosterCreate: AddCommands = (add) =>
       option("--distinct-operators", "refuse signer sets with two servers of one operator"),
       option("--distinct-clouds", "the same for clouds"),
       option("--distinct-jurisdictions", "the same for jurisdictions"),
+      option("--refresh-hours <n>", "hours between refreshes of all shares").default("0", "never"),
+      option("--cryptoperiod-days <n>", "days that a key signs").default("0", "without an end"),
     ],
     examples: [
       "lockkeeper roster create --threshold 2 a/descriptor.json b/descriptor.json c/descriptor.json",
@@ -44,7 +43,7 @@ export const addRosterCreate: AddCommands = (add) =>
       const { readDescriptor } = await import("@lockkeeper/server")
       const roster: Roster = {
         rosterEpoch: (before?.roster.rosterEpoch ?? 0) + 1,
-        minSigners: parseThreshold(options.threshold),
+        minSigners: parseCount(options.threshold, "threshold", 1),
         members: files.map((file, i) => {
           return { identifier: i + 1, ...readDescriptor(readFileSync(file, "utf8")) }
         }),
@@ -55,9 +54,11 @@ export const addRosterCreate: AddCommands = (add) =>
         },
         previousDigest: before?.digest ?? (new Uint8Array(32) as Bytes),
         createdAt: Date.now(),
-        ...NO_SCHEDULE,
+        refreshHours: parseCount(options.refreshHours, "refresh-hours", 0),
+        cryptoperiodDays: parseCount(options.cryptoperiodDays, "cryptoperiod-days", 0),
       }
       const encoded = encodeRoster(roster)
+      checkPlacement(roster)
       writeNewFile(options.out, encoded, "out")
       const digest = rosterDigest(encoded)
       const next =
@@ -70,11 +71,3 @@ export const addRosterCreate: AddCommands = (add) =>
       })
     },
   })
-
-function parseThreshold(text: string): number {
-  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
-  throw new LockKeeperError("invalid-request", "The threshold is not a whole number from 1.", {
-    field: "threshold",
-    remedy: "For three servers write --threshold 2.",
-  })
-}
