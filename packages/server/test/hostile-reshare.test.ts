@@ -341,7 +341,7 @@ test("a dealer whose share is wrong answers the complaint once, and is named by 
 })
 
 function runIdOf({ attempt }: Coordinator) {
-  return reshare.openingSession(attempt.params)
+  return reshare.openingDigest(attempt.params)
 }
 
 /** Has server 2 go on as if the lie were what it said. */

@@ -3,6 +3,7 @@ import { type Bytes, decode } from "@lockkeeper/encoding"
 import type { KeyCertificate, PublicKeyPackage } from "../keys.ts"
 import { digestsOf, echoDigest } from "../messages/echo.ts"
 import { deliver, type Message, type Received } from "../messages/message.ts"
+import { openingRound } from "../messages/opening.ts"
 import type { Round } from "../messages/round.ts"
 import { statementsOf } from "../messages/statement.ts"
 import type { Abort, Outcome } from "../outcome.ts"
@@ -14,7 +15,7 @@ import {
   type DkgRunId,
   type DkgStep,
   groupFor,
-  openingRound,
+  openingStep,
   roundOf,
   runSession,
 } from "./params.ts"
@@ -115,7 +116,7 @@ function roundFor(waiting: DkgWaiting, previousDigest: Bytes | null): Round {
   const { params, verifyKeys, step } = waiting
   const senders = waiting.disputed ? [...waiting.disputed.accusations.keys()] : params.participants
   const expected = { senders, verifyKeys, reader: "all-parts" as const }
-  if (step === "open") return openingRound(params, expected)
+  if (step === "open") return openingRound(openingStep(params), expected)
   return roundOf(params, step, runSession(runOf(waiting)), { ...expected, previousDigest })
 }
 

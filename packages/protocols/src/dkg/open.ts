@@ -6,17 +6,11 @@ import {
   xwingKeyPair,
 } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
-import { type Message, signMessage } from "../messages/message.ts"
+import type { Message } from "../messages/message.ts"
+import { signOpening } from "../messages/opening.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import { vectorCommitment } from "./checks.ts"
-import {
-  checkParams,
-  type DkgIdentity,
-  type DkgParams,
-  groupFor,
-  openingDigest,
-  slotOf,
-} from "./params.ts"
+import { checkParams, type DkgIdentity, type DkgParams, groupFor, openingStep } from "./params.ts"
 import { openPayloadCodec } from "./payloads.ts"
 import type { DkgOpened } from "./state.ts"
 
@@ -66,8 +60,8 @@ export function dkgOpen(
   const commitment = vectorCommitment(params, identifier, vectorOf(params, coefficients), blinding)
   const sealingKey = xwingKeyPair(sealingSeed.expose()).publicKey
   const broadcast = encode(openPayloadCodec, { sealingKey, commitment })
-  const slot = slotOf(params, "open", nonce, identifier)
-  const message = signMessage(signer, slot, { previousDigest: openingDigest(params), broadcast })
+  const draft = { sender: identifier, nonce, broadcast }
+  const message = signOpening(signer, openingStep(params), draft)
   const opening = { header: message.header, broadcast }
   const state = { params, identifier, coefficients, blinding, sealingSeed, opening }
   return done({ state, message })

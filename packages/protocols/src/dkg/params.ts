@@ -19,8 +19,8 @@ import { groupOf, KEY_TYPES, type KeyType, keyTypeCodec } from "../key-types.ts"
 import { type HeaderDigests, headerDigestsCodec } from "../messages/echo.ts"
 import type { Slot } from "../messages/header.ts"
 import { LIMITS } from "../messages/limits.ts"
-import type { Reader } from "../messages/message.ts"
-import type { Round } from "../messages/round.ts"
+import type { OpeningStep } from "../messages/opening.ts"
+import type { Expected, Round } from "../messages/round.ts"
 import type { Signer } from "../messages/signature.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import { LABELS } from "./labels.ts"
@@ -94,12 +94,15 @@ export function othersThan(params: DkgParams, identifier: Identifier): readonly 
   return params.participants.filter((other) => other !== identifier)
 }
 
-/**
- * Names the request that an opening answers. Its session is a nonce of its sender: a participant that
- * has forgotten a run opens another one, and never signs two headers for one slot.
- */
+/** Names the request that openings answer. */
 export function openingDigest(params: DkgParams): Bytes {
   return hashValue(LABELS.opening, dkgParamsCodec, params)
+}
+
+export function openingStep(params: DkgParams): OpeningStep {
+  const { attempt, rosterEpoch } = params
+  const request = openingDigest(params)
+  return { protocol: "dkg", step: STEPS.open, attempt, rosterEpoch, request }
 }
 
 /** What the later steps' session is the hash of. */
@@ -131,26 +134,6 @@ export function slotOf(
 ): Slot {
   const { attempt, rosterEpoch } = params
   return { protocol: "dkg", step: STEPS[step], attempt, sessionId, rosterEpoch, sender }
-}
-
-export interface Expected {
-  readonly senders: readonly Identifier[]
-  readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
-  readonly reader: Reader
-}
-
-/** The round in which `senders` open a run with these parameters, each in a session of its own. */
-export function openingRound(params: DkgParams, expected: Expected): Round {
-  const previousDigest = openingDigest(params)
-  const { attempt, rosterEpoch } = params
-  const place = {
-    protocol: "dkg",
-    step: STEPS.open,
-    attempt,
-    sessionId: null,
-    rosterEpoch,
-  } as const
-  return { ...place, previousDigest, ...expected }
 }
 
 /** The round in which `senders` send their message of a later `step`. */

@@ -8,6 +8,7 @@ import {
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { digestsOf, echoDigest } from "../messages/echo.ts"
 import { type Message, signMessage } from "../messages/message.ts"
+import { openingRound } from "../messages/opening.ts"
 import { collectRound } from "../messages/round.ts"
 import { sealFirst } from "../messages/sealing.ts"
 import { type Statement, statementsOf } from "../messages/statement.ts"
@@ -19,7 +20,7 @@ import {
   type DkgIdentity,
   type DkgParams,
   groupFor,
-  openingRound,
+  openingStep,
   othersThan,
   runSession,
   slotOf,
@@ -51,8 +52,8 @@ export function dkgReveal(
     throw new RangeError(`dkgReveal takes ${revealRandomnessLength(params)} bytes of randomness`)
   }
   const others = othersThan(params, identifier)
-  const opening = openingRound(params, { senders: others, verifyKeys, reader: identifier })
-  const collected = collectRound(opening, messages)
+  const expected = { senders: others, verifyKeys, reader: identifier }
+  const collected = collectRound(openingRound(openingStep(params), expected), messages)
   if (!collected.ok) return collected
   const checked = checkOpens(params, collected.value)
   if (!checked.ok) return checked

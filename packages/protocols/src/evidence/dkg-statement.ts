@@ -7,13 +7,14 @@ import {
   type DkgStep,
   dkgParamsCodec,
   dkgRunIdCodec,
-  openingDigest,
+  openingStep,
   runSession,
   slotOf,
 } from "../dkg/params.ts"
 import { type OpenPayload, openPayloadCodec } from "../dkg/payloads.ts"
 import { slotMismatch } from "../messages/header.ts"
 import type { Received } from "../messages/message.ts"
+import { openingMismatch } from "../messages/opening.ts"
 import { openStatement, type Statement, statementCodec } from "../messages/statement.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
@@ -73,13 +74,12 @@ export function authentic(
   const opened = openStatement(statement, verifyKeys)
   if (!opened.ok) return refuse(opened.abort.reason)
   const { header } = opened.value
-  const sessionId = step === "open" ? header.sessionId : runSession(run)
-  const mismatch = slotMismatch(header, slotOf(run.params, step, sessionId, header.sender))
+  const mismatch =
+    step === "open"
+      ? openingMismatch(header, openingStep(run.params))
+      : slotMismatch(header, slotOf(run.params, step, runSession(run), header.sender))
   if (mismatch) return refuse(mismatch)
   if (!run.params.participants.includes(header.sender)) return refuse("not-a-participant")
-  if (step === "open" && !equalBytes(header.previousDigest, openingDigest(run.params))) {
-    return refuse("of another run")
-  }
   return { ok: true, message: opened.value }
 }
 

@@ -2,11 +2,12 @@ import { type Codec, decode, equalBytes, oneOf, struct } from "@lockkeeper/encod
 import type { Judged } from "../dkls/judged.ts"
 import { slotMismatch } from "../messages/header.ts"
 import type { Received } from "../messages/message.ts"
+import { openingMismatch } from "../messages/opening.ts"
 import { openStatement, type Statement, statementCodec } from "../messages/statement.ts"
 import { checkOpen, checkSplit, checkSum, checkVerdict } from "../repair/checks.ts"
 import {
   checkParams,
-  openingSession,
+  openingStep,
   type RepairParams,
   type RepairRunId,
   type RepairStep,
@@ -68,8 +69,10 @@ export function authenticInRepair(
   const opened = openStatement(statement, verifyKeys)
   if (!opened.ok) return refuse(opened.abort.reason)
   const { header } = opened.value
-  const sessionId = step === "open" ? openingSession(run.params) : runSession(run)
-  const mismatch = slotMismatch(header, slotOf(run.params, step, sessionId, header.sender))
+  const mismatch =
+    step === "open"
+      ? openingMismatch(header, openingStep(run.params))
+      : slotMismatch(header, slotOf(run.params, step, runSession(run), header.sender))
   if (mismatch) return refuse(mismatch)
   if (!sendersOf(run.params, step).includes(header.sender)) return refuse("not-a-participant")
   return { ok: true, message: opened.value }

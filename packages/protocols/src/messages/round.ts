@@ -5,16 +5,20 @@ import { abort, done, type Outcome } from "../outcome.ts"
 import { type Slot, slotMismatch } from "./header.ts"
 import { type Message, openMessage, type Reader, type Received } from "./message.ts"
 
-/** One step of one run as its collector expects it. */
-export interface Round extends Omit<Slot, "sender" | "sessionId"> {
-  /** Null in a first step whose senders each speak in a session that they have named themselves. */
-  readonly sessionId: Bytes | null
+/** Whose messages a collector expects in a step, and for whom it reads them. */
+export interface Expected {
   /** Whose messages belong here; servers and additive participants alike. */
   readonly senders: readonly Identifier[]
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
+  readonly reader: Reader
+}
+
+/** One step of one run as its collector expects it. */
+export interface Round extends Omit<Slot, "sender" | "sessionId">, Expected {
+  /** Null in a first step whose senders each speak in a session that they have named themselves. */
+  readonly sessionId: Bytes | null
   /** The digest every header must echo, or null where senders may rightly differ. */
   readonly previousDigest: Bytes | null
-  readonly reader: Reader
 }
 
 export interface Collected {

@@ -6,9 +6,8 @@ import {
   isXwingPublicKey,
   type Scalar,
 } from "@lockkeeper/crypto"
-import { type Bytes, equalBytes } from "@lockkeeper/encoding"
+import type { Bytes } from "@lockkeeper/encoding"
 import { hasParts, type Judged, judgeForm, right, wrong } from "../dkls/judged.ts"
-import { NO_PREVIOUS } from "../messages/header.ts"
 import type { Received } from "../messages/message.ts"
 import { areComplaints, type Dealt } from "../reshare/checks.ts"
 import { elementOrNull, type Sharing } from "../sharing/sharing.ts"
@@ -31,9 +30,6 @@ import {
 export function checkOpen(message: Received): Judged<OpenPayload> {
   const { header, broadcast } = message
   if (!hasParts(header, [])) return wrong("wrong-recipients", "parts")
-  if (!equalBytes(header.previousDigest, NO_PREVIOUS)) {
-    return wrong("malformed-payload", "previousDigest")
-  }
   const judged = judgeForm(openPayloadCodec, broadcast)
   if (!judged.ok) return judged
   const usable = isXwingPublicKey(judged.payload.sealingKey)

@@ -3,6 +3,7 @@ import type { Bytes } from "@lockkeeper/encoding"
 import { complete, gather } from "../dkg/responses.ts"
 import { digestsOf, echoDigest } from "../messages/echo.ts"
 import { deliver, type Message, type Received } from "../messages/message.ts"
+import { openingRound } from "../messages/opening.ts"
 import type { Round } from "../messages/round.ts"
 import { statementsOf } from "../messages/statement.ts"
 import type { Abort, Outcome } from "../outcome.ts"
@@ -13,7 +14,7 @@ import { judgeOpens, judgeSplits, judgeSums, judgeVerdicts } from "./faults.ts"
 import {
   checkParams,
   checkSharings,
-  openingSession,
+  openingStep,
   participantsOf,
   type RepairParams,
   type RepairRunId,
@@ -163,10 +164,10 @@ function ask(waiting: RepairWaiting): RepairTask {
 
 function roundFor(waiting: RepairWaiting, previousDigest: Bytes | null): Round {
   const { params, verifyKeys, step, disputed } = waiting
-  const sessionId = step === "open" ? openingSession(params) : runSession(runOf(waiting))
   const senders = disputed ? [...disputed.accusations.keys()] : sendersOf(params, step)
-  const expected = { senders, verifyKeys, previousDigest, reader: "all-parts" as const }
-  return roundOf(params, step, sessionId, expected)
+  const expected = { senders, verifyKeys, reader: "all-parts" as const }
+  if (step === "open") return openingRound(openingStep(params), expected)
+  return roundOf(params, step, runSession(runOf(waiting)), { ...expected, previousDigest })
 }
 
 interface Heard<T> {

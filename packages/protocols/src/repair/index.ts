@@ -18,6 +18,7 @@ export {
 } from "./open.ts"
 export {
   checkParams,
+  openingDigest,
   type RepairIdentity,
   type RepairParams,
   type RepairStep,

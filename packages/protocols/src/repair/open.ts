@@ -1,8 +1,8 @@
 import { type Identifier, Secret, xwingKeyPair } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
 import { digestsOf } from "../messages/echo.ts"
-import { NO_PREVIOUS } from "../messages/header.ts"
-import { type Message, signMessage } from "../messages/message.ts"
+import type { Message } from "../messages/message.ts"
+import { openingRound, signOpening } from "../messages/opening.ts"
 import { collectRound } from "../messages/round.ts"
 import { type Statement, statementsOf } from "../messages/statement.ts"
 import { type AbortReason, abort, done, type Outcome } from "../outcome.ts"
@@ -14,13 +14,11 @@ import { judgeOpens } from "./faults.ts"
 import {
   checkParams,
   checkSharings,
-  openingSession,
+  openingStep,
   participantsOf,
   type RepairIdentity,
   type RepairParams,
   type RepairRunId,
-  roundOf,
-  slotOf,
 } from "./params.ts"
 import { openPayloadCodec } from "./payloads.ts"
 import type { RepairOpened } from "./state.ts"
@@ -72,8 +70,8 @@ function unfit(
 }
 
 /**
- * Step 1: check what the run is about, and publish a nonce and a key to seal to. A helper's opening
- * vouches for the batch: it signs a session that hashes every sharing as this helper holds it.
+ * Step 1: check what the run is about, and publish a key to seal to, under a fresh nonce. A helper's
+ * opening vouches for the batch: it signs a request that hashes every sharing as this helper holds it.
  *
  * @param randomness - `OPEN_RANDOMNESS_LENGTH` fresh uniform bytes; never reused.
  */
@@ -100,9 +98,9 @@ export function repairOpen(
   const nonce = randomness.slice(0, 32)
   const sealingSeed = Secret.copyOf(randomness.subarray(32, 64))
   const sealingKey = xwingKeyPair(sealingSeed.expose()).publicKey
-  const broadcast = encode(openPayloadCodec, { nonce, sealingKey })
-  const slot = slotOf(params, "open", openingSession(params), identifier)
-  const message = signMessage(signer, slot, { previousDigest: NO_PREVIOUS, broadcast })
+  const broadcast = encode(openPayloadCodec, { sealingKey })
+  const draft = { sender: identifier, nonce, broadcast }
+  const message = signOpening(signer, openingStep(params), draft)
   const opening = { header: message.header, broadcast }
   return done({ state: { params, sharings, identifier, sealingSeed, opening }, message })
 }
@@ -119,9 +117,8 @@ export function collectOpenings(
   verifyKeys: ReadonlyMap<Identifier, Uint8Array>,
 ): Outcome<Openings> {
   const senders = participantsOf(params).filter((other) => other !== identifier)
-  const expected = { senders, verifyKeys, previousDigest: null, reader: identifier }
-  const round = roundOf(params, "open", openingSession(params), expected)
-  const collected = collectRound(round, messages)
+  const expected = { senders, verifyKeys, reader: identifier }
+  const collected = collectRound(openingRound(openingStep(params), expected), messages)
   if (!collected.ok) return collected
   const checked = faultless(judgeOpens(params, collected.value))
   if (!checked.ok) return checked

@@ -11,8 +11,8 @@ import {
 import { type HeaderDigests, headerDigestsCodec } from "../messages/echo.ts"
 import type { Slot } from "../messages/header.ts"
 import { LIMITS } from "../messages/limits.ts"
-import type { Reader } from "../messages/message.ts"
-import type { Round } from "../messages/round.ts"
+import type { OpeningStep } from "../messages/opening.ts"
+import type { Expected, Round } from "../messages/round.ts"
 import type { Signer } from "../messages/signature.ts"
 import { type AbortReason, abort, done, type Outcome } from "../outcome.ts"
 import { maxKeys } from "../reshare/limits.ts"
@@ -118,9 +118,15 @@ export function participantsOf({ helpers, member }: RepairParams): readonly Iden
   return [...helpers, member].sort((a, b) => a - b)
 }
 
-/** Session of the first step, in which nobody has spoken yet. */
-export function openingSession(params: RepairParams): Bytes {
+/** Names the request that openings answer, and with it the run before anyone has spoken. */
+export function openingDigest(params: RepairParams): Bytes {
   return hashValue(LABELS.opening, repairParamsCodec, params)
+}
+
+export function openingStep(params: RepairParams): OpeningStep {
+  const { attempt, rosterEpoch } = params
+  const request = openingDigest(params)
+  return { protocol: "repair", step: STEPS.open, attempt, rosterEpoch, request }
 }
 
 /** What the later steps' session is the hash of. */
@@ -168,14 +174,9 @@ export function slotOf(
 
 export function roundOf(
   { attempt, rosterEpoch }: RepairParams,
-  step: RepairStep,
+  step: Exclude<RepairStep, "open">,
   sessionId: Bytes,
-  expected: {
-    readonly senders: readonly Identifier[]
-    readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
-    readonly previousDigest: Bytes | null
-    readonly reader: Reader
-  },
+  expected: Expected & { readonly previousDigest: Bytes | null },
 ): Round {
   return { protocol: "repair", step: STEPS[step], attempt, sessionId, rosterEpoch, ...expected }
 }

@@ -11,15 +11,13 @@ import { type Complaint, complaintsCodec, type Vectors } from "../reshare/payloa
 import { inOrder } from "../sharing/packed.ts"
 import type { RepairParams } from "./params.ts"
 
-/** Step 1, to all. */
+/** Step 1, to all. The session of its header is a fresh nonce of the sender. */
 export interface OpenPayload {
-  readonly nonce: Bytes
   /** One-session X-Wing key that summands and sums are sealed to. */
   readonly sealingKey: Bytes
 }
 
 export const openPayloadCodec: Codec<OpenPayload> = struct<OpenPayload>({
-  nonce: fixedBytes(32),
   sealingKey: fixedBytes(XWING_PUBLIC_KEY_LENGTH),
 })
 

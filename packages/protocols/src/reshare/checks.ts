@@ -18,7 +18,6 @@ import {
   u16,
 } from "@lockkeeper/encoding"
 import { hasParts, type Judged, judgeForm, right, wrong } from "../dkls/judged.ts"
-import { NO_PREVIOUS } from "../messages/header.ts"
 import type { Received } from "../messages/message.ts"
 import { SCALAR_LENGTH, scalarAt } from "../sharing/packed.ts"
 import { publicShares } from "../sharing/public-shares.ts"
@@ -27,7 +26,7 @@ import { LABELS } from "./labels.ts"
 import {
   isDealer,
   isHolder,
-  openingSession,
+  openingDigest,
   type ReshareParams,
   type ReshareRunId,
   receiversOf,
@@ -52,9 +51,6 @@ import {
 export function checkOpen(params: ReshareParams, message: Received): Judged<OpenPayload> {
   const { header, broadcast } = message
   if (!hasParts(header, [])) return wrong("wrong-recipients", "parts")
-  if (!equalBytes(header.previousDigest, NO_PREVIOUS)) {
-    return wrong("malformed-payload", "previousDigest")
-  }
   const judged = judgeForm(openPayloadCodec, broadcast)
   if (!judged.ok) return judged
   const { sealingKey, commitment } = judged.payload
@@ -89,7 +85,7 @@ export function vectorsCommitment(
     vectors: vectorsCodec(params),
     blinding: fixedBytes(32),
   })
-  const openingId = openingSession(params)
+  const openingId = openingDigest(params)
   return hashValue(LABELS.commitment, codec, { openingId, sender, vectors, blinding })
 }
 

@@ -3,6 +3,7 @@ import type { Bytes } from "@lockkeeper/encoding"
 import { gather, withSilent } from "../dkg/responses.ts"
 import { digestsOf, echoDigest } from "../messages/echo.ts"
 import { deliver, type Message, type Received } from "../messages/message.ts"
+import { openingRound } from "../messages/opening.ts"
 import type { Round } from "../messages/round.ts"
 import { statementsOf } from "../messages/statement.ts"
 import { type Abort, type AbortReason, abort } from "../outcome.ts"
@@ -15,7 +16,7 @@ import {
   checkParams,
   isDealer,
   missingFrom,
-  openingSession,
+  openingStep,
   participantsOf,
   quorumFor,
   type ReshareParams,
@@ -152,9 +153,9 @@ function roundFor(
   previousDigest: Bytes | null,
 ): Round {
   const { params, verifyKeys, step } = waiting
-  const sessionId = step === "open" ? openingSession(params) : runSession(runOf(waiting))
-  const expected = { senders, verifyKeys, previousDigest, reader: "all-parts" as const }
-  return roundOf(params, step, sessionId, expected)
+  const expected = { senders, verifyKeys, reader: "all-parts" as const }
+  if (step === "open") return openingRound(openingStep(params), expected)
+  return roundOf(params, step, runSession(runOf(waiting)), { ...expected, previousDigest })
 }
 
 function silence(refused: AbortReason, silent: readonly Identifier[]): Abort {

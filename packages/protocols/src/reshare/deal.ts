@@ -11,6 +11,7 @@ import {
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { digestsOf, echoDigest } from "../messages/echo.ts"
 import { type Message, signMessage } from "../messages/message.ts"
+import { openingRound } from "../messages/opening.ts"
 import { collectAvailable } from "../messages/round.ts"
 import { sealFirst } from "../messages/sealing.ts"
 import { type Statement, statementsOf } from "../messages/statement.ts"
@@ -21,12 +22,12 @@ import { checkKnown, type KnownSharing } from "./keys.ts"
 import { coefficientsOf } from "./open.ts"
 import {
   missingFrom,
-  openingSession,
+  openingDigest,
+  openingStep,
   participantsOf,
   type ReshareIdentity,
   type ReshareRunId,
   receiversOf,
-  roundOf,
   runSession,
   slotOf,
 } from "./params.ts"
@@ -57,11 +58,8 @@ export function collectOpenings(
   verifyKeys: ReadonlyMap<Identifier, Uint8Array>,
 ): Outcome<Openings> {
   const senders = participantsOf(params).filter((other) => other !== identifier)
-  const expected = { senders, verifyKeys, previousDigest: null, reader: identifier }
-  const collected = collectAvailable(
-    roundOf(params, "open", openingSession(params), expected),
-    messages,
-  )
+  const expected = { senders, verifyKeys, reader: identifier }
+  const collected = collectAvailable(openingRound(openingStep(params), expected), messages)
   if (!collected.ok) return collected
   const { received } = collected.value
   const checked = faultless(judgeOpens(params, received))
@@ -137,7 +135,7 @@ function evaluateAll(
   held: readonly Resharable[],
   receivers: readonly Identifier[],
 ): Map<Identifier, Bytes> {
-  const openingId = openingSession(params)
+  const openingId = openingDigest(params)
   const dealt = new Map<Identifier, Scalar[]>(receivers.map((receiver) => [receiver, []]))
   params.groups.forEach((name, index) => {
     const group = groupByName(name)

@@ -33,7 +33,7 @@ export { nextAttempt, type ReshareAttempt } from "./next-attempt.ts"
 export { OPEN_RANDOMNESS_LENGTH, type ReshareRequest, reshareOpen } from "./open.ts"
 export {
   checkParams,
-  openingSession,
+  openingDigest,
   participantsOf,
   type ReshareIdentity,
   type ReshareParams,

@@ -8,8 +8,8 @@ import {
   xwingKeyPair,
 } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes, fixedBytes, struct, u16 } from "@lockkeeper/encoding"
-import { NO_PREVIOUS } from "../messages/header.ts"
-import { type Message, signMessage } from "../messages/message.ts"
+import type { Message } from "../messages/message.ts"
+import { signOpening } from "../messages/opening.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import { encodeDeal, vectorsCommitment } from "./checks.ts"
 import { checkKeys, checkKnown, type KnownSharing, type ReshareKey } from "./keys.ts"
@@ -18,11 +18,11 @@ import {
   checkParams,
   isDealer,
   isHolder,
-  openingSession,
+  openingDigest,
+  openingStep,
   participantsOf,
   type ReshareIdentity,
   type ReshareParams,
-  slotOf,
 } from "./params.ts"
 import { openPayloadCodec } from "./payloads.ts"
 import type { Dealing, ReshareOpened } from "./state.ts"
@@ -39,9 +39,9 @@ export interface ReshareRequest {
 }
 
 /**
- * Step 1: check what the run is about, and publish a nonce; a holder also a key that its shares are
- * sealed to, a dealer the hash of its commitments to all its polynomials. A dealer's opening vouches
- * for the batch: it signs a session that hashes every key as this dealer holds it.
+ * Step 1: check what the run is about, and speak up under a fresh nonce; a holder with a key that its
+ * shares are sealed to, a dealer with the hash of its commitments to all its polynomials. A dealer's
+ * opening vouches for the batch: it signs a request that hashes every key as this dealer holds it.
  *
  * @param randomness - `OPEN_RANDOMNESS_LENGTH` fresh uniform bytes; never reused.
  */
@@ -73,9 +73,9 @@ export function reshareOpen(
     : null
   const sealingKey = sealingSeed && xwingKeyPair(sealingSeed.expose()).publicKey
   const commitment = begun?.commitment ?? null
-  const broadcast = encode(openPayloadCodec, { nonce, sealingKey, commitment })
-  const slot = slotOf(params, "open", openingSession(params), identifier)
-  const message = signMessage(signer, slot, { previousDigest: NO_PREVIOUS, broadcast })
+  const broadcast = encode(openPayloadCodec, { sealingKey, commitment })
+  const draft = { sender: identifier, nonce, broadcast }
+  const message = signOpening(signer, openingStep(params), draft)
   const opening = { header: message.header, broadcast }
   const dealing = begun?.dealing ?? null
   return done({ state: { params, keys, identifier, sealingSeed, dealing, opening }, message })
@@ -105,7 +105,7 @@ function beginDealing(
 ): { readonly dealing: Dealing; readonly commitment: Bytes } {
   const blinding = new Uint8Array(randomness.subarray(0, 32))
   const seed = Secret.copyOf(randomness.subarray(32, 64))
-  const openingId = openingSession(params)
+  const openingId = openingDigest(params)
   const vectors = params.groups.map((name, index) => {
     const group = groupByName(name)
     return coefficientsOf(params, openingId, seed, index).map((coefficient): Element => {

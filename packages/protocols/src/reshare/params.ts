@@ -13,8 +13,8 @@ import {
 import { type HeaderDigests, headerDigestsCodec } from "../messages/echo.ts"
 import type { Slot } from "../messages/header.ts"
 import { LIMITS } from "../messages/limits.ts"
-import type { Reader } from "../messages/message.ts"
-import type { Round } from "../messages/round.ts"
+import type { OpeningStep } from "../messages/opening.ts"
+import type { Expected, Round } from "../messages/round.ts"
 import type { Signer } from "../messages/signature.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import { GROUP_NAMES, groupNameCodec } from "../sharing/sharing.ts"
@@ -123,9 +123,15 @@ export function quorumFor({ minSigners, holders }: ReshareParams): number {
   return quorumOf(minSigners, holders.length)
 }
 
-/** Session of the first step, in which nobody has spoken yet. */
-export function openingSession(params: ReshareParams): Bytes {
+/** Names the request that openings answer, and with it the run before anyone has spoken. */
+export function openingDigest(params: ReshareParams): Bytes {
   return hashValue(LABELS.opening, reshareParamsCodec, params)
+}
+
+export function openingStep(params: ReshareParams): OpeningStep {
+  const { kind, attempt, rosterEpoch } = params
+  const request = openingDigest(params)
+  return { protocol: kind, step: STEPS.open, attempt, rosterEpoch, request }
 }
 
 /** What the later steps' session is the hash of. */
@@ -171,17 +177,12 @@ export function slotOf(
   return { protocol: kind, step: STEPS[step], attempt, sessionId, rosterEpoch, sender }
 }
 
-/** The round in which `senders` send their message of `step`. */
+/** The round in which `senders` send their message of a later `step`. */
 export function roundOf(
   params: ReshareParams,
-  step: ReshareStep,
+  step: Exclude<ReshareStep, "open">,
   sessionId: Bytes,
-  expected: {
-    readonly senders: readonly Identifier[]
-    readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
-    readonly previousDigest: Bytes | null
-    readonly reader: Reader
-  },
+  expected: Expected & { readonly previousDigest: Bytes | null },
 ): Round {
   const { kind, attempt, rosterEpoch } = params
   return { protocol: kind, step: STEPS[step], attempt, sessionId, rosterEpoch, ...expected }

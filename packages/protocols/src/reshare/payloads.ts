@@ -21,10 +21,8 @@ import { signatureCodec } from "../messages/signature.ts"
 import { inOrder, SCALAR_LENGTH } from "../sharing/packed.ts"
 import type { ReshareParams } from "./params.ts"
 
-/** Step 1, to all. */
+/** Step 1, to all. The session of its header is a fresh nonce of the sender. */
 export interface OpenPayload {
-  /** Fresh: makes the session new for this participant, whoever else repeats themselves. */
-  readonly nonce: Bytes
   /** One-session X-Wing key that shares are sealed to; of holders, and of nobody else. */
   readonly sealingKey: Bytes | null
   /** Hash of the commitments that step 2 reveals; of dealers, and of nobody else. */
@@ -32,7 +30,6 @@ export interface OpenPayload {
 }
 
 export const openPayloadCodec: Codec<OpenPayload> = struct<OpenPayload>({
-  nonce: fixedBytes(32),
   sealingKey: nullable(fixedBytes(XWING_PUBLIC_KEY_LENGTH)),
   commitment: nullable(fixedBytes(32)),
 })

@@ -37,7 +37,7 @@ export async function reshareTask(step: OperatorStep): Promise<ReshareTask> {
     throw invalid("body.kind", `Shares of ${kind} are not reshared by this server.`)
   }
   checkParams(step, params)
-  const runId = reshare.openingSession(params)
+  const runId = reshare.openingDigest(params)
   const run = await readRun(deps.store, runId)
   if (run !== null && run.value.kind !== kind) {
     wipeStage(run.value.stage)
