@@ -273,7 +273,7 @@ test("complaints alone name a dealer only in a run that it opened, and in one fo
   for (const [minSigners, reason] of [
     [0, "open: wrong-threshold"],
     [1, "open: wrong-threshold"],
-    [3, "open: wrong-session"],
+    [3, "open: of another run"],
   ] as const) {
     const params = { ...run.params, minSigners }
     assert.equal(why({ ...evidence, run: { ...run, params }, verdicts: [] }), reason)

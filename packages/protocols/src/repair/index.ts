@@ -18,7 +18,6 @@ export {
 } from "./open.ts"
 export {
   checkParams,
-  openingDigest,
   type RepairIdentity,
   type RepairParams,
   type RepairStep,
