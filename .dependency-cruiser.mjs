@@ -104,7 +104,8 @@ export default {
     },
     {
       name: "resolvable",
-      comment: "A command's file in bin/ imports what the build makes of it, which need not be there.",
+      comment:
+        "A command's file in bin/ imports what the build makes of it, which need not be there.",
       severity: "error",
       from: { pathNot: "^packages/[^/]+/bin/" },
       to: { couldNotResolve: true },

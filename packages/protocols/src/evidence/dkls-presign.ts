@@ -13,7 +13,6 @@ import {
 } from "@lockkeeper/encoding"
 import { presignParamsCodec } from "../dkls/codec.ts"
 import { firstSlot } from "../dkls/first-step.ts"
-import type { Judged } from "../dkls/judged.ts"
 import { MAX_SIGNERS } from "../dkls/limits.ts"
 import {
   combinedNonces,
@@ -44,6 +43,7 @@ import {
 } from "../dkls/presign/payloads.ts"
 import { isConfirmed, recordDigest, recordsOf } from "../dkls/presign/record.ts"
 import type { PresignParams } from "../dkls/types.ts"
+import type { Judged } from "../judged.ts"
 import { type KeyCertificate, keyCertificateCodec, verifyKeyCertificate } from "../keys.ts"
 import { digestsOf, echoDigest } from "../messages/echo.ts"
 import { slotMismatch } from "../messages/header.ts"

@@ -8,7 +8,7 @@ import {
   nullable,
   struct,
 } from "@lockkeeper/encoding"
-import { judgeForm } from "../dkls/judged.ts"
+import { judgeForm } from "../judged.ts"
 import { echoDigest, type HeaderDigests, headerDigestsCodec } from "../messages/echo.ts"
 import { LIMITS } from "../messages/limits.ts"
 import { openMessage, type Received } from "../messages/message.ts"

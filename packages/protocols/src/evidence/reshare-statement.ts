@@ -1,5 +1,5 @@
 import { type Codec, decode, equalBytes, struct } from "@lockkeeper/encoding"
-import type { Judged } from "../dkls/judged.ts"
+import type { Judged } from "../judged.ts"
 import { slotMismatch } from "../messages/header.ts"
 import type { Received } from "../messages/message.ts"
 import { openingMismatch } from "../messages/opening.ts"

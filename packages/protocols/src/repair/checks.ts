@@ -7,7 +7,7 @@ import {
   type Scalar,
 } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
-import { hasParts, type Judged, judgeForm, right, wrong } from "../dkls/judged.ts"
+import { hasParts, type Judged, judgeForm, right, wrong } from "../judged.ts"
 import type { Received } from "../messages/message.ts"
 import { areComplaints, type Dealt } from "../reshare/checks.ts"
 import { elementOrNull, type Sharing } from "../sharing/sharing.ts"

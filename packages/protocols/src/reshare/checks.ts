@@ -17,7 +17,7 @@ import {
   struct,
   u16,
 } from "@lockkeeper/encoding"
-import { hasParts, type Judged, judgeForm, right, wrong } from "../dkls/judged.ts"
+import { hasParts, type Judged, judgeForm, right, wrong } from "../judged.ts"
 import type { Received } from "../messages/message.ts"
 import { SCALAR_LENGTH, scalarAt } from "../sharing/packed.ts"
 import { publicShares } from "../sharing/public-shares.ts"

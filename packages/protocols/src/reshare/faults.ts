@@ -1,7 +1,7 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { decode } from "@lockkeeper/encoding"
-import type { Judged } from "../dkls/judged.ts"
 import type { Evidence } from "../evidence/evidence.ts"
+import type { Judged } from "../judged.ts"
 import type { Received } from "../messages/message.ts"
 import { type Statement, statementOf } from "../messages/statement.ts"
 import { type Abort, abort, done, type Outcome } from "../outcome.ts"

@@ -9,10 +9,10 @@ import {
   verifyPossession,
 } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes, fixedBytes, struct, u8 } from "@lockkeeper/encoding"
+import { hasKeys, hasParts, type Judged, judgeForm, wrong } from "../../judged.ts"
 import type { PublicKeyPackage } from "../../keys.ts"
 import { NO_PREVIOUS } from "../../messages/header.ts"
 import type { Received } from "../../messages/message.ts"
-import { hasKeys, hasParts, type Judged, judgeForm, wrong } from "../judged.ts"
 import { LABELS } from "../labels.ts"
 import type { PresignParams } from "../types.ts"
 import { othersThan, presignParamsDigest, weightedShare } from "./params.ts"

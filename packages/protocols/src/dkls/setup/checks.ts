@@ -9,11 +9,11 @@ import {
   struct,
   union,
 } from "@lockkeeper/encoding"
+import { hasKeys, hasParts, type Judged, judgeForm, right, wrong } from "../../judged.ts"
 import { NO_PREVIOUS } from "../../messages/header.ts"
 import { LIMITS } from "../../messages/limits.ts"
 import type { Received } from "../../messages/message.ts"
 import { point } from "../codec.ts"
-import { hasKeys, hasParts, type Judged, judgeForm, right, wrong } from "../judged.ts"
 import {
   BASE_OT_RECEIVER_MESSAGE_LENGTH,
   BASE_OT_SENDER_MESSAGE_LENGTH,

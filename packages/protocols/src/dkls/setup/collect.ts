@@ -1,13 +1,13 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import type { Evidence } from "../../evidence/evidence.ts"
+import type { Judged } from "../../judged.ts"
 import { digestsOf, echoDigest } from "../../messages/echo.ts"
 import type { Message, Reader, Received } from "../../messages/message.ts"
 import { collectRound } from "../../messages/round.ts"
 import { type Statement, statementOf } from "../../messages/statement.ts"
 import { abort, done, type Outcome } from "../../outcome.ts"
 import { collectFirst } from "../first-step.ts"
-import type { Judged } from "../judged.ts"
 import type { SetupParams } from "../types.ts"
 import {
   isForSetup,

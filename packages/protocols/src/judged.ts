@@ -1,7 +1,7 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, DecodeError, decode } from "@lockkeeper/encoding"
-import { BROADCAST, type Header } from "../messages/header.ts"
-import type { AbortReason } from "../outcome.ts"
+import { BROADCAST, type Header } from "./messages/header.ts"
+import type { AbortReason } from "./outcome.ts"
 
 /** What a sender signed, judged by public values alone: right, or what its sender did wrong. */
 export type Judged<T> =
