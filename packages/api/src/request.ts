@@ -50,6 +50,7 @@ export const OPERATIONS = [
   "incidents.list",
   "sharings.list",
   "reshare",
+  "reshare.show",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]
@@ -82,6 +83,7 @@ export const OPERATION_ROLES = {
   "incidents.list": ["owner", "operator"],
   "sharings.list": ["operator"],
   reshare: ["operator"],
+  "reshare.show": ["operator"],
 } as const satisfies Readonly<Record<Operation, readonly Role[]>>
 
 type OperationOf<R extends Role> = {

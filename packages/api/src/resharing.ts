@@ -2,7 +2,9 @@ import {
   type Bytes,
   bytes,
   type Codec,
+  fixedBytes,
   list,
+  nullable,
   oneOf,
   struct,
   text,
@@ -78,4 +80,31 @@ export interface ReshareStepInput {
 export const reshareStepInput: Codec<ReshareStepInput> = struct<ReshareStepInput>({
   messages,
   opens: messages,
+})
+
+/** Body of `reshare.show`: what a server can tell of one sharing, and of a run that was about it. */
+export interface ShowReshareBody {
+  readonly kind: SharingKind
+  /** 32 bytes: the id of the sharing. */
+  readonly id: Bytes
+  /** 32 bytes: a run, as `sharings.list` names it. */
+  readonly run: Bytes
+}
+
+export const showReshareBody: Codec<ShowReshareBody> = struct<ShowReshareBody>({
+  kind: oneOf(...SHARING_KINDS),
+  id: fixedBytes(32),
+  run: fixedBytes(32),
+})
+
+export interface ShownReshare {
+  /** Proves the generation that is held; null for one as it was generated, and where none is held. */
+  readonly certificate: reshare.ReshareCertificate | null
+  /** Of the run, where the server keeps it: with them its certificate is brought. */
+  readonly params: reshare.ReshareParams | null
+}
+
+export const shownReshare: Codec<ShownReshare> = struct<ShownReshare>({
+  certificate: nullable(reshare.reshareCertificateCodec),
+  params: nullable(reshare.reshareParamsCodec),
 })

@@ -5,6 +5,7 @@ import {
   list,
   nullable,
   oneOf,
+  safeInteger,
   struct,
   u8,
   u32,
@@ -43,12 +44,18 @@ export interface SharingListing {
   readonly highestKeyEpoch: number
   /** 32 bytes: the run whose outcome the server has confirmed and not yet heard of; or null. */
   readonly pendingRun: Bytes | null
+  /** 32 bytes: the run that gave the server its share; null for one as it was generated. */
+  readonly activeRun: Bytes | null
+  /** When that came into force there, milliseconds since the Unix epoch; 0 likewise. */
+  readonly activatedAt: number
 }
 
 export const sharingListing: Codec<SharingListing> = struct<SharingListing>({
   sharing: sharing.sharingCodec,
   highestKeyEpoch: u32,
   pendingRun: nullable(fixedBytes(32)),
+  activeRun: nullable(fixedBytes(32)),
+  activatedAt: safeInteger,
 })
 
 /** Answer to `sharings.list`, in the order of ids. */

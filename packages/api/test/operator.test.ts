@@ -52,8 +52,16 @@ const listing: SharingListing = {
   },
   highestKeyEpoch: 3,
   pendingRun: seeded("run", 32),
+  activeRun: null,
+  activatedAt: 0,
 }
-const page = { sharings: [listing, { ...listing, pendingRun: null }], next: seeded("id", 32) }
+const page = {
+  sharings: [
+    listing,
+    { ...listing, pendingRun: null, activeRun: seeded("run", 32), activatedAt: 9 },
+  ],
+  next: seeded("id", 32),
+}
 
 const opening = { label: null, transcript: seeded("transcript", 32), issuedAt: 3 } as const
 
@@ -146,7 +154,7 @@ describe("what is sent and kept stays as it is", () => {
         "6fd4f33d7cb808ab6f25e633fbdfe000",
         "faedc558d717d5c08e4a1d0ce51c31a4",
         "939d898dcf8c5bbe25b0388da4a3e268",
-        "0763f276b5c72aaa11dbf6ff7d180899",
+        "5952d7147415e6db77cd0cac4d86ede6",
         "d71fd2b40bc094310d11bf757e5ed37d",
       ],
     )

@@ -110,3 +110,14 @@ export const RATE_WAIT_MS = 1_000
  * the next, and how much longer it waits before each, milliseconds. */
 export const MAX_GENERATIONS_TRIED = 5
 export const GENERATION_PAUSE_MS = 200
+
+/** Most tries at one batch of a refresh, and how often one step is asked for again where other requests
+ * were faster at the same rows. */
+export const MAX_RESHARE_ATTEMPTS = 12
+export const MAX_CONFLICTS = 4
+
+/** Pause before another try where a server has opened a later one, milliseconds. */
+export const ATTEMPT_PAUSE_MS = 1_500
+
+/** How many generations ahead of the one in force a server's word is believed that it has confirmed. */
+export const MAX_CLAIMED_AHEAD = 256

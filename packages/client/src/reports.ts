@@ -5,24 +5,39 @@ import {
   listIncidentsBody,
   MAX_INCIDENTS_PAGE,
   reportIncidentBody,
+  type SignedRequest,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { encode } from "@lockkeeper/encoding"
+import { type Bytes, encode } from "@lockkeeper/encoding"
 import { readAnswer } from "./answers.ts"
 import type { Piece } from "./evidence-outbox.ts"
 import { askAll } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
 import { MAX_PAGES } from "./limits.ts"
 import type { Principal } from "./principal.ts"
+import type { Servers } from "./servers.ts"
 
 const NONE = new Uint8Array(0)
+
+/** Whoever may bring evidence: an owner, or an operator. */
+export interface Reporting {
+  readonly servers: Servers
+  request(operation: "incidents.report", among: readonly Identifier[], body: Bytes): SignedRequest
+  act(
+    server: Identifier,
+    request: SignedRequest,
+    step: number,
+    input: Bytes,
+    signal: AbortSignal,
+  ): Promise<unknown>
+}
 
 /**
  * Hands evidence to every server but the culprit, each of which verifies it for itself. What cannot be
  * handed over now is found again when the culprit goes on: a report is no operation's condition.
  */
 export async function reportEvidence(
-  principal: Principal,
+  principal: Reporting,
   { evidence, servers: about }: Piece,
 ): Promise<void> {
   const { servers } = principal

@@ -280,6 +280,8 @@ describe("a server's list", () => {
       },
       highestKeyEpoch: 1,
       pendingRun: null,
+      activeRun: null,
+      activatedAt: 0,
     })),
     next: next === null ? null : new Uint8Array(32).fill(next),
   })

@@ -6,10 +6,12 @@ import { askAll } from "../gather.ts"
 import { DEFAULT_PATIENCE } from "../limits.ts"
 import type { ConnectOptions } from "../lock-keeper.ts"
 import type { Cancellable } from "../options.ts"
+import { reportEvidence } from "../reports.ts"
 import { Servers } from "../servers.ts"
 import { trustRoster } from "../trust.ts"
 import type { Certify } from "./credentials.ts"
 import { OperatorPrincipal } from "./operator-principal.ts"
+import { RefreshCampaign, type RefreshOptions, type RefreshReport } from "./refresh-campaign.ts"
 import { sharingPages } from "./sharing-pages.ts"
 
 export interface OperatorOptions extends ConnectOptions {
@@ -34,6 +36,7 @@ export class OperatorSession {
   private constructor(principal: OperatorPrincipal, server: Identifier) {
     this.#principal = principal
     this.server = server
+    principal.servers.outbox.attach((piece) => reportEvidence(principal, piece))
   }
 
   /**
@@ -81,6 +84,15 @@ export class OperatorSession {
       for await (const page of this.sharingsAt(server, kind, options)) all.push(...page)
       return all
     })
+  }
+
+  /**
+   * Gives everything of one kind that is due new shares at the same holders; keys and logins stay as they
+   * are. What cannot be done is skipped and named. Run again after any stop, it goes on with the rest.
+   */
+  refresh(options: RefreshOptions): Promise<RefreshReport> {
+    const list = (signal: AbortSignal) => this.sharings(options.kind, { signal })
+    return new RefreshCampaign(this.#principal, list, options).run()
   }
 
   /** Ends the sessions at the servers, closes the connections and wipes the key. */

@@ -92,6 +92,13 @@ export function certificatesOf(
   })
 }
 
+/** The certificate of the whole batch, from that of one of its sharings; null where it is none. */
+export function batchOf(certificate: ReshareCertificate): BatchCertificate | null {
+  const { sharing, size, confirmations } = certificate
+  const root = rootFrom(sharingDigest(sharing), certificate)
+  return root && { rosterEpoch: sharing.rosterEpoch, size, root, confirmations }
+}
+
 /** What a verifier knows of the roster that a sharing names. */
 export interface RosterView {
   readonly rosterEpoch: number

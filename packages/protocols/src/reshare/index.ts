@@ -3,6 +3,7 @@ export { reshareAnswer } from "./answer.ts"
 export {
   type BatchCertificate,
   batchCertificateCodec,
+  batchOf,
   certificatesOf,
   mayErase,
   type ReshareCertificate,

@@ -25,6 +25,7 @@ import { setupPairs } from "../operations/setup-pairs.ts"
 import { showAccount } from "../operations/show-account.ts"
 import { showKey } from "../operations/show-key.ts"
 import { showPairs } from "../operations/show-pairs.ts"
+import { showReshare } from "../operations/show-reshare.ts"
 import { sign } from "../operations/sign.ts"
 import { signEcdsa } from "../operations/sign-ecdsa.ts"
 import type { Change } from "../ports/store.ts"
@@ -60,6 +61,7 @@ const OPERATOR_STEPS: Readonly<Record<OperatorOperation, OperatorOperationStep>>
   "incidents.list": listIncidents,
   "sharings.list": listSharings,
   reshare: reshareOperation,
+  "reshare.show": showReshare,
 }
 
 /** What refills of pools give way to. */

@@ -1,7 +1,7 @@
 import { keyListing } from "@lockkeeper/api"
 import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
 import { keyCertificateCodec, sharing } from "@lockkeeper/protocols"
-import { type KeyRow, keyRow } from "../keys.ts"
+import { type KeyRow, keyRow, readListing } from "../keys.ts"
 import type { Store, Versioned } from "../ports/store.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
 import type { ShareSource } from "./held.ts"
@@ -56,6 +56,16 @@ export function heldKeys(
           value: encode(keyListing, certified),
         },
       ]
+    },
+
+    async certificate(store, id) {
+      const row = await readRow(store, id)
+      if (row === null) return null
+      row.value.keyPackage.signingShare.wipe()
+      const { certificate } = await readListing(store, row.value.accountId, id)
+      const { public: pkg, confirmations, batch } = decode(keyCertificateCodec, certificate)
+      if (batch === undefined) return null
+      return { sharing: sharing.sharingOfKey(pkg), confirmations, ...batch }
     },
 
     // Their rows are taken a while later: nothing reads what the pool has struck off.

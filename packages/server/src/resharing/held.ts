@@ -24,6 +24,8 @@ export interface ShareSource {
    * the share before and its data key.
    */
   replace(store: Store, id: Bytes, reshared: reshare.ResharedShare): Promise<readonly Change[]>
+  /** What proves the generation that is held; null for one as it was generated. */
+  certificate(store: Store, id: Bytes): Promise<reshare.ReshareCertificate | null>
   /** What of this process's memory is of no use once they are committed. */
   replaced?(id: Bytes, keyEpoch: number): void
 }

@@ -60,9 +60,13 @@ function listed(
   return Promise.all(
     held.map(async (one) => {
       const row = await store.read("generations", generationId(kind, one.id))
-      if (row === null) return { sharing: one, highestKeyEpoch: one.keyEpoch, pendingRun: null }
-      const { highestKeyEpoch, pendingRun } = decode(generationRow, row.value)
-      return { sharing: one, highestKeyEpoch, pendingRun }
+      const { keyEpoch } = one
+      if (row === null) {
+        const none = { pendingRun: null, activeRun: null, activatedAt: 0 }
+        return { sharing: one, highestKeyEpoch: keyEpoch, ...none }
+      }
+      const { highestKeyEpoch, lastAttempt: _, ...runs } = decode(generationRow, row.value)
+      return { sharing: one, highestKeyEpoch: Math.max(highestKeyEpoch, keyEpoch), ...runs }
     }),
   )
 }

@@ -1,0 +1,82 @@
+import { LockKeeperError, type SharingKind, shownReshare, showReshareBody } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, encode, equalBytes, toHex } from "@lockkeeper/encoding"
+import { reshare } from "@lockkeeper/protocols"
+import { readAnswer } from "../answers.ts"
+import type { IncidentLog } from "../incidents.ts"
+import type { OperatorPrincipal } from "./operator-principal.ts"
+import { ReshareSteps } from "./reshare-steps.ts"
+import type { InForce } from "./sharings-in-force.ts"
+
+const EMPTY = new Uint8Array(0)
+
+interface Context {
+  readonly kind: SharingKind
+  readonly signal: AbortSignal
+  readonly incidents: IncidentLog
+}
+
+/**
+ * Brings the certificates of runs that a coordinator left half way to those who have confirmed and not
+ * activated. One run is finished for its whole batch. Returns at how many servers something was.
+ */
+export async function finishRuns(
+  principal: OperatorPrincipal,
+  all: readonly InForce[],
+  context: Context,
+): Promise<number> {
+  const tried = new Set<string>()
+  let finished = 0
+  for (const { id, behind } of all) {
+    for (const { server, from, run } of behind) {
+      const name = `${server}-${toHex(run)}`
+      if (tried.has(name)) continue
+      tried.add(name)
+      try {
+        if (await finishAt(principal, { id, server, from, run }, context)) finished++
+      } catch (error) {
+        if (!(error instanceof LockKeeperError) || error.code === "cancelled") throw error
+        context.incidents.failed(server, error)
+      }
+    }
+  }
+  return finished
+}
+
+interface Unfinished {
+  readonly id: Bytes
+  readonly server: Identifier
+  readonly from: Identifier
+  readonly run: Bytes
+}
+
+/** False where the server confirmed nothing in that run, or where what is shown proves nothing. */
+async function finishAt(
+  principal: OperatorPrincipal,
+  { id, server, from, run }: Unfinished,
+  { kind, signal, incidents }: Context,
+): Promise<boolean> {
+  const { roster, verifyKeys } = principal.servers.trust
+  const ask = async (at: Identifier) => {
+    const body = encode(showReshareBody, { kind, id, run })
+    const request = principal.request("reshare.show", [at], body)
+    const { output } = await principal.act(at, request, 1, EMPTY, signal)
+    return readAnswer(at, shownReshare, output)
+  }
+  const { params } = await ask(server)
+  if (params === null || !equalBytes(reshare.openingSession(params), run)) return false
+  const { certificate } = await ask(from)
+  if (certificate === null) return false
+  const { rosterEpoch, minSigners } = roster
+  const verified = reshare.verifyReshareCertificate(certificate, {
+    ...{ rosterEpoch, minSigners, verifyKeys },
+  })
+  const batch = verified.ok ? reshare.batchOf(certificate) : null
+  if (batch === null) {
+    incidents.suspected(from, verified.ok ? "wrong-batch" : verified.abort.reason)
+    return false
+  }
+  const steps = new ReshareSteps(principal, kind, { params, keys: [], leaveOut: [] }, signal)
+  await steps.activate(server, batch)
+  return true
+}

@@ -1,0 +1,258 @@
+import { LockKeeperError, type SharingKind } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
+import { type Abort, reshare } from "@lockkeeper/protocols"
+import { aboutWhom } from "../exclusions.ts"
+import { askAll } from "../gather.ts"
+import type { IncidentLog } from "../incidents.ts"
+import { ATTEMPT_PAUSE_MS, MAX_RESHARE_ATTEMPTS } from "../limits.ts"
+import { throwIfCancelled } from "../patience.ts"
+import type { OperatorPrincipal } from "./operator-principal.ts"
+import { ReshareSteps, type UnfitEntry } from "./reshare-steps.ts"
+
+/** An entry that was left out of a batch: the rest went on without it. */
+export interface LeftOut {
+  readonly id: Bytes
+  /** An abort reason. */
+  readonly reason: string
+  /** Who could not go on with it: fewer than the threshold may lie, or have lost their share alone. */
+  readonly by: readonly Identifier[]
+}
+
+/** What a batch came to. */
+export interface BatchResult {
+  /** The sharings that have new shares now. */
+  readonly done: readonly Bytes[]
+  readonly leftOut: readonly LeftOut[]
+  /** Holders that have no new shares: they are to be repaired, or will have them at the next refresh. */
+  readonly missing: readonly Identifier[]
+  /** Holders that have confirmed and not activated: they get the certificate from whoever comes next. */
+  readonly lingering: readonly Identifier[]
+  /** Why nothing was done, where `done` is empty and not everything was left out. */
+  readonly failure: LockKeeperError | null
+}
+
+export interface BatchOrder {
+  readonly kind: SharingKind
+  /** Of the same holders, at most `reshare.maxKeys`. */
+  readonly keys: readonly reshare.ReshareKey[]
+  /** Holders that are not asked. */
+  readonly leaveOut?: readonly Identifier[]
+  readonly signal: AbortSignal
+  readonly incidents: IncidentLog
+}
+
+interface Unfit extends UnfitEntry {
+  readonly by: readonly Identifier[]
+}
+
+type Tried =
+  | { readonly kind: "unfit"; readonly entries: readonly Unfit[] }
+  | Exclude<reshare.ReshareTask, { readonly kind: "ask" }>
+
+/**
+ * Gives one batch of sharings new shares at the same holders. Whoever breaks the protocol is named,
+ * with evidence that goes to the servers, and left out of the next try, as is whoever says nothing.
+ */
+export class ReshareBatch {
+  readonly #principal: OperatorPrincipal
+  readonly #order: BatchOrder
+  readonly #leftOut: LeftOut[] = []
+  readonly #failures = new Map<Identifier, LockKeeperError>()
+  /** Who refused to work with whom: said twice, it is the refuser's own failure. */
+  readonly #refusals = new Set<string>()
+  readonly #excused = new Set<Identifier>()
+  /** A server has opened a later attempt: another coordinator is at work. */
+  #isBehind = false
+
+  constructor(principal: OperatorPrincipal, order: BatchOrder) {
+    this.#principal = principal
+    this.#order = order
+  }
+
+  async run(): Promise<BatchResult> {
+    const { outbox } = this.#principal.servers
+    let attempt = this.#begin(this.#order.keys, this.#order.leaveOut ?? [])
+    for (let tries = 1; attempt !== null; tries++) {
+      throwIfCancelled(this.#order.signal)
+      const tried = await this.#try(attempt)
+      if (tried.kind === "confirmed") return this.#activate(attempt, tried)
+      // Servers that know the evidence do not fall for the same one again.
+      await outbox.settled()
+      if (tries === MAX_RESHARE_ATTEMPTS) return this.#failed(attempt, tried)
+      if (tried.kind === "unfit") {
+        attempt = this.#without(attempt, tried.entries)
+        if (attempt === null) return this.#failed(null, null)
+        continue
+      }
+      const next = this.#next(attempt, tried)
+      if (next === null) return this.#failed(attempt, tried)
+      attempt = next
+      if (this.#isBehind) {
+        await this.#principal.servers.deps.clock.wait(ATTEMPT_PAUSE_MS, this.#order.signal)
+      }
+    }
+    return this.#failed(null, null)
+  }
+
+  /** The first try with these, or null where nothing is left to try. */
+  #begin(
+    keys: readonly reshare.ReshareKey[],
+    out: readonly Identifier[],
+    after = 0,
+  ): reshare.ReshareAttempt | null {
+    const { servers } = this.#principal
+    const { roster } = servers.trust
+    const [first] = keys
+    if (first === undefined) return null
+    const { minSigners, verifyingShares } = first.sharing
+    const holders = [...verifyingShares.keys()].sort((a, b) => a - b)
+    const able = servers.exclusions.together(holders.filter((one) => !out.includes(one)))
+    const leaveOut = holders.filter((one) => !able.includes(one))
+    const chosen = servers.inOrder(able, minSigners).slice(0, minSigners)
+    const params: reshare.ReshareParams = {
+      ...{ kind: "refresh", dealers: [...chosen].sort((a, b) => a - b), holders, minSigners },
+      ...{ rosterEpoch: roster.rosterEpoch, attempt: this.#attemptAfter(after) },
+      groups: keys.map(({ sharing }) => sharing.group),
+      keys: reshare.keysRoot(keys),
+    }
+    return { params, keys, leaveOut }
+  }
+
+  /** Attempts are seconds, so that they only grow, whoever counts them. */
+  #attemptAfter(before: number): number {
+    return Math.max(before + 1, Math.floor(this.#principal.servers.deps.clock.now() / 1000))
+  }
+
+  #without(
+    { params, keys, leaveOut }: reshare.ReshareAttempt,
+    unfit: readonly Unfit[],
+  ): reshare.ReshareAttempt | null {
+    for (const { index, reason, by } of unfit) {
+      this.#leftOut.push({ id: (keys[index] as reshare.ReshareKey).sharing.id, reason, by })
+    }
+    const out = new Set(unfit.map(({ index }) => index))
+    const rest = keys.filter((_, index) => !out.has(index))
+    return this.#begin(rest, leaveOut, params.attempt)
+  }
+
+  #next(
+    attempt: reshare.ReshareAttempt,
+    { abort, spent }: { readonly abort: Abort; readonly spent: boolean },
+  ): reshare.ReshareAttempt | null {
+    const { exclusions } = this.#principal.servers
+    const excused = (one: Identifier) => this.#excused.has(one)
+    const silent = abort.silent.filter((one) => !excused(one))
+    const { holders } = attempt.params
+    const together = exclusions.together(holders)
+    const apart = holders.filter((one) => !together.includes(one))
+    const leaveOut = [...new Set([...attempt.leaveOut, ...apart])].sort((a, b) => a - b)
+    const next = reshare.nextAttempt(
+      { ...attempt, leaveOut },
+      { abort: { ...abort, silent }, spent },
+    )
+    if (next === null) return null
+    const number = this.#attemptAfter(attempt.params.attempt)
+    return { ...next, params: { ...next.params, attempt: number } }
+  }
+
+  async #try(attempt: reshare.ReshareAttempt): Promise<Tried> {
+    const { kind, signal, incidents } = this.#order
+    const { params, keys, leaveOut } = attempt
+    const { verifyKeys } = this.#principal.servers.trust
+    const steps = new ReshareSteps(this.#principal, kind, attempt, signal)
+    this.#isBehind = false
+    this.#excused.clear()
+    let task = reshare.reshareCoordinate(params, keys, verifyKeys, leaveOut)
+    while (task.kind === "ask") {
+      const { waiting } = task
+      const asked = await this.#askEach(steps, task, attempt)
+      if ("entries" in asked) return { kind: "unfit", entries: asked.entries }
+      task = reshare.reshareAdvance(waiting, asked.responses)
+    }
+    if (task.kind === "aborted") {
+      const { abort } = task
+      const silent = abort.silent.filter((one) => !this.#excused.has(one))
+      incidents.aborted({ ...abort, silent })
+    } else if (task.fault !== null) incidents.aborted(task.fault)
+    return task
+  }
+
+  /** What everyone answers to one step, or what of the batch somebody cannot go on with. */
+  async #askEach(
+    steps: ReshareSteps,
+    { step, deliveries }: Extract<reshare.ReshareTask, { kind: "ask" }>,
+    attempt: reshare.ReshareAttempt,
+  ): Promise<
+    | { readonly responses: readonly reshare.ReshareResponse[] }
+    | { readonly entries: readonly Unfit[] }
+  > {
+    const { servers } = this.#principal
+    const { answers, failures } = await askAll(servers, [...deliveries.keys()], async (server) => {
+      const delivery = deliveries.get(server) as reshare.Delivery
+      if (step === "open") return steps.open(server)
+      return { kind: "message" as const, message: await steps.step(server, step, delivery) }
+    })
+    for (const [server, error] of failures) this.#noteFailure(server, error, attempt)
+    const entries = new Map<number, Unfit>()
+    const responses: reshare.ReshareResponse[] = []
+    for (const [from, answer] of answers) {
+      if (answer.kind === "message") responses.push({ from, message: answer.message })
+      else {
+        for (const { index, reason } of answer.entries) {
+          const by = [...(entries.get(index)?.by ?? []), from]
+          entries.set(index, { index, reason, by })
+        }
+      }
+    }
+    if (entries.size === 0) return { responses }
+    return { entries: [...entries.values()].sort((a, b) => a.index - b.index) }
+  }
+
+  #noteFailure(
+    server: Identifier,
+    error: LockKeeperError,
+    { params }: reshare.ReshareAttempt,
+  ): void {
+    const participants = reshare.participantsOf(params)
+    this.#order.incidents.failed(server, error, participants)
+    this.#failures.set(server, error)
+    if (error.code === "conflict" && error.field === "body.params.attempt") this.#isBehind = true
+    const about = aboutWhom(server, error, participants)
+    const refusal = `${server}-${about}`
+    if (this.#isBehind || (about !== null && !this.#refusals.has(refusal))) {
+      this.#excused.add(server)
+    }
+    if (about !== null) this.#refusals.add(refusal)
+  }
+
+  /** The new shares are in force already: everyone who confirmed is brought the proof. */
+  async #activate(
+    attempt: reshare.ReshareAttempt,
+    { certificate, missing }: Extract<reshare.ReshareTask, { kind: "confirmed" }>,
+  ): Promise<BatchResult> {
+    const { kind, signal, incidents } = this.#order
+    const { servers } = this.#principal
+    const steps = new ReshareSteps(this.#principal, kind, attempt, signal)
+    const confirmed = [...certificate.confirmations.keys()]
+    const { failures } = await askAll(servers, confirmed, (server) =>
+      steps.activate(server, certificate),
+    )
+    for (const [server, error] of failures) incidents.failed(server, error)
+    const lingering = [...failures.keys()]
+    const done = attempt.keys.map(({ sharing }) => sharing.id)
+    return { done, leftOut: this.#leftOut, missing, lingering, failure: null }
+  }
+
+  #failed(attempt: reshare.ReshareAttempt | null, tried: Tried | null): BatchResult {
+    const none = { done: [], leftOut: this.#leftOut, missing: [], lingering: [] }
+    if (attempt === null || tried === null) return { ...none, failure: null }
+    const [refused] = this.#failures.values()
+    const reason = tried.kind === "aborted" ? tried.abort.reason : "wrong-batch"
+    const failure = new LockKeeperError("not-enough-servers", `The refresh stopped: ${reason}.`, {
+      remedy: "Look at the incidents and at `lockkeeper health`, and start it again.",
+      ...(refused === undefined ? {} : { cause: refused }),
+    })
+    return { ...none, failure }
+  }
+}

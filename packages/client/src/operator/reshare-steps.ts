@@ -1,0 +1,109 @@
+import {
+  LockKeeperError,
+  RESHARE_STEPS,
+  reshareBody,
+  reshareOpenInput,
+  reshareOpenOutput,
+  reshareStepInput,
+  type SharingKind,
+  type SignedRequest,
+} from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, DecodeError, decode, encode } from "@lockkeeper/encoding"
+import { type Message, messageCodec, reshare } from "@lockkeeper/protocols"
+import { readAnswer } from "../answers.ts"
+import { MAX_CONFLICTS } from "../limits.ts"
+import { throwIfCancelled } from "../patience.ts"
+import type { OperatorPrincipal } from "./operator-principal.ts"
+
+/** An entry of a batch that a server cannot go on with, and why. */
+export interface UnfitEntry {
+  readonly index: number
+  readonly reason: string
+}
+
+export type Opened =
+  | { readonly kind: "message"; readonly message: Message }
+  | { readonly kind: "unfit"; readonly entries: readonly UnfitEntry[] }
+
+/** One try at a run, asked of one server after the other under one request. */
+export class ReshareSteps {
+  readonly #principal: OperatorPrincipal
+  readonly #keys: readonly reshare.ReshareKey[]
+  readonly #request: SignedRequest
+  readonly #signal: AbortSignal
+
+  constructor(
+    principal: OperatorPrincipal,
+    kind: SharingKind,
+    { params, keys, leaveOut }: reshare.ReshareAttempt,
+    signal: AbortSignal,
+  ) {
+    this.#principal = principal
+    this.#keys = keys
+    this.#signal = signal
+    const asked = reshare.participantsOf(params).filter((one) => !leaveOut.includes(one))
+    this.#request = principal.request("reshare", asked, encode(reshareBody, { kind, params }))
+  }
+
+  /** @throws LockKeeperError what the server refuses with, or that its answer is no use. */
+  async open(server: Identifier): Promise<Opened> {
+    const input = encode(reshareOpenInput, { keys: this.#keys })
+    const output = readAnswer(server, reshareOpenOutput, await this.#act(server, "open", input))
+    if (output.kind === "message") {
+      return { kind: "message", message: decodeMessage(server, output.message) }
+    }
+    // A list that names nothing of the batch would have it begun again for ever.
+    if (output.entries.length > 0 && output.entries.every(({ index }) => index in this.#keys)) {
+      return output
+    }
+    throw unusable(server)
+  }
+
+  async step(
+    server: Identifier,
+    step: Exclude<reshare.ReshareStep, "open">,
+    { messages, opens }: reshare.Delivery,
+  ): Promise<Message> {
+    const encoded = (all: readonly Message[]) => all.map((one) => encode(messageCodec, one))
+    const input = encode(reshareStepInput, { messages: encoded(messages), opens: encoded(opens) })
+    return decodeMessage(server, await this.#act(server, step, input))
+  }
+
+  async activate(server: Identifier, certificate: reshare.BatchCertificate): Promise<void> {
+    await this.#act(server, "activate", encode(reshare.batchCertificateCodec, certificate))
+  }
+
+  /** Again where another request was faster at the same rows: nothing was done then. */
+  async #act(server: Identifier, step: keyof typeof RESHARE_STEPS, input: Bytes): Promise<Bytes> {
+    const { servers } = this.#principal
+    // A whole batch is more work than presigning is.
+    const stepMs = 2 * servers.patience.presigningStepMs
+    for (let conflicts = 1; ; conflicts++) {
+      throwIfCancelled(this.#signal)
+      try {
+        const number = RESHARE_STEPS[step]
+        const signal = this.#signal
+        const done = await this.#principal.act(server, this.#request, number, input, signal, stepMs)
+        return done.output
+      } catch (error) {
+        const isRace =
+          error instanceof LockKeeperError && error.code === "conflict" && error.field === ""
+        if (!isRace || conflicts === MAX_CONFLICTS) throw error
+      }
+    }
+  }
+}
+
+function decodeMessage(server: Identifier, encoded: Bytes): Message {
+  try {
+    return decode(messageCodec, encoded)
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    throw unusable(server)
+  }
+}
+
+function unusable(server: Identifier): LockKeeperError {
+  return new LockKeeperError("untrusted-server", "The server's message cannot be used.", { server })
+}

@@ -1,0 +1,90 @@
+import type { SharingListing } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, toHex } from "@lockkeeper/encoding"
+import { sharing } from "@lockkeeper/protocols"
+import { MAX_CLAIMED_AHEAD } from "../limits.ts"
+
+type Listings = ReadonlyMap<Identifier, readonly SharingListing[]>
+
+/** One sharing as the servers together say it is. */
+export interface InForce {
+  readonly id: Bytes
+  /** In the latest generation that t servers list alike; null where none is. */
+  readonly sharing: sharing.Sharing | null
+  /** The next generation that nobody says it has confirmed. */
+  readonly toKeyEpoch: number
+  /** Since when at least t servers hold it, milliseconds since the Unix epoch; 0 as it was generated. */
+  readonly since: number
+  /** Servers that list an earlier generation, and from whom the proof of the later one can be had. */
+  readonly behind: readonly Behind[]
+}
+
+export interface Behind {
+  readonly server: Identifier
+  /** Lists the latest generation, which the run gave it. */
+  readonly from: Identifier
+  readonly run: Bytes
+}
+
+type Claims = ReadonlyMap<Identifier, SharingListing>
+
+/** What servers list, by id. Fewer than t of them may lie, and decide nothing by it. */
+export function inForce(listings: Listings, minSigners: number): readonly InForce[] {
+  const byId = new Map<string, Map<Identifier, SharingListing>>()
+  for (const [server, listed] of listings) {
+    for (const one of listed) {
+      const id = toHex(one.sharing.id)
+      const claims = byId.get(id) ?? new Map<Identifier, SharingListing>()
+      byId.set(id, claims.set(server, one))
+    }
+  }
+  return [...byId].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => judge(one, minSigners))
+}
+
+function judge(claims: Claims, minSigners: number): InForce {
+  const [first] = claims.values()
+  const { id } = (first as SharingListing).sharing
+  const agreed = new Map<string, Map<Identifier, SharingListing>>()
+  for (const [server, listing] of claims) {
+    const digest = toHex(sharing.sharingDigest(listing.sharing))
+    const alike = agreed.get(digest) ?? new Map<Identifier, SharingListing>()
+    agreed.set(digest, alike.set(server, listing))
+  }
+  const known = [...agreed.values()].filter((alike) => alike.size >= minSigners)
+  const latest = known.sort((a, b) => epochOf(b) - epochOf(a))[0] ?? null
+  const inForce = latest === null ? null : (firstOf(latest).sharing as sharing.Sharing)
+  const base = inForce?.keyEpoch ?? 0
+  const highest = [...claims.values()]
+    .map((one) => Math.max(one.highestKeyEpoch, one.sharing.keyEpoch))
+    // Who claims much more than can have failed would use the numbers up.
+    .filter((epoch) => epoch <= base + MAX_CLAIMED_AHEAD)
+  const since = [...(latest?.values() ?? [])].map(({ activatedAt }) => activatedAt)
+  since.sort((a, b) => b - a)
+  return {
+    id,
+    sharing: inForce,
+    toKeyEpoch: Math.max(base, ...highest) + 1,
+    since: since[minSigners - 1] ?? 0,
+    behind: behindOf(claims),
+  }
+}
+
+function firstOf(alike: Claims): SharingListing {
+  return [...alike.values()][0] as SharingListing
+}
+
+function epochOf(alike: Claims): number {
+  return firstOf(alike).sharing.keyEpoch
+}
+
+/** A certificate speaks for itself: one server that has the later generation is enough to ask for it. */
+function behindOf(claims: Claims): readonly Behind[] {
+  const behind: Behind[] = []
+  for (const [server, { sharing: held }] of claims) {
+    for (const [from, other] of claims) {
+      if (other.activeRun === null || other.sharing.keyEpoch <= held.keyEpoch) continue
+      behind.push({ server, from, run: other.activeRun })
+    }
+  }
+  return behind
+}

@@ -1,0 +1,227 @@
+import assert from "node:assert/strict"
+import { after, before, describe, it } from "node:test"
+import { signedCredentialCodec } from "@lockkeeper/api"
+import { type KeyInfo, LockKeeperError, type Session } from "@lockkeeper/client"
+import { OperatorSession, type RefreshProgress } from "@lockkeeper/client/operator"
+import { type Identifier, sha256, verifySignature } from "@lockkeeper/crypto"
+import { type Bytes, encode, toHex, utf8 } from "@lockkeeper/encoding"
+import { signWrongly } from "./cheats.ts"
+import { TestCluster } from "./cluster.ts"
+import { signText } from "./owners.ts"
+import { linkTo } from "./wire.ts"
+
+const OWNER = { name: "alice", password: "correct horse" }
+const PATIENCE = { callMs: 4_000, hedgeMs: 500, presigningStepMs: 5_000 }
+const TYPES = ["ed25519", "bip340", "ecdsa-secp256k1"] as const
+
+interface Calls {
+  /** Told of each frame before it is sent; what it throws is what becomes of it. */
+  before?(server: Identifier): void
+}
+
+function operate(cluster: TestCluster, calls: Calls = {}): Promise<OperatorSession> {
+  const { signedRoster: roster, pin } = cluster
+  const network = {
+    connect: ({ identifier }: { readonly identifier: Identifier }) => {
+      const link = linkTo(() => cluster.server(identifier).server, cluster.wire(identifier))
+      return {
+        ...link,
+        call: async (...asked: Parameters<typeof link.call>) => {
+          calls.before?.(identifier)
+          return link.call(...asked)
+        },
+      }
+    },
+  }
+  const certify = async (publicKey: Bytes) => {
+    const signed = await cluster.server(1).server.certifyOperator(publicKey)
+    return encode(signedCredentialCodec, signed)
+  }
+  const dependencies = { ...cluster.dependencies(), network }
+  return OperatorSession.open({ roster, pin, certify, patience: PATIENCE, dependencies })
+}
+
+async function start(
+  options: Parameters<typeof TestCluster.start>[0] = {},
+  types = TYPES as readonly (typeof TYPES)[number][],
+) {
+  const cluster = await TestCluster.start(options)
+  const keeper = await cluster.connect({ ...PATIENCE })
+  await keeper.register(OWNER)
+  const session = await keeper.login(OWNER)
+  const keys: KeyInfo[] = []
+  for (const type of types) keys.push((await session.keys.create({ type })).key)
+  return { cluster, session, keys }
+}
+
+/** Signs, and has it verified, with a key as the caller has known it from the start. */
+async function signs(session: Session, key: KeyInfo, text: string): Promise<readonly Identifier[]> {
+  if (key.keyType === "ecdsa-secp256k1") return (await signText({ session, key }, text)).signers
+  const message = sha256(utf8(text))
+  const { signature, signers, incidents } = await session.sign({ key, message })
+  if (key.keyType === "ed25519") assert.ok(verifySignature(key.publicKey, message, signature))
+  assert.deepEqual(incidents, [])
+  return signers
+}
+
+async function epochs(operator: OperatorSession): Promise<readonly string[]> {
+  const { answers } = await operator.sharings("keys")
+  return [...answers].map(([id, all]) => `${id}: ${all.map((one) => one.sharing.keyEpoch).join()}`)
+}
+
+describe("a refresh of everything", () => {
+  let world: Awaited<ReturnType<typeof start>>
+  let operator: OperatorSession
+
+  before(async () => {
+    world = await start()
+    operator = await operate(world.cluster)
+  })
+  after(() => operator.close())
+
+  it("gives keys of every type new shares, and keys that callers hold go on signing", async () => {
+    const { session, keys } = world
+    const [, , ecdsa] = keys
+    assert.ok(ecdsa)
+    for (const key of keys) await signs(session, key, "before")
+    await session.pools.fill({ keyId: ecdsa.keyId, floor: 1, cap: 2 })
+    assert.ok((await session.pools.status(ecdsa.keyId)).held > 0)
+    const told: RefreshProgress[] = []
+    const report = await operator.refresh({
+      ...{ kind: "keys", onProgress: (progress) => told.push(progress), batch: 2 },
+    })
+    assert.deepEqual(
+      [report.done, report.fresh, report.skipped, report.finished, report.incidents],
+      [3, 0, [], 0, []],
+    )
+    assert.deepEqual([report.missing.size, report.lingering.size], [0, 0])
+    assert.deepEqual(
+      told.map(({ done, total }) => [done, total]),
+      [
+        [0, 3],
+        [2, 3],
+        [3, 3],
+      ],
+    )
+    assert.deepEqual(await epochs(operator), ["1: 2,2,2", "2: 2,2,2", "3: 2,2,2"])
+    // Presignatures of before are gone, nobody's nonces of before are used.
+    for (const key of keys) for (let i = 0; i < 3; i++) await signs(session, key, `after ${i}`)
+    const { keys: listed, unconfirmed } = await session.keys.list()
+    assert.deepEqual(unconfirmed, [])
+    assert.deepEqual(
+      listed.map(({ publicKey }) => toHex(publicKey)),
+      keys.map(({ publicKey }) => toHex(publicKey)),
+    )
+    assert.ok(listed.every(({ certificate }) => certificate.public.keyEpoch === 2))
+    const { held } = await session.pools.status(ecdsa.keyId)
+    await session.pools.fill({ keyId: ecdsa.keyId, floor: 4, cap: 4 })
+    assert.ok((await session.pools.status(ecdsa.keyId)).held > held)
+  })
+
+  it("does nothing again for what is newer than it was asked for", async () => {
+    const since = Date.now() - 3_600_000
+    const report = await operator.refresh({ kind: "keys", before: since })
+    assert.deepEqual([report.done, report.fresh], [0, 3])
+  })
+
+  it("comes to one generation where two operators begin at once", async () => {
+    const other = await operate(world.cluster)
+    const since = Date.now()
+    const both = await Promise.all(
+      [operator, other].map((one) => one.refresh({ kind: "keys", before: since })),
+    )
+    const rest = await operator.refresh({ kind: "keys", before: since })
+    assert.deepEqual(rest.skipped, [])
+    assert.ok(both.some(({ done }) => done > 0) || rest.done > 0)
+    const [first, ...others] = (await epochs(operator)).map((line) => line.split(": ")[1])
+    for (const held of others) assert.equal(held, first)
+    for (const key of world.keys) await signs(world.session, key, "after both")
+    await other.close()
+  })
+})
+
+describe("a refresh that is stopped", () => {
+  it("goes on with the rest, after every frame of it, and keys sign meanwhile", async () => {
+    const { cluster, session, keys } = await start({}, ["ed25519", "ecdsa-secp256k1"])
+    let generation = 1
+    for (let frames = 1; ; frames++) {
+      const stop = new AbortController()
+      let sent = 0
+      const stopped = await operate(cluster, {
+        before: () => {
+          if (++sent > frames) stop.abort()
+          if (stop.signal.aborted) throw new LockKeeperError("unavailable", "The coordinator died.")
+        },
+      })
+      const since = Date.now()
+      const first = stopped.refresh({ kind: "keys", before: since, signal: stop.signal })
+      const isWhole = await first.then(
+        () => !stop.signal.aborted,
+        (error) => {
+          assert.ok(error instanceof LockKeeperError && error.code === "cancelled", String(error))
+          return false
+        },
+      )
+      for (const key of keys) await signs(session, key, `stopped after ${frames}`)
+      const operator = await operate(cluster)
+      const rest = await operator.refresh({ kind: "keys", before: since })
+      assert.deepEqual([rest.skipped, rest.missing.size, rest.lingering.size], [[], 0, 0])
+      assert.equal(rest.done + rest.fresh, 2)
+      for (const key of keys) await signs(session, key, `finished after ${frames}`)
+      const [now, ...others] = (await epochs(operator)).map((line) => Number(line.split(/: |,/)[1]))
+      assert.ok(now !== undefined && now > generation, `${now} after ${generation}`)
+      for (const one of others) assert.equal(one, now)
+      generation = now
+      await operator.close()
+      await stopped.close()
+      if (isWhole) {
+        assert.ok(frames > 12, `${frames}`)
+        return
+      }
+    }
+  })
+})
+
+describe("a refresh without everyone", () => {
+  it("leaves out who is down, says so, and has it catch up the next time", async () => {
+    const { cluster, session, keys } = await start({ servers: 5 }, ["ed25519", "ecdsa-secp256k1"])
+    const operator = await operate(cluster)
+    cluster.wire(4).down = true
+    const first = await operator.refresh({ kind: "keys" })
+    assert.deepEqual([first.done, [...first.missing]], [2, [[4, 2]]])
+    for (const key of keys) await signs(session, key, "without one")
+    cluster.wire(4).down = false
+    const second = await operator.refresh({ kind: "keys" })
+    assert.deepEqual([second.done, second.missing.size, second.skipped], [2, 0, []])
+    assert.deepEqual(
+      (await epochs(operator)).map((line) => line.split(": ")[1]),
+      ["3,3", "3,3", "3,3", "3,3", "3,3"],
+    )
+    await operator.close()
+  })
+
+  it("names who deals wrong shares, tells the servers, and finishes with the others", async () => {
+    const { cluster, keys } = await start({ servers: 5 }, ["ed25519"])
+    const [key] = keys
+    assert.ok(key)
+    const operator = await operate(cluster)
+    // Whose turn it is to deal changes from run to run; who does not deal is given a right share.
+    for (let tries = 1; ; tries++) {
+      await signWrongly(cluster.server(2), key.keyId)
+      const report = await operator.refresh({ kind: "keys" })
+      assert.deepEqual([report.done, report.skipped], [1, []])
+      const proven = report.incidents.filter(({ kind }) => kind === "proven")
+      if (proven.length === 0 && tries < 8) continue
+      assert.deepEqual(
+        proven.map(({ server, reason }) => [server, reason]),
+        [[2, "bad-dealing"]],
+      )
+      assert.deepEqual([...report.missing.keys()], [2])
+      break
+    }
+    for (const id of [1, 3, 4, 5]) {
+      assert.deepEqual(cluster.server(id).server.incidents.quarantined, [2])
+    }
+    await operator.close()
+  })
+})

@@ -1,0 +1,28 @@
+import { LockKeeperError, shownReshare, showReshareBody } from "@lockkeeper/api"
+import { encode } from "@lockkeeper/encoding"
+import { decodeAs } from "../request/decode.ts"
+import type { OperatorOperationStep } from "../request/step.ts"
+import { readRun, wipeStage } from "../resharing/runs.ts"
+import { onlyStep } from "./steps.ts"
+
+/**
+ * What a coordinator needs to bring a run to its end that another one left: the certificate, from a
+ * server that has activated it, and the run's parameters, from one that has not.
+ */
+export const showReshare: OperatorOperationStep = async (step) => {
+  onlyStep(step)
+  const { kind, id, run: runId } = decodeAs("body", showReshareBody, step.request.body)
+  const { deps, resharing } = step
+  const source = resharing.sourceOf(kind)
+  if (source === null) {
+    throw new LockKeeperError("invalid-request", `This server reshares no ${kind}.`, {
+      field: "body.kind",
+    })
+  }
+  const run = await readRun(deps.store, runId)
+  if (run !== null) wipeStage(run.value.stage)
+  const stage = run?.value.kind === kind ? run.value.stage : null
+  const params = stage === null || stage.kind === "active" ? null : stage.state.params
+  const certificate = await source.certificate(deps.store, id)
+  return { output: encode(shownReshare, { certificate, params }), changes: [], event: step.event() }
+}
