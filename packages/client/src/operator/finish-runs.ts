@@ -64,7 +64,7 @@ async function finishAt(
     return readAnswer(at, shownReshare, output)
   }
   const { params } = await ask(server)
-  if (params === null || !equalBytes(reshare.openingSession(params), run)) return false
+  if (params === null || !equalBytes(reshare.openingDigest(params), run)) return false
   const { certificate } = await ask(from)
   if (certificate === null) return false
   const { rosterEpoch, minSigners } = roster
