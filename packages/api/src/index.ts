@@ -17,5 +17,11 @@ export * from "./resharing.ts"
 export * from "./roster.ts"
 export * from "./roster-chain.ts"
 export * from "./roster-difference.ts"
+export {
+  type SeedContribution,
+  seedContribution,
+  seedContributions,
+} from "./seed-contribution.ts"
+export * from "./seed-succession.ts"
 export * from "./session.ts"
 export * from "./sharings.ts"

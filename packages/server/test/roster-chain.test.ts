@@ -5,8 +5,6 @@ import {
   LockKeeperError,
   openChain,
   type Roster,
-  type RosterChain,
-  rosterDigest,
   type SignedRoster,
   signedRosterCodec,
 } from "@lockkeeper/api"
@@ -20,62 +18,23 @@ import {
   readInstalledRoster,
 } from "../src/directory/roster.ts"
 import { consentToRoster } from "../src/directory/roster-consent.ts"
-import { type Unsealed, unsealServer } from "../src/directory/unseal.ts"
+import type { Unsealed } from "../src/directory/unseal.ts"
 import {
+  agree,
   closeAll,
   enrol,
   makeServer,
+  nextOf,
+  opened,
   rosterOf,
-  seal,
   start,
   type TestServer,
 } from "./server-directories.ts"
 
 after(closeAll)
 
-async function opened<T>({ directory }: TestServer, use: (unsealed: Unsealed) => Promise<T>) {
-  const unsealed = await unsealServer(directory, seal(), systemRandomness)
-  try {
-    return await use(unsealed)
-  } finally {
-    await unsealed.close()
-  }
-}
-
 const refusal = (field: string, message: RegExp) => (error: unknown) =>
   error instanceof LockKeeperError && error.field === field && message.test(error.message)
-
-/** The roster after the last of `chain`: those servers under those identifiers. */
-function nextOf(chain: RosterChain, members: readonly (readonly [number, TestServer])[]): Roster {
-  const last = chain.at(-1) as SignedRoster
-  const { rosterEpoch, minSigners } = openChain([last]).inForce.roster
-  const servers = members.map(([, server]) => server)
-  const roster = rosterOf(servers, minSigners)
-  return {
-    ...roster,
-    rosterEpoch: rosterEpoch + 1,
-    previousDigest: rosterDigest(last.roster),
-    members: roster.members.map((member, i) => ({
-      ...member,
-      identifier: members[i]?.[0] ?? 0,
-    })),
-  }
-}
-
-/** What those servers make of a next roster together. */
-async function agree(
-  servers: readonly TestServer[],
-  roster: Roster,
-  before: RosterChain,
-): Promise<RosterBundle> {
-  const encoded = encodeRoster(roster)
-  const signatures = []
-  for (const server of servers) {
-    const consent = (unsealed: Unsealed) => consentToRoster(unsealed, encoded, systemRandomness)
-    signatures.push(await opened(server, consent))
-  }
-  return joinRoster(signatures, before)
-}
 
 const installed = (server: TestServer) => opened(server, readInstalledRoster)
 const install = (server: TestServer, bundle: RosterBundle) =>
@@ -175,15 +134,17 @@ describe("a server's consent to a next roster", () => {
     assert.equal((await consent(next)).identifier, 1)
   })
 
-  test("of one that leaves carries no part of the seed, and counts for the threshold", async () => {
+  test("of one that leaves passes the seed on, and counts for the threshold", async () => {
     const [alpha, beta] = [await makeServer("alpha"), await makeServer("beta")]
     const { chain } = await enrol([alpha], rosterOf([alpha], 1))
     const roster = nextOf(chain, [[2, beta]])
     const encoded = encodeRoster(roster)
     const consent = (unsealed: Unsealed) => consentToRoster(unsealed, encoded, systemRandomness)
     const leaving = await opened(alpha, consent)
-    assert.deepEqual([leaving.identifier, leaving.contributions], [1, []])
+    const passed = leaving.contributions.map(({ from, to }) => [from, to])
+    assert.deepEqual([leaving.identifier, passed], [1, [[1, 2]]])
     const staying = await opened(beta, consent)
+    assert.deepEqual(staying.contributions, [])
     assert.throws(() => joinRoster([staying], chain), refusal("signatures", /missing "alpha"/))
     const { chain: longer } = joinRoster([leaving, staying], chain)
     await opened(beta, async (unsealed) => assert.ok(ownMember(unsealed, roster)))

@@ -2,7 +2,15 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { encodeRoster, NO_SCHEDULE, type Roster, type RosterChain } from "@lockkeeper/api"
+import {
+  encodeRoster,
+  NO_SCHEDULE,
+  openChain,
+  type Roster,
+  type RosterChain,
+  rosterDigest,
+  type SignedRoster,
+} from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import { utf8 } from "@lockkeeper/encoding"
 import { inlineCompute } from "../src/adapters/inline-compute.ts"
@@ -11,13 +19,9 @@ import { systemRandomness } from "../src/adapters/system.ts"
 import { parseConfig, type ServerConfig } from "../src/config/schema.ts"
 import type { Descriptor } from "../src/directory/descriptor.ts"
 import { initialiseServer } from "../src/directory/init.ts"
-import {
-  installRoster,
-  joinRoster,
-  type RosterBundle,
-  signRosterAs,
-} from "../src/directory/roster.ts"
-import { unsealServer } from "../src/directory/unseal.ts"
+import { installRoster, joinRoster, type RosterBundle } from "../src/directory/roster.ts"
+import { consentToRoster } from "../src/directory/roster-consent.ts"
+import { type Unsealed, unsealServer } from "../src/directory/unseal.ts"
 import type { ComputePool, EventSink } from "../src/ports/dependencies.ts"
 import { type RunningServer, runServer } from "../src/run-server.ts"
 
@@ -110,7 +114,7 @@ export async function enrol(
   const signatures = []
   for (const { directory } of servers) {
     const unsealed = await unsealServer(directory, seal(), systemRandomness)
-    signatures.push(signRosterAs(unsealed, encoded, systemRandomness))
+    signatures.push(await consentToRoster(unsealed, encoded, systemRandomness))
     await unsealed.close()
   }
   const bundle = joinRoster(signatures, before)
@@ -162,4 +166,52 @@ export async function start(
   })
   running.push(server)
   return server
+}
+
+/** What is made of a directory while it is unsealed. */
+export async function opened<T>(
+  { directory }: TestServer,
+  use: (unsealed: Unsealed) => Promise<T>,
+) {
+  const unsealed = await unsealServer(directory, seal(), systemRandomness)
+  try {
+    return await use(unsealed)
+  } finally {
+    await unsealed.close()
+  }
+}
+
+/** The roster after the last of `chain`: those servers under those identifiers. */
+export function nextOf(
+  chain: RosterChain,
+  members: readonly (readonly [number, TestServer])[],
+): Roster {
+  const last = chain.at(-1) as SignedRoster
+  const { rosterEpoch, minSigners } = openChain([last]).inForce.roster
+  const servers = members.map(([, server]) => server)
+  const roster = rosterOf(servers, minSigners)
+  return {
+    ...roster,
+    rosterEpoch: rosterEpoch + 1,
+    previousDigest: rosterDigest(last.roster),
+    members: roster.members.map((member, i) => ({
+      ...member,
+      identifier: members[i]?.[0] ?? 0,
+    })),
+  }
+}
+
+/** What those servers make of a next roster together. */
+export async function agree(
+  servers: readonly TestServer[],
+  roster: Roster,
+  before: RosterChain,
+): Promise<RosterBundle> {
+  const encoded = encodeRoster(roster)
+  const signatures = []
+  for (const server of servers) {
+    const consent = (unsealed: Unsealed) => consentToRoster(unsealed, encoded, systemRandomness)
+    signatures.push(await opened(server, consent))
+  }
+  return joinRoster(signatures, before)
 }

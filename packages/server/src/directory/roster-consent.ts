@@ -1,7 +1,12 @@
 import { decodeRoster, LockKeeperError, rosterDigest, signRoster } from "@lockkeeper/api"
 import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import type { Randomness } from "../ports/dependencies.ts"
-import { type RosterSignature, readInstalledRosterOrNone, signRosterAs } from "./roster.ts"
+import {
+  type RosterSignature,
+  readInstalledRosterOrNone,
+  seedParts,
+  signRosterAs,
+} from "./roster.ts"
 import type { Unsealed } from "./unseal.ts"
 
 /**
@@ -19,10 +24,10 @@ export async function consentToRoster(
   const own = unsealed.secrets.identity.publicKey
   const isMember = roster.members.some(({ identityKey }) => equalBytes(identityKey, own))
   const current = await readInstalledRosterOrNone(unsealed)
-  current?.enumerationSeed.wipe()
   if (current === null) return signRosterAs(unsealed, encoded, randomness)
+  using _ = current.enumerationSeed
   checkNext(current.signed.roster, encoded, isMember)
-  if (isMember) return signRosterAs(unsealed, encoded, randomness)
+  if (isMember) return signRosterAs(unsealed, encoded, randomness, current)
   const leaving = decodeRoster(current.signed.roster).members.find(({ identityKey }) =>
     equalBytes(identityKey, own),
   )
@@ -37,7 +42,8 @@ export async function consentToRoster(
     )
   }
   const signature = signRoster(encoded, unsealed.secrets.identity)
-  return { roster: encoded, identifier, signature, contributions: [] }
+  const contributions = seedParts(unsealed, encoded, randomness, current)
+  return { roster: encoded, identifier, signature, contributions }
 }
 
 /** A server that was away for some rosters joins again like a new one, by its operator's word. */

@@ -4,9 +4,11 @@ import {
   decodeRoster,
   extendChain,
   LockKeeperError,
+  MAX_MEMBERS,
   type Member,
   openChain,
   openRoster,
+  passSeedOn,
   type Roster,
   type RosterChain,
   rosterChainCodec,
@@ -14,7 +16,9 @@ import {
   type SeedContribution,
   type SignedRoster,
   seedContribution,
+  seedContributions,
   signRoster,
+  succeedSeed,
 } from "@lockkeeper/api"
 import { type Identifier, identifierCodec, Secret } from "@lockkeeper/crypto"
 import {
@@ -45,7 +49,7 @@ export const rosterSignatureCodec: Codec<RosterSignature> = struct<RosterSignatu
   roster: bytes(65_536),
   identifier: identifierCodec,
   signature: fixedBytes(64),
-  contributions: list(seedContribution, 32),
+  contributions: list(seedContribution, MAX_MEMBERS),
 })
 
 /** What every member installs: the rosters as clients see them, and the sealed parts of the seed. */
@@ -57,7 +61,7 @@ export interface RosterBundle {
 
 export const rosterBundleCodec: Codec<RosterBundle> = struct<RosterBundle>({
   chain: rosterChainCodec,
-  contributions: list(seedContribution, 1024),
+  contributions: seedContributions,
 })
 
 /** The roster a server follows, with what belongs to it. */
@@ -99,28 +103,48 @@ export function ownMember({ secrets }: Unsealed, roster: Roster): Member {
   return member
 }
 
-/** This server's signature and seed contributions for a roster that lists it. */
+/**
+ * This server's signature for a roster that lists it, with what it contributes to the seed.
+ *
+ * @param current - what the server follows now; null for one that is in no roster yet.
+ */
 export function signRosterAs(
   unsealed: Unsealed,
   encodedRoster: Bytes,
   randomness: Randomness,
+  current: InstalledRoster | null = null,
 ): RosterSignature {
-  const roster = decodeRoster(encodedRoster)
-  const { identifier } = ownMember(unsealed, roster)
-  const { identity, enumerationShare } = unsealed.secrets
+  const { identifier } = ownMember(unsealed, decodeRoster(encodedRoster))
   return {
     roster: encodedRoster,
     identifier,
-    signature: signRoster(encodedRoster, identity),
-    contributions: contributeSeed(
-      roster,
-      encodedRoster,
-      identifier,
-      enumerationShare,
-      identity,
-      randomness.bytes(64 * roster.members.length),
-    ),
+    signature: signRoster(encodedRoster, unsealed.secrets.identity),
+    contributions: seedParts(unsealed, encodedRoster, randomness, current),
   }
+}
+
+/**
+ * A part of the first roster's seed, or the seed that a member of the roster before passes on; nothing
+ * of a server that joins.
+ */
+export function seedParts(
+  unsealed: Unsealed,
+  encodedRoster: Bytes,
+  randomness: Randomness,
+  current: InstalledRoster | null,
+): readonly SeedContribution[] {
+  const roster = decodeRoster(encodedRoster)
+  const { identity, enumerationShare } = unsealed.secrets
+  const fresh = randomness.bytes(64 * roster.members.length)
+  if (roster.rosterEpoch === 1) {
+    const { identifier } = ownMember(unsealed, roster)
+    return contributeSeed(roster, encodedRoster, identifier, enumerationShare, identity, fresh)
+  }
+  if (current === null) return []
+  const { signed, enumerationSeed } = current
+  if (!equalBytes(rosterDigest(signed.roster), roster.previousDigest)) return []
+  const { identifier } = ownMember(unsealed, decodeRoster(signed.roster))
+  return passSeedOn(roster, encodedRoster, identifier, enumerationSeed, identity, fresh)
 }
 
 /**
@@ -183,13 +207,25 @@ export async function installRoster(unsealed: Unsealed, bundle: RosterBundle): P
   const signed = chain.at(-1) as SignedRoster
   const roster = decodeRoster(signed.roster)
   const { identifier } = ownMember(unsealed, roster)
-  using seed = combineSeed(
-    roster,
-    signed.roster,
-    identifier,
-    secrets.channelSecret,
-    bundle.contributions,
-  )
+  const before = chain.at(-2) ?? null
+  if (before === null && roster.rosterEpoch > 1) {
+    throw new LockKeeperError("misconfigured", "The bundle lacks the roster before this one.", {
+      field: "chain",
+      remedy: "Join the signatures again, with --after.",
+    })
+  }
+  const { channelSecret } = secrets
+  using held = row === null ? null : new Secret(decode(rosterRow, row.value).seed)
+  using seed =
+    before === null
+      ? combineSeed(roster, signed.roster, identifier, channelSecret, bundle.contributions)
+      : succeedSeed(
+          decodeRoster(before.roster),
+          roster,
+          signed.roster,
+          { identifier, channelSecret, held },
+          bundle.contributions,
+        )
   const value = encode(rosterRow, { chain, seed: seed.expose() })
   const ifVersion = row?.version ?? "absent"
   // The database is about to change in a way that is nobody's restoring it.
