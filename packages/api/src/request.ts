@@ -51,6 +51,9 @@ export const OPERATIONS = [
   "sharings.list",
   "reshare",
   "reshare.show",
+  "keys.suspend",
+  "keys.resume",
+  "keys.deactivate",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]
@@ -84,6 +87,9 @@ export const OPERATION_ROLES = {
   "sharings.list": ["operator"],
   reshare: ["operator"],
   "reshare.show": ["operator"],
+  "keys.suspend": ["owner"],
+  "keys.resume": ["owner"],
+  "keys.deactivate": ["owner"],
 } as const satisfies Readonly<Record<Operation, readonly Role[]>>
 
 type OperationOf<R extends Role> = {

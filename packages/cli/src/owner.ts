@@ -21,6 +21,8 @@ export interface KeyView {
   readonly label: string
   /** Milliseconds since the Unix epoch. */
   readonly createdAt: number
+  /** When the servers stop signing with it; null when they do not. */
+  readonly expiresAt: number | null
   /** ed25519: 32 bytes. bip340: the 32-byte x-only internal key. ecdsa: 33 bytes, compressed. */
   readonly publicKey: Bytes
   readonly minSigners: number
@@ -86,6 +88,21 @@ export interface CreatedView {
 /** A child that can sign from now on. */
 export interface DerivedView {
   readonly child: ChildView
+  readonly incidents: readonly IncidentView[]
+}
+
+export const KEY_STATE_CHANGES = ["suspend", "resume", "deactivate"] as const
+export type KeyStateChange = (typeof KEY_STATE_CHANGES)[number]
+
+/** What became of a key's state, server by server. */
+export interface KeyStateView {
+  readonly keyId: Bytes
+  readonly state: KeyState
+  readonly servers: readonly number[]
+  readonly missing: readonly number[]
+  /** How many servers it takes. */
+  readonly needed: number
+  readonly effective: boolean
   readonly incidents: readonly IncidentView[]
 }
 
@@ -164,6 +181,7 @@ export interface OwnerSession {
   showChild(keyId: Bytes, path: readonly number[], signal: AbortSignal): Promise<ChildView>
   /** Has the servers know a child, which can sign from then on. */
   deriveChild(keyId: Bytes, path: readonly number[], signal: AbortSignal): Promise<DerivedView>
+  changeKeyState(keyId: Bytes, change: KeyStateChange, signal: AbortSignal): Promise<KeyStateView>
   sign(order: SignOrder, signal: AbortSignal): Promise<SignatureView>
   poolStatus(keyId: Bytes, signal: AbortSignal): Promise<PoolView>
   /** Fills a key's pool once, as far as it is below the floor. */

@@ -13,6 +13,7 @@ import { addKeysCreate } from "./commands/keys-create.ts"
 import { addKeysDerive } from "./commands/keys-derive.ts"
 import { addKeysList } from "./commands/keys-list.ts"
 import { addKeysShow } from "./commands/keys-show.ts"
+import { addKeysState } from "./commands/keys-state.ts"
 import { addLogin } from "./commands/login.ts"
 import { addLogout } from "./commands/logout.ts"
 import { addMaintain } from "./commands/maintain.ts"
@@ -101,12 +102,13 @@ export function buildProgram(
   addLogin(root)
   addLogout(root)
   addPasswd(root)
-  const keys = group("keys", "Generate, list, show and derive keys, and their addresses")
+  const keys = group("keys", "Generate, list, show, derive and suspend keys, and their addresses")
   addKeysCreate(keys)
   addKeysList(keys)
   addKeysShow(keys)
   addKeysDerive(keys)
   addKeysAddress(keys)
+  addKeysState(keys)
   addSign(root)
   addSignTx(root)
   addSignMessage(root)

@@ -121,6 +121,11 @@ function ownerSession(session: Session, evidence: string): OwnerSession {
       const { child, incidents } = await session.keys.derive(keyId, path, { signal })
       return { child: childView(key, child), incidents: kept(incidents) }
     },
+    async changeKeyState(keyId, change, signal) {
+      const { incidents, ...changed } = await session.keys[change](keyId, { signal })
+      known.delete(toHex(keyId))
+      return { ...changed, incidents: kept(incidents) }
+    },
     async sign(order, signal) {
       const key = await keyOf(order.keyId, signal)
       return await signed(session, key, order, signal, kept).catch((thrown) =>
@@ -201,8 +206,10 @@ function taprootOf(merkleRoot: Bytes): Taproot {
 }
 
 function keyView(key: KeyInfo): KeyView {
-  const { keyId, keyType, custody, state, label, createdAt, publicKey, minSigners, holders } = key
-  return { keyId, keyType, custody, state, label, createdAt, publicKey, minSigners, holders }
+  const { keyId, keyType, custody, state, label, createdAt, expiresAt } = key
+  const { publicKey, minSigners, holders } = key
+  const facts = { keyId, keyType, custody, state, label, createdAt, expiresAt }
+  return { ...facts, publicKey, minSigners, holders }
 }
 
 function healthView({ server, status, problem, ...rest }: SdkHealth): ServerHealth {

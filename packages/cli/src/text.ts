@@ -77,6 +77,7 @@ export function keyText(key: KeyView): string {
     ["custody", custodyText(key)],
     ["state", key.state],
     ["created", moment(key.createdAt)],
+    ["signs until", key.expiresAt === null ? "no end" : moment(key.expiresAt)],
     ["public key", toHex(key.publicKey)],
     ["shares", `one at each of the servers ${key.holders.join(", ")}; none anywhere else`],
   ])

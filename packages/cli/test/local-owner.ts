@@ -10,6 +10,8 @@ import type {
   ChildView,
   DerivedView,
   FilledView,
+  KeyStateChange,
+  KeyStateView,
   KeyView,
   OwnerSession,
   PoolTargets,
@@ -37,6 +39,8 @@ export class LocalOwner implements OwnerSession {
   readonly fills: PoolTargets[] = []
   readonly #children = new Set<string>()
   ended = 0
+  /** Servers that do not answer. */
+  away: readonly number[] = []
   /** Set to make the next uses wait. */
   gate: Promise<void> = Promise.resolve()
 
@@ -51,6 +55,7 @@ export class LocalOwner implements OwnerSession {
     const key: KeyView = {
       ...{ keyId, keyType, custody: "custodial", state: "active", label },
       createdAt: 1_700_000_000_000,
+      expiresAt: null,
       publicKey: publicKeyOf(keyType, elementOf(keyType, secret)),
       minSigners: 2,
       holders: [1, 2, 3],
@@ -83,6 +88,19 @@ export class LocalOwner implements OwnerSession {
     const child = await this.showChild(keyId, path)
     this.#children.add(`${toHex(keyId)}/${path.join("/")}`)
     return { child, incidents: [] }
+  }
+
+  async changeKeyState(keyId: Bytes, change: KeyStateChange): Promise<KeyStateView> {
+    const key = this.#find(keyId)
+    const state = ({ suspend: "suspended", resume: "active", deactivate: "deactivated" } as const)[
+      change
+    ]
+    const servers = [1, 2, 3].filter((id) => !this.away.includes(id))
+    this.keys[this.keys.indexOf(key)] = { ...key, state }
+    const missing = this.away
+    const needed = 2
+    const effective = servers.length >= needed
+    return { keyId: key.keyId, state, servers, missing, needed, effective, incidents: [] }
   }
 
   async sign(order: SignOrder, signal: AbortSignal): Promise<SignatureView> {

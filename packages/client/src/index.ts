@@ -44,6 +44,7 @@ export type {
   DerivedKey,
   EcdsaSignature,
   KeyList,
+  KeyStateResult,
   Keys,
   RecordedIncidents,
   Signature,

@@ -5,6 +5,7 @@ import {
   type KeyState,
   type KeyType,
   LockKeeperError,
+  type Roster,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, decode, equalBytes } from "@lockkeeper/encoding"
@@ -34,6 +35,8 @@ export interface KeyInfo {
   readonly state: KeyState
   /** Milliseconds since the Unix epoch, by a server's clock. */
   readonly createdAt: number
+  /** When the servers stop signing with it, by the roster in force; null when they do not. */
+  readonly expiresAt: number | null
   /**
    * 32 bytes: an Ed25519 public key, or a BIP340 x-only key before any Taproot tweak. 33 bytes: a
    * compressed ECDSA public key.
@@ -70,11 +73,15 @@ export function openListing(
   const { label, custody, state, createdAt } = facts
   const key: KeyInfo = {
     ...{ keyId, keyType, label, custody, custodyMeaning: CUSTODY_MEANING[custody] },
-    ...{ state, createdAt, publicKey, minSigners },
+    ...{ state, createdAt, expiresAt: expiryOf(roster, createdAt), publicKey, minSigners },
     holders: [...verifyingShares.keys()],
     certificate: decoded,
   }
   return { key }
+}
+
+function expiryOf({ cryptoperiodDays }: Roster, createdAt: number): number | null {
+  return cryptoperiodDays === 0 ? null : createdAt + cryptoperiodDays * 86_400_000
 }
 
 /** Protocols know key types of their own, for OPAQUE. */

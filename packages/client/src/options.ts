@@ -4,6 +4,7 @@ import type { ChildKeyInfo } from "./child-keys.ts"
 import type { EcdsaSigned } from "./ecdsa-attempt.ts"
 import type { Incident } from "./incidents.ts"
 import type { KeyInfo } from "./key-info.ts"
+import type { KeyStateChanged } from "./key-state.ts"
 import type { Logged } from "./principal.ts"
 import type { RecordedIncident } from "./reports.ts"
 import type { Signed } from "./signing-attempt.ts"
@@ -93,6 +94,8 @@ export interface DerivedKey extends WithIncidents {
   readonly log: readonly Logged[]
 }
 
+export interface KeyStateResult extends KeyStateChanged, WithIncidents {}
+
 export interface ChangePasswordOptions extends Cancellable {
   readonly current: PasswordInput
   readonly next: PasswordInput
@@ -107,6 +110,14 @@ export interface Keys {
   show(keyId: Uint8Array, options?: Cancellable): Promise<KeyInfo & WithIncidents>
   /** Registers a child at the key's holders, so that it can sign. Registering twice is harmless. */
   derive(keyId: Uint8Array, path: readonly number[], options?: Cancellable): Promise<DerivedKey>
+  /**
+   * Has the key's holders sign nothing with it until `resume`. It holds once n - t + 1 of them do so:
+   * see `effective`, and ask again when the missing are back.
+   */
+  suspend(keyId: Uint8Array, options?: Cancellable): Promise<KeyStateResult>
+  resume(keyId: Uint8Array, options?: Cancellable): Promise<KeyStateResult>
+  /** As `suspend`, for good: there is no way back. */
+  deactivate(keyId: Uint8Array, options?: Cancellable): Promise<KeyStateResult>
   /** A child's public key, without asking anyone. @throws LockKeeperError `invalid-request`. */
   childKey(key: KeyInfo, path: readonly number[]): ChildKeyInfo
 }

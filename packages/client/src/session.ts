@@ -17,6 +17,7 @@ import { askAll } from "./gather.ts"
 import { inOneGeneration } from "./generations.ts"
 import { type Incident, IncidentLog } from "./incidents.ts"
 import { bytesOf, type KeyInfo, openListing } from "./key-info.ts"
+import { changeKeyState, type KeyStateChange } from "./key-state.ts"
 import { MAX_KNOWN_KEYS } from "./limits.ts"
 import { listKeys, showKey } from "./list-keys.ts"
 import type { LoginOutcome } from "./login.ts"
@@ -28,6 +29,7 @@ import type {
   DerivedKey,
   EcdsaSignature,
   KeyList,
+  KeyStateResult,
   Keys,
   RecordedIncidents,
   Signature,
@@ -97,6 +99,9 @@ export class Session {
       list: (options = {}) => this.#told(this.#list(options)),
       show: (keyId, options = {}) => this.#told(this.#show(keyId, options)),
       derive: (keyId, path, options = {}) => this.#told(this.#derive(keyId, path, options)),
+      suspend: (keyId, options) => this.#told(this.#changeState(keyId, "suspend", options)),
+      resume: (keyId, options) => this.#told(this.#changeState(keyId, "resume", options)),
+      deactivate: (keyId, options) => this.#told(this.#changeState(keyId, "deactivate", options)),
       childKey,
     }
     servers.outbox.attach(this.#report)
@@ -355,6 +360,18 @@ export class Session {
     const order = { key, path: child.path }
     const log = await registerChild(this.#principal, order, { signal, incidents })
     return { child, log, incidents: incidents.all }
+  }
+
+  async #changeState(
+    keyId: Uint8Array,
+    change: KeyStateChange,
+    options: Cancellable = {},
+  ): Promise<KeyStateResult> {
+    const { signal, incidents } = this.#begin(options)
+    const key = await this.#keyOf({ keyId }, signal, incidents)
+    const changed = await changeKeyState(this.#principal, key, change, { signal, incidents })
+    this.#remember({ ...key, state: changed.state })
+    return { ...changed, incidents: incidents.all }
   }
 
   #remember(key: KeyInfo): void {

@@ -17,7 +17,9 @@ import {
   toHex,
 } from "@lockkeeper/encoding"
 import { type KeyPackage, keyPackageCodec } from "@lockkeeper/protocols"
+import type { Dependencies } from "./ports/dependencies.ts"
 import type { Change, Store, Versioned } from "./ports/store.ts"
+import type { ServerSelf } from "./self.ts"
 
 /** One key's share at this server. The listing beside it holds what its owner may see. */
 export interface KeyRow {
@@ -59,13 +61,72 @@ function noSuchKey(): LockKeeperError {
   })
 }
 
-/** Refuses keys that must not be used now. @throws LockKeeperError `permission-denied` */
-export function checkUsable(row: KeyRow): void {
-  if (row.state === "active") return
-  throw new LockKeeperError("permission-denied", `The key is ${row.state}.`, {
+const DAY_MS = 86_400_000
+
+/**
+ * Refuses keys that must not be used now: by their state, or older than the roster lets keys sign.
+ *
+ * @throws LockKeeperError `permission-denied`, `expired`
+ */
+export async function checkUsable(
+  {
+    self,
+    deps,
+  }: {
+    readonly self: Pick<ServerSelf, "roster">
+    readonly deps: Pick<Dependencies, "store" | "clock">
+  },
+  { accountId, state, keyPackage }: KeyRow,
+): Promise<void> {
+  if (state !== "active") {
+    throw new LockKeeperError("permission-denied", `The key is ${state}.`, {
+      field: "keyId",
+      remedy: state === "suspended" ? "Resume it, or use an active key." : "Use an active key.",
+    })
+  }
+  const { cryptoperiodDays } = self.roster
+  if (cryptoperiodDays === 0) return
+  const { createdAt } = await readListing(deps.store, accountId, keyPackage.public.keyId)
+  if (deps.clock.now() < createdAt + cryptoperiodDays * DAY_MS) return
+  throw new LockKeeperError("expired", `Keys sign for ${cryptoperiodDays} days; this one has.`, {
     field: "keyId",
-    remedy: "Use an active key.",
+    remedy: "Make a new key and move what this one holds, with operators who allow it more time.",
   })
+}
+
+/** Holds while the key's row is as it was read: no state or share has changed since. */
+export function keyUnchanged(keyId: Bytes, version: number): Change {
+  return { kind: "expect", table: "keys", id: toHex(keyId), version }
+}
+
+/** What puts a key into another state, and what its owner sees of it then. */
+export async function putKeyState(
+  store: Store,
+  { version, value: row }: Versioned<KeyRow>,
+  state: KeyState,
+): Promise<{ readonly listing: KeyListing; readonly changes: readonly Change[] }> {
+  const id = toHex(row.keyPackage.public.keyId)
+  const listingId = `${toHex(row.accountId)}-${id}`
+  const listed = await store.read("account-keys", listingId)
+  if (listed === null) throw noSuchKey()
+  const listing = { ...decode(keyListing, listed.value), state }
+  if (row.state === state)
+    return { listing, changes: [keyUnchanged(row.keyPackage.public.keyId, version)] }
+  const value = encode(keyRow, { ...row, state })
+  const shown = encode(keyListing, listing)
+  return {
+    listing,
+    changes: [
+      { kind: "put", table: "keys", id, ifVersion: version, value },
+      {
+        kind: "put",
+        table: "account-keys",
+        id: listingId,
+        ifVersion: listed.version,
+        value: shown,
+      },
+    ],
+  }
 }
 
 /**

@@ -74,6 +74,9 @@ function soundBody(operation: OwnerOperation): Bytes {
     case "keys.list":
       return encode(listKeysBody, { after: null, limit: 1 })
     case "keys.show":
+    case "keys.suspend":
+    case "keys.resume":
+    case "keys.deactivate":
       return encode(showKeyBody, { keyId })
     case "sign.prepare":
       return encode(prepareBody, { keyId, keyEpoch: 1, count: 1 })

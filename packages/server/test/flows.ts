@@ -79,14 +79,14 @@ export async function createKey(
   return task.certificate
 }
 
-/** Signs with the sessions' servers, each step over the wire contract. */
-export async function signWith(
+/** A signing request with what each of the sessions' servers takes for it: their nonces are prepared. */
+export async function prepareToSign(
   owner: TestOwner,
   sessions: readonly TestSession[],
   certificate: KeyCertificate,
   message: Bytes,
   path: readonly number[] = [],
-): Promise<Bytes> {
+) {
   const { keyId, keyEpoch, rosterEpoch } = certificate.public
   const servers = sessions.map((s) => s.to.identifier).sort((a, b) => a - b)
   const prepare = owner.sign(
@@ -131,6 +131,25 @@ export async function signWith(
     signingPackage: encode(frost.signingPackageCodec, prepared.value.package),
     prepare: 1,
   })
+  return { request, input, prepared: prepared.value }
+}
+
+/** Signs with the sessions' servers, each step over the wire contract. */
+export async function signWith(
+  owner: TestOwner,
+  sessions: readonly TestSession[],
+  certificate: KeyCertificate,
+  message: Bytes,
+  path: readonly number[] = [],
+): Promise<Bytes> {
+  const { request, input, prepared } = await prepareToSign(
+    owner,
+    sessions,
+    certificate,
+    message,
+    path,
+  )
+  const verifyKeys = new Map(owner.cluster.roster.members.map((m) => [m.identifier, m.identityKey]))
   const shares = new Map()
   for (const session of sessions) {
     const answer = expectKind(await session.call({ kind: "act", request, step: 1, input }), "act")
@@ -139,7 +158,7 @@ export async function signWith(
       decode(messageCodec, decode(signStepOutput, answer.output).share),
     )
   }
-  const outcome = frost.aggregate({ opened: prepared.value, shares, certificate, verifyKeys })
+  const outcome = frost.aggregate({ opened: prepared, shares, certificate, verifyKeys })
   assert.ok(outcome.ok, JSON.stringify(outcome))
   return outcome.value
 }

@@ -1,7 +1,6 @@
 import {
   encodeRoster,
   type Member,
-  NO_SCHEDULE,
   type Roster,
   type SignedRoster,
   signRoster,
@@ -57,6 +56,7 @@ export interface ClusterOptions {
   /** By default each server has an operator of its own, and no placement rule holds. */
   readonly operators?: readonly string[]
   readonly distinctOperators?: boolean
+  readonly cryptoperiodDays?: number
   /** Wraps the rows of a server, to fail or to spy. */
   readonly rows?: (identifier: Identifier) => RowStore
 }
@@ -87,7 +87,7 @@ function rosterOf(
   secrets: readonly ServerSecrets[],
   minSigners: number,
   now: number,
-  { operators = [], distinctOperators = false }: ClusterOptions,
+  { operators = [], distinctOperators = false, cryptoperiodDays = 0 }: ClusterOptions,
 ): Roster {
   const members = secrets.map(
     (own, i): Member => ({
@@ -106,7 +106,7 @@ function rosterOf(
   const previousDigest = new Uint8Array(32)
   return {
     ...{ rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: now },
-    ...NO_SCHEDULE,
+    ...{ refreshHours: 0, cryptoperiodDays },
   }
 }
 

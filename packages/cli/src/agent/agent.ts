@@ -170,6 +170,11 @@ async function use(
       const { kind: _, ...order } = request
       return { kind: "signature", ...(await session.sign(order, signal)) }
     }
+    case "change-key-state": {
+      const { keyId, change } = request
+      const changed = await session.changeKeyState(keyId, change, signal)
+      return { kind: "state-changed", ...changed }
+    }
     case "pool-status":
       return { kind: "pool", ...(await session.poolStatus(request.keyId, signal)) }
     case "fill-pool": {

@@ -41,7 +41,10 @@ import {
   type ExtendedView,
   type FilledView,
   type IncidentView,
+  KEY_STATE_CHANGES,
   type KeeperAddress,
+  type KeyStateChange,
+  type KeyStateView,
   type KeyView,
   MAX_RECORDED,
   type PoolSetView,
@@ -104,6 +107,7 @@ export type AgentRequest =
   | { readonly kind: "show-child"; readonly keyId: Bytes; readonly path: readonly number[] }
   | { readonly kind: "derive-child"; readonly keyId: Bytes; readonly path: readonly number[] }
   | ({ readonly kind: "sign" } & SignOrder)
+  | { readonly kind: "change-key-state"; readonly keyId: Bytes; readonly change: KeyStateChange }
   | { readonly kind: "pool-status"; readonly keyId: Bytes }
   | ({ readonly kind: "fill-pool"; readonly keyId: Bytes } & PoolTargets)
   | { readonly kind: "recorded-incidents" }
@@ -129,6 +133,10 @@ export const agentRequest: Codec<AgentRequest> = labelled(
       content: signContent,
       merkleRoot: nullable(bytes(32)),
     }),
+    "change-key-state": struct({
+      keyId: fixedBytes(32),
+      change: oneOf(...KEY_STATE_CHANGES),
+    }),
     "pool-status": struct({ keyId: fixedBytes(32) }),
     "fill-pool": struct({ keyId: fixedBytes(32), floor: u8, cap: u8 }),
     "recorded-incidents": nothing,
@@ -153,6 +161,7 @@ export type AgentReply =
   | ({ readonly kind: "child" } & ChildView)
   | ({ readonly kind: "derived" } & DerivedView)
   | ({ readonly kind: "signature" } & SignatureView)
+  | ({ readonly kind: "state-changed" } & KeyStateView)
   | ({ readonly kind: "pool" } & PoolView)
   | ({ readonly kind: "filled" } & FilledView)
   | ({ readonly kind: "recorded" } & RecordsView)
@@ -166,6 +175,7 @@ const keyView: Codec<KeyView> = struct<KeyView>({
   state: oneOf(...KEY_STATES),
   label: text(64),
   createdAt: safeInteger,
+  expiresAt: nullable(safeInteger),
   publicKey: bytes(64),
   minSigners: u16,
   holders: identifiers,
@@ -233,6 +243,15 @@ export const agentReply: Codec<AgentReply> = labelled(
       signature: bytes(128),
       recovery: nullable(u8),
       signers: identifiers,
+      incidents,
+    }),
+    "state-changed": struct({
+      keyId: fixedBytes(32),
+      state: oneOf(...KEY_STATES),
+      servers: identifiers,
+      missing: identifiers,
+      needed: u16,
+      effective: bool,
       incidents,
     }),
     pool: struct({

@@ -64,6 +64,11 @@ export async function remoteSession(
       const { kind: _, ...derived } = await request(order, "derived", signal)
       return derived
     },
+    async changeKeyState(keyId, change, signal) {
+      const order = { kind: "change-key-state", keyId, change } as const
+      const { kind: _, ...changed } = await request(order, "state-changed", signal)
+      return changed
+    },
     async sign(order, signal) {
       const { kind: _, ...signed } = await request({ kind: "sign", ...order }, "signature", signal)
       return signed

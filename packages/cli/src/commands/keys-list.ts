@@ -26,9 +26,19 @@ export const addKeysList: AddCommands = (add) =>
           key.state,
           `${key.minSigners} of ${key.holders.length}`,
           moment(key.createdAt),
+          key.expiresAt === null ? "-" : moment(key.expiresAt),
           key.label,
         ])
-        const head = ["KEY", "TYPE", "CUSTODY", "STATE", "SERVERS", "CREATED", "LABEL"]
+        const head = [
+          "KEY",
+          "TYPE",
+          "CUSTODY",
+          "STATE",
+          "SERVERS",
+          "CREATED",
+          "SIGNS UNTIL",
+          "LABEL",
+        ]
         return report(table([head, ...rows]), { keys: keys.map(keyJson) })
       }),
   })

@@ -16,7 +16,7 @@ export const deriveKey: OwnerOperationStep = async (step) => {
   checkPath(path)
   const { value: row, version } = await readKey(step.deps.store, step.request.accountId, keyId)
   using _share = row.keyPackage.signingShare
-  checkUsable(row)
+  await checkUsable(step, row)
   checkExists(row.keyPackage.public, path)
   const changes = await register(step.deps.store, keyId, path)
   return {

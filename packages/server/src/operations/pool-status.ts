@@ -15,7 +15,7 @@ export const showPool: OwnerOperationStep = async (step) => {
   const { self, deps, presigning } = step
   const { value: row } = await readKey(deps.store, step.request.accountId, keyId)
   using _share = row.keyPackage.signingShare
-  checkUsable(row)
+  await checkUsable(step, row)
   checkEcdsaKey(row)
   const { keyEpoch } = row.keyPackage.public
   const old = presigning.pool.dropOutdated(keyId, keyEpoch, self.roster.rosterEpoch)

@@ -27,7 +27,7 @@ export const prepareEcdsa: OwnerOperationStep = async (step) => {
   const { self, deps, presigning } = step
   const { value: row } = await readKey(deps.store, step.request.accountId, keyId)
   using _share = row.keyPackage.signingShare
-  checkUsable(row)
+  await checkUsable(step, row)
   checkEcdsaKey(row)
   checkKeyEpoch(row, keyEpoch)
   const key = row.keyPackage.public

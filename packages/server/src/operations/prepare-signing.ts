@@ -17,7 +17,7 @@ export const prepareSigning: OwnerOperationStep = async (step) => {
   }
   const { value: row } = await readKey(step.deps.store, step.request.accountId, keyId)
   using _share = row.keyPackage.signingShare
-  checkUsable(row)
+  await checkUsable(step, row)
   checkFrostKey(row)
   checkKeyEpoch(row, keyEpoch)
   const fresh = freshCommitments(step, row.keyPackage, count)

@@ -77,7 +77,7 @@ export const presign: OwnerOperationStep = async (step) => {
   }
   const { value: row, version } = await readKey(step.deps.store, step.request.accountId, keyId)
   using _share = row.keyPackage.signingShare
-  checkUsable(row)
+  await checkUsable(step, row)
   checkEcdsaKey(row)
   checkKeyEpoch(row, body.keyEpoch)
   checkSignerSet(step.self.roster, step.self.identifier, row.keyPackage.public, signers)

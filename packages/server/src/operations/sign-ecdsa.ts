@@ -13,7 +13,7 @@ import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { deriveChild, dkls, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { checkPath, checkRegistered } from "../children.ts"
 import { ecdsaDigest } from "../content.ts"
-import { checkEcdsaKey, checkKeyEpoch, checkUsable, readKey } from "../keys.ts"
+import { checkEcdsaKey, checkKeyEpoch, checkUsable, keyUnchanged, readKey } from "../keys.ts"
 import type { Pooled } from "../presigning/pool.ts"
 import {
   presignatureId,
@@ -43,9 +43,9 @@ export const signEcdsa: OwnerOperationStep = async (step) => {
   }
   checkPath(body.path)
   const { self, deps, counters } = step
-  const { value: row } = await readKey(deps.store, step.request.accountId, body.keyId)
+  const { value: row, version } = await readKey(deps.store, step.request.accountId, body.keyId)
   using _share = row.keyPackage.signingShare
-  checkUsable(row)
+  await checkUsable(step, row)
   checkEcdsaKey(row)
   checkKeyEpoch(row, input.keyEpoch)
   await checkRegistered(deps.store, body.keyId, body.path)
@@ -73,7 +73,7 @@ export const signEcdsa: OwnerOperationStep = async (step) => {
       certificate: encode(dkls.presignatureCertificateCodec, certificate),
       prepared: next.prepared,
     }),
-    changes: [taken],
+    changes: [taken, keyUnchanged(body.keyId, version)],
     event: step.event(event),
     afterCommit: () => {
       next.issue()

@@ -14,7 +14,7 @@ import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { deriveChild, frost, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { checkPath, checkRegistered } from "../children.ts"
 import { frostContent } from "../content.ts"
-import { checkFrostKey, checkKeyEpoch, checkUsable, readKey } from "../keys.ts"
+import { checkFrostKey, checkKeyEpoch, checkUsable, keyUnchanged, readKey } from "../keys.ts"
 import type { Versioned } from "../ports/store.ts"
 import { decodeAs } from "../request/decode.ts"
 import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
@@ -44,10 +44,10 @@ export const sign: OwnerOperationStep = async (step) => {
   }
   step.incidents.checkNone(frost.signersIn(signingPackage))
   checkPlacement(step.self.roster, signingPackage)
-  const { value: row } = await readKey(step.deps.store, step.request.accountId, body.keyId)
+  const { value: row, version } = await readKey(step.deps.store, step.request.accountId, body.keyId)
   const key = row.keyPackage
   using _share = key.signingShare
-  checkUsable(row)
+  await checkUsable(step, row)
   checkFrostKey(row)
   checkKeyEpoch(row, signingPackage.keyEpoch)
   const approved = await approvedOf(step, body, key.public)
@@ -70,7 +70,7 @@ export const sign: OwnerOperationStep = async (step) => {
       share: encode(messageCodec, outcome.value),
       commitments: fresh.messages,
     }),
-    changes: [taken, ...fresh.changes],
+    changes: [taken, ...fresh.changes, keyUnchanged(body.keyId, version)],
     event: step.event(event),
     afterCommit: () => {
       fresh.issue()

@@ -8,6 +8,7 @@ import {
 } from "@lockkeeper/api"
 import { toHex } from "@lockkeeper/encoding"
 import { wipeAccount } from "../accounts.ts"
+import { deactivateKey, resumeKey, suspendKey } from "../operations/change-key-state.ts"
 import { changePassword } from "../operations/change-password.ts"
 import { createKey } from "../operations/create-key.ts"
 import { deriveKey } from "../operations/derive-key.ts"
@@ -52,6 +53,9 @@ const OWNER_STEPS: Readonly<Record<OwnerOperation, OwnerOperationStep>> = {
   "pool.status": showPool,
   "ecdsa.prepare": prepareEcdsa,
   "ecdsa.sign": signEcdsa,
+  "keys.suspend": suspendKey,
+  "keys.resume": resumeKey,
+  "keys.deactivate": deactivateKey,
   "incidents.report": reportIncident,
   "incidents.list": listIncidents,
 }
