@@ -23,7 +23,9 @@ import { groupOf, type KeyType } from "./key-types.ts"
 import { accountDealingCodec, confirmationsCodec } from "./opaque/account.ts"
 import { loginResponseCodec } from "./opaque/evaluation.ts"
 import { ke1Codec } from "./opaque/key-exchange.ts"
+import type { RepairParams } from "./repair/params.ts"
 import * as repair from "./repair/payloads.ts"
+import type { ReshareParams } from "./reshare/params.ts"
 import * as reshare from "./reshare/payloads.ts"
 
 export * as dklsInside from "./dkls/inside.ts"
@@ -36,6 +38,7 @@ export {
   statementOf,
 } from "./opaque/evaluation.ts"
 export { ke1Codec } from "./opaque/key-exchange.ts"
+export { vectorsCommitment } from "./reshare/checks.ts"
 
 /** The bodies of one step's messages; null where there is no such part. */
 export interface StepPayloads {
@@ -69,23 +72,40 @@ function dklsRows(): StepPayloads[] {
   ]
 }
 
+/** The steps of a refresh or reshare with these parameters. */
+export function reshareStepPayloads(params: reshare.DealForm & Kind): readonly StepPayloads[] {
+  const { kind } = params
+  return [
+    row(kind, "open", reshare.openPayloadCodec),
+    row(kind, "deal", reshare.dealPayloadCodec(params), reshare.sealedSharesCodec(params)),
+    row(kind, "verdict", reshare.verdictPayloadCodec),
+    row(kind, "answer", reshare.answerPayloadCodec),
+  ]
+}
+
+type Kind = Pick<ReshareParams, "kind">
+
+/** The steps of a repair with these parameters. */
+export function repairStepPayloads(
+  params: Pick<RepairParams, "groups" | "helpers">,
+): readonly StepPayloads[] {
+  const scalars = reshare.sealedSharesCodec(params)
+  return [
+    row("repair", "open", repair.openPayloadCodec),
+    row("repair", "split", repair.splitPayloadCodec(params), scalars),
+    row("repair", "sum", repair.sumPayloadCodec, scalars),
+    row("repair", "verdict", repair.verdictPayloadCodec),
+    row("repair", "answer", repair.answerPayloadCodec),
+  ]
+}
+
 /** Of a batch of one key, to and from a threshold of two. */
 function resharingRows(keyType: KeyType): StepPayloads[] {
   const groups = [groupOf(keyType)]
-  const shares = reshare.sealedSharesCodec({ groups })
-  const kinds = ["refresh", "reshare"].flatMap((kind) => [
-    row(kind, "open", reshare.openPayloadCodec),
-    row(kind, "deal", reshare.dealPayloadCodec({ groups, minSigners: 2 }), shares),
-    row(kind, "verdict", reshare.verdictPayloadCodec),
-    row(kind, "answer", reshare.answerPayloadCodec),
-  ])
   return [
-    ...kinds,
-    row("repair", "open", repair.openPayloadCodec),
-    row("repair", "split", repair.splitPayloadCodec({ groups, helpers: [1, 2] }), shares),
-    row("repair", "sum", repair.sumPayloadCodec, shares),
-    row("repair", "verdict", repair.verdictPayloadCodec),
-    row("repair", "answer", repair.answerPayloadCodec),
+    ...reshareStepPayloads({ kind: "refresh", groups, minSigners: 2 }),
+    ...reshareStepPayloads({ kind: "reshare", groups, minSigners: 2 }),
+    ...repairStepPayloads({ groups, helpers: [1, 2] }),
   ]
 }
 

@@ -5,7 +5,7 @@ import type { Case, Kind, Verdicts } from "./harness.ts"
 // with which reasons, so that nothing slips in that its reason does not explain.
 
 /** With which a message is refused that is not what or where its header says. */
-const REFUSALS: ReadonlySet<AbortReason> = new Set<AbortReason>([
+export const REFUSALS: ReadonlySet<AbortReason> = new Set<AbortReason>([
   "malformed-header",
   "wrong-suite",
   "wrong-protocol",
@@ -23,8 +23,11 @@ const REFUSALS: ReadonlySet<AbortReason> = new Set<AbortReason>([
   "echo-mismatch",
 ])
 
-const refusedAsMessage = ({ aborts }: Verdicts): boolean =>
-  aborts.length > 0 && aborts.every(({ reason }) => REFUSALS.has(reason))
+/** Whether everyone who stopped did so for one of these reasons, and somebody did. */
+export const onlyFor = ({ aborts }: Verdicts, reasons: ReadonlySet<AbortReason>): boolean =>
+  aborts.length > 0 && aborts.every(({ reason }) => reasons.has(reason))
+
+const refusedAsMessage = (verdicts: Verdicts): boolean => onlyFor(verdicts, REFUSALS)
 
 const PLACE = ["suite", "protocol", "step", "attempt", "sessionId", "rosterEpoch", "sender"]
 
@@ -87,3 +90,36 @@ export const BY_SENDER: readonly Kind[] = [
 function isMalformed({ aborts }: Verdicts): boolean {
   return aborts.some(({ reason }) => reason === "malformed-header")
 }
+
+/** Well-formed choices of an author that change nothing. */
+export const HARMLESS_MESSAGES: readonly Kind[] = [
+  {
+    why: "another nonce is as good: whatever its bytes, they make the session new for their author",
+    covers: ({ step, by, field }) =>
+      step === "open" && by === "sender" && field === "header.sessionId",
+  },
+  {
+    why: "the same message twice is one message",
+    covers: ({ by, field, mutation }) =>
+      by === "relay" && field === "message" && mutation === "duplicated",
+  },
+]
+
+/** Where complaints of sealed parts are answered. */
+export const IN_DISPUTE: readonly Kind[] = [
+  {
+    why: "an answer that passes over the complaint: the coordinator may not have shown it that one",
+    covers: ({ step, by, field }, { aborts }) =>
+      step === "answer" &&
+      by === "sender" &&
+      field.includes("broadcast.randomness") &&
+      aborts.every(({ reason }) => reason === "missing-messages"),
+  },
+  {
+    why: "a complaint that nobody answers: the coordinator may have dropped it or the answer",
+    covers: ({ step, field, mutation }, { aborts }) =>
+      (mutation === "false accusation, answer withheld" ||
+        (step === "answer" && field.endsWith(" message") && mutation === "missing")) &&
+      aborts.every(({ reason }) => reason === "missing-messages"),
+  },
+]

@@ -3,6 +3,8 @@ import { DKLS_TARGETS } from "./dkls/targets.ts"
 import { frostTarget } from "./frost/target.ts"
 import type { Target } from "./harness.ts"
 import { opaqueTarget } from "./opaque/target.ts"
+import { REPAIR_TARGETS } from "./repair/targets.ts"
+import { RESHARE_TARGETS } from "./reshare/targets.ts"
 
 /** Every protocol under attack, for each kind of key that it works differently for. */
 export const TARGETS: readonly (() => Target)[] = [
@@ -14,4 +16,6 @@ export const TARGETS: readonly (() => Target)[] = [
   () => frostTarget({ keyType: "bip340", path: [7], tweak: { kind: "key-path" } }),
   opaqueTarget,
   ...DKLS_TARGETS,
+  ...RESHARE_TARGETS,
+  ...REPAIR_TARGETS,
 ]
