@@ -5,10 +5,12 @@ import { TARGETS } from "../../attack/targets.ts"
 import type { Decoder } from "../decoder.ts"
 
 /** Protocols of the attack suite whose lies are proven soon: setups and presigning take seconds. */
-const PROTOCOLS = /^(dkg|frost|opaque|dkls-(sign|edges) 2\/3)/
+const PROTOCOLS =
+  /^(dkg|frost|opaque|dkls-(sign|edges) 2\/3|reshare\/refresh 2 of 3|repair\/2 of 3)/
 
-/** Lies of one step that are tried for evidence. */
-const LIES_PER_STEP = 2
+/** Fields of one step that are tried for evidence, and lies in each. */
+const FIELDS_PER_STEP = 3
+const LIES_PER_FIELD = 2
 
 type VerifyKeys = ReadonlyMap<Identifier, Uint8Array>
 
@@ -25,11 +27,13 @@ export function gatherProofs(): Proofs {
   for (const make of TARGETS) {
     const target = make()
     if (!PROTOCOLS.test(target.protocol)) continue
-    const tried = new Map<string, number>()
+    const tried = new Map<string, Map<string, number>>()
     for (const attack of target.attacks()) {
-      const before = tried.get(attack.step) ?? 0
-      if (attack.by !== "sender" || before >= LIES_PER_STEP) continue
-      tried.set(attack.step, before + 1)
+      if (attack.by !== "sender") continue
+      const fields = tried.get(attack.step) ?? new Map<string, number>()
+      const lies = fields.get(attack.field) ?? 0
+      if (lies >= LIES_PER_FIELD || (lies === 0 && fields.size >= FIELDS_PER_STEP)) continue
+      tried.set(attack.step, fields.set(attack.field, lies + 1))
       const verdicts = attack.run()
       for (const item of verdicts.aborts.flatMap((ended) => ended.evidence)) {
         const encoded = encodeEvidence(item)
