@@ -40,7 +40,7 @@ export function signedAgain(message: Message, signer: SigningKey, change: Rewrit
 /** A message whose header was changed in one field. */
 export interface HeaderForgery {
   readonly field: string
-  readonly mutation: Mutant["mutation"]
+  readonly mutation: Mutant["mutation"] | "withheld"
   readonly message: Message
 }
 
@@ -111,7 +111,7 @@ export function altered(
     withheld.delete(recipient)
     forgeries.push({
       field: `sealed.${recipient}`,
-      mutation: "missing",
+      mutation: "withheld",
       message: { ...message, sealed: withheld },
     })
   }

@@ -15,9 +15,8 @@ import type { Attack } from "../harness.ts"
 import { mutantsOf } from "../mutations.ts"
 import { decodedOrNull } from "../rounds/decoded.ts"
 import { checkpointOf, messageOf } from "../rounds/drive.ts"
-import type { Delivery } from "../rounds/rounds.ts"
 import { otherShares } from "../rounds/scalars.ts"
-import { attackAt, liesToAll, mutantsIn } from "../rounds/scene.ts"
+import { attackAt, computing, liesToAll, mutantsIn } from "../rounds/scene.ts"
 import { identityOf } from "../seeded.ts"
 import { ReshareRounds } from "./run.ts"
 import type { ReshareScene } from "./scene.ts"
@@ -30,21 +29,15 @@ export function* computedLies(scene: ReshareScene): Iterable<Attack> {
 
 /** It deals another secret than its share: a constant term that nobody owes. */
 function* otherSecrets(scene: ReshareScene): Iterable<Attack> {
-  const { setting, honest, sender, protocol, rounds } = scene
-  const { task, stored } = checkpointOf(honest, "deal")
-  const delivery = rounds.asked(task)?.deliveries.get(sender) as Delivery
-  const given = { stored: stored.get(sender) as Bytes, delivery }
+  const { setting, sender, protocol } = scene
   for (const { field, mutation, shares } of otherShares(protocol, setting.batch, sender)) {
     const lying = new ReshareRounds(setting, { shares: new Map([[sender, shares]]) })
-    const outcome = lying.step(task, sender, given)
-    if (!outcome.ok) throw new Error(`the liar cannot deal: ${outcome.abort.reason}`)
     const told = { step: "deal", by: "sender", field, mutation, victim: "all" } as const
-    yield attackAt(scene, told, liesToAll(scene, "deal", outcome.value.message))
+    yield computing(scene, told, lying)
   }
 }
 
 interface OpenPayload {
-  readonly nonce: Bytes
   readonly sealingKey: Bytes | null
   readonly commitment: Bytes | null
 }

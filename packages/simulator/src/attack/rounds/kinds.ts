@@ -14,9 +14,9 @@ const NOT_THIS_RUN: ReadonlySet<AbortReason> = new Set<AbortReason>([
   "wrong-roster-epoch",
   "inconsistent-key",
   "not-a-participant",
-  // Of the coordinator itself, which then has no answers, or answers of another run.
+  // Of the coordinator itself, which then has no answers, or answers to another request.
   "missing-messages",
-  "wrong-session",
+  "echo-mismatch",
   "wrong-attempt",
   "wrong-protocol",
 ])

@@ -91,6 +91,15 @@ export function attackAt<Task>(
   return { protocol, sender, ...told, run: () => attacked(rounds, recorded, told.step, meddling) }
 }
 
+/** The sender computes by other rounds, from a step on: all that it says and keeps fits its lie. */
+export function computing<Task>(scene: Scene<Task>, told: Told, rounds: Rounds<Task>): Attack {
+  const { sender, honest } = scene
+  // Whatever comes of it: where it only spoils its own part, it says the same as ever at first.
+  const answers = (_step: string, message: Message) => [{ ...message }]
+  const unsaid = { ...honest, said: new Map() }
+  return attackAt({ ...scene, rounds }, told, { dishonest: sender, answers }, unsaid)
+}
+
 /** The sender signs `lie` instead, for everyone. */
 export function liesToAll<Task>(scene: Scene<Task>, step: string, lie: Message): Meddling {
   return {
