@@ -28,6 +28,14 @@ const rooms = [
     sources: "packages/protocols/src/ecdsa/*.ts",
     tests: "packages/protocols/test/ecdsa*.test.ts",
   },
+  {
+    sources: "packages/protocols/src/{reshare,repair,sharing}/*.ts",
+    tests: "packages/protocols/test/{reshare,repair,resharing}-*.test.ts",
+  },
+  {
+    sources: "packages/protocols/src/evidence/{reshare,repair}-*.ts",
+    tests: "packages/protocols/test/{reshare,repair,resharing}-*.test.ts",
+  },
 ] as const
 
 const page = "docs/deleted-checks.md"
@@ -155,8 +163,8 @@ function pageOf(all: readonly Result[]): string {
   return [
     "# Deleted checks",
     "",
-    "Made by `npm run delete-checks`: every check of the threshold ECDSA rooms, deleted one at a time, and",
-    "the first test file that fails without it. Where none does, the reason stands instead.",
+    "Made by `npm run delete-checks`: every check of threshold ECDSA and of refresh, reshare and repair,",
+    "deleted one at a time, and the first test file that fails without it. Where none does, the reason stands instead.",
     "",
     `${all.length} checks, ${noticed} noticed.`,
     "",
