@@ -30,11 +30,11 @@ const rooms = [
   },
   {
     sources: "packages/protocols/src/{reshare,repair,sharing}/*.ts",
-    tests: "packages/protocols/test/{reshare,repair,resharing}-*.test.ts",
+    tests: "packages/protocols/test/{reshare,repair}-*.test.ts",
   },
   {
     sources: "packages/protocols/src/evidence/{reshare,repair}-*.ts",
-    tests: "packages/protocols/test/{reshare,repair,resharing}-*.test.ts",
+    tests: "packages/protocols/test/{reshare,repair}-*.test.ts",
   },
 ] as const
 
