@@ -12,13 +12,15 @@ import {
   signedRosterCodec,
   signRoster,
 } from "@lockkeeper/api"
-import { LockKeeperError, type Session } from "@lockkeeper/client"
+import { type Clock, LockKeeperError, type Network, type Session } from "@lockkeeper/client"
 import { type Certify, type OperatorOptions, OperatorSession } from "@lockkeeper/client/operator"
 import { sha256 } from "@lockkeeper/crypto"
 import { type Bytes, encode, toHex, utf8 } from "@lockkeeper/encoding"
 import { sharing } from "@lockkeeper/protocols"
+import { MAX_RATE_WAITS, RATE_WAIT_MS } from "../src/limits.ts"
 import type { OperatorPrincipal } from "../src/operator/operator-principal.ts"
 import { sharingPages } from "../src/operator/sharing-pages.ts"
+import { systemClock } from "../src/platform/system-clock.ts"
 import { TestCluster } from "./cluster.ts"
 import { refused } from "./refusals.ts"
 
@@ -177,6 +179,57 @@ describe("an operator's session", () => {
     await refused(async () => {
       for await (const _ of session.sharingsAt(1, "keys")) assert.fail("it lists")
     }, "session-ended")
+  })
+
+  it("wipes its key when it is closed", async () => {
+    const made: Bytes[] = []
+    const randomness = {
+      bytes(length: number) {
+        const bytes = crypto.getRandomValues(new Uint8Array(length))
+        if (length === 32) made.push(bytes)
+        return bytes
+      },
+    }
+    const dependencies = { ...cluster.dependencies(), randomness }
+    const session = await open(cluster, certifierOf(cluster, 2), { dependencies })
+    const [seed] = made as [Bytes]
+    assert.ok(seed.some((byte) => byte !== 0))
+    await session.close()
+    assert.ok(seed.every((byte) => byte === 0))
+  })
+
+  it("asks again a moment later where it asks too often, and not without end", async () => {
+    const waits: number[] = []
+    const clock: Clock = {
+      now: systemClock.now,
+      wait(ms, signal) {
+        if (ms !== RATE_WAIT_MS) return systemClock.wait(ms, signal)
+        waits.push(ms)
+        return Promise.resolve()
+      },
+    }
+    let refusals = 2
+    const { network, ...others } = cluster.dependencies()
+    const connect: Network["connect"] = (member) => {
+      const link = (network as Network).connect(member)
+      const busy = new LockKeeperError("rate-limited", "This address asks too often.")
+      return {
+        ...link,
+        open: (hello, signal) => (refusals-- > 0 ? Promise.reject(busy) : link.open(hello, signal)),
+      }
+    }
+    const dependencies = { ...others, network: { connect }, clock }
+    const session = await open(cluster, certifierOf(cluster, 3), { dependencies })
+    const ask = async () => {
+      for await (const _ of session.sharingsAt(1, "accounts"));
+    }
+    await ask()
+    assert.equal(waits.length, 2)
+    await cluster.restart(1)
+    refusals = Number.POSITIVE_INFINITY
+    await refused(ask, "rate-limited")
+    assert.equal(waits.length, 2 + MAX_RATE_WAITS - 1)
+    await session.close()
   })
 
   it("can be cancelled", async () => {
