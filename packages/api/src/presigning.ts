@@ -58,6 +58,11 @@ export interface PresignBody {
   readonly count: number
   /** `now` when somebody waits for the signature; `background` gives way to everything else. */
   readonly urgency: "now" | "background"
+  /**
+   * How many presignatures of the set every signer is known to have; null where that is not known. What
+   * a server has beyond that another signer has lost, in a crash: the oldest make room, where it lacks.
+   */
+  readonly ready: number | null
 }
 
 export const presignBody: Codec<PresignBody> = struct<PresignBody>({
@@ -66,6 +71,7 @@ export const presignBody: Codec<PresignBody> = struct<PresignBody>({
   signers: list(identifierCodec, MAX_MEMBERS),
   count: u8,
   urgency: oneOf("now", "background"),
+  ready: nullable(u8),
 })
 
 /**

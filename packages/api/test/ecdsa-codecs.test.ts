@@ -38,7 +38,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
   sample("setupPairsBody", setupPairsBody, { participants: [1, 2, 3] }),
   sample("pairStates", pairStates, [], pairs),
   sample("presignBody", presignBody, {
-    ...{ keyId, keyEpoch: 2, signers: [1, 2], count: 16, urgency: "background" },
+    ...{ keyId, keyEpoch: 2, signers: [1, 2], count: 16, urgency: "background", ready: 3 },
   }),
   sample("bulkStepInput", bulkStepInput, { messages: [] }, { messages: [b("m", 40)] }),
   sample(

@@ -42,6 +42,8 @@ export interface PoolNews {
   readonly held: number
   /** For how many more each server that answered has room. */
   readonly rooms: ReadonlyMap<Identifier, number>
+  /** By set, how many each signer has that another has lost: they give way when more are made. */
+  readonly unmatched: ReadonlyMap<string, ReadonlyMap<Identifier, number>>
 }
 
 type Answers = ReadonlyMap<Identifier, PoolStatus>
@@ -75,14 +77,34 @@ export async function askPool(
       Math.min(MAX_PRESIGNATURES, said.cap) - heldIn(said),
     ]),
   )
-  return { ...summaryOf([...answers.values()]), sets: setsOf(answers), pairs, rooms }
+  const sets = setsOf(answers)
+  const unmatched = unmatchedIn(answers, sets)
+  return { ...summaryOf([...answers.values()]), sets, pairs, rooms, unmatched }
+}
+
+function unmatchedIn(answers: Answers, sets: readonly PoolSet[]): PoolNews["unmatched"] {
+  const complete = sets.filter((set) => set.complete)
+  return new Map(
+    complete.map(({ signers, ready }) => {
+      const more = signers.map(
+        (id) => [id, countOf(answers, id, nameOfSet(signers)) - ready] as const,
+      )
+      return [nameOfSet(signers), new Map(more)]
+    }),
+  )
+}
+
+function countOf(answers: Answers, server: Identifier, set: string): number {
+  return answers.get(server)?.sets.find(({ signers }) => nameOfSet(signers) === set)?.ready ?? 0
 }
 
 function heldIn({ sets }: PoolStatus): number {
   return sets.reduce((sum, { ready }) => sum + ready, 0)
 }
 
-function summaryOf(answers: readonly PoolStatus[]): Omit<PoolNews, "sets" | "pairs" | "rooms"> {
+function summaryOf(
+  answers: readonly PoolStatus[],
+): Pick<PoolNews, "cap" | "maxAgeMs" | "busy" | "held"> {
   return {
     cap: Math.min(255, ...answers.map(({ cap }) => cap)),
     maxAgeMs: Math.min(Number.MAX_SAFE_INTEGER, ...answers.map(({ maxAgeMs }) => maxAgeMs)),

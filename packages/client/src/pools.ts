@@ -122,7 +122,12 @@ export class SessionPools implements Pools {
     const key = await this.#ecdsaKey(keyId, signal, incidents)
     const { principal, supply } = this.#owner
     const context = { dead: supply.dead, signal, incidents }
-    const { sets, rooms: _, ...news } = await askPool(principal, key.keyId, key.holders, context)
+    const {
+      sets,
+      rooms: _,
+      unmatched: __,
+      ...news
+    } = await askPool(principal, key.keyId, key.holders, context)
     const inUse = setsInUse(this.#orderOf(key), this.#rules(key))
     return {
       ...{ keyId: key.keyId, ...news, incidents: incidents.all },

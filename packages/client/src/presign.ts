@@ -18,6 +18,8 @@ export interface PresignOrder {
   /** 1 to `dkls.maxBatch(set.length)`. */
   readonly count: number
   readonly urgency: "now" | "background"
+  /** How many of the set every signer is known to have, or null. */
+  readonly ready: number | null
   readonly dead: DeadPairs
   readonly signal: AbortSignal
   readonly incidents: IncidentLog
@@ -81,11 +83,11 @@ function noted({ incidents, set }: PresignOrder, result: BulkResult): BulkResult
 }
 
 async function runBatch(principal: Principal, order: PresignOrder): Promise<BulkResult> {
-  const { key, set: signers, count, urgency, dead, signal, incidents, watch } = order
+  const { key, set: signers, count, urgency, ready, dead, signal, incidents, watch } = order
   const { keyId, certificate } = key
   const { trust, patience } = principal.servers
   const { keyEpoch } = certificate.public
-  const body = encode(presignBody, { keyId, keyEpoch, signers, count, urgency })
+  const body = encode(presignBody, { keyId, keyEpoch, signers, count, urgency, ready })
   const request = principal.request("presign", signers, body)
   const { rosterEpoch } = trust.roster
   const batchId = requestDigest(request)

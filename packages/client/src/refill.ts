@@ -127,13 +127,15 @@ export class Refill {
     const start = clock.now()
     const { dead } = supply
     const common = { key, set, count, dead, signal, incidents }
-    const result = await presign(principal, { ...common, urgency: "background" })
+    const found = news.sets.find((one) => nameOfSet(one.signers) === nameOfSet(set))
+    // Where one did not answer, what it has is not known.
+    const ready = found?.complete === false ? null : before
+    const result = await presign(principal, { ...common, urgency: "background", ready })
     const elapsedMs = clock.now() - start
     this.#batchMs = elapsedMs
     if (result.kind === "stopped") return presignFailure(result)
     this.#made += count
-    const ready = before + count
-    onEvent({ kind: "batch", keyId, signers: set, made: count, ready, elapsedMs })
+    onEvent({ kind: "batch", keyId, signers: set, made: count, ready: before + count, elapsedMs })
     return null
   }
 
@@ -186,8 +188,9 @@ function targetsOf({ sets, floor, cap }: PoolPlan): readonly Target[] {
 }
 
 /** For how many more every signer has room: none where one did not answer. */
-function roomOf({ rooms }: PoolNews, set: SignerSet): number {
-  return Math.min(...set.map((id) => rooms.get(id) ?? 0))
+function roomOf({ rooms, unmatched }: PoolNews, set: SignerSet): number {
+  const lost = unmatched.get(nameOfSet(set))
+  return Math.min(...set.map((id) => (rooms.get(id) ?? 0) + (lost?.get(id) ?? 0)))
 }
 
 /** What is ready of a set that can sign: counts that some signer did not confirm are no use. */

@@ -142,6 +142,7 @@ export class Supply {
         ...{ key, set, dead, incidents },
         count: Math.min(wanted, dkls.maxBatch(set.length)),
         urgency: "now",
+        ready: null,
         signal: NOBODY,
         watch: (server) => watchCall(servers, server, ms, slow),
       }),

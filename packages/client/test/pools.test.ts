@@ -103,6 +103,20 @@ describe("the pools of a key", () => {
     assert.equal((await refused(named, "not-enough-servers")).field, "sets")
   })
 
+  it("are filled again where one server has lost its part and the other's fills the room", async () => {
+    const pair = await TestCluster.start()
+    owner = await ecdsaOwner(pair)
+    const { keyId } = owner.key
+    const sets = [[1, 2]]
+    const fillPair = () => owner.session.pools.fill({ keyId, floor: 60, cap: 60, sets })
+    assert.equal((await fillPair()).made, 60)
+    await pair.restart(1)
+    assert.equal((await fillPair()).made, 60)
+    const { held, sets: after } = await status()
+    assert.deepEqual([held, after.find(({ signers }) => signers.join() === "1,2")?.ready], [64, 60])
+    await signText(owner, "a text")
+  })
+
   it("are filled by one batch at a time, whoever asks", async () => {
     const results = await Promise.all([fill(4, 4), fill(4, 4), fill(4, 4)])
     assert.deepEqual(results.map(({ made }) => made).sort(), [0, 0, 12])

@@ -185,7 +185,14 @@ test("keys of another type do not sign what is not theirs", async () => {
     const signers = [1, 2]
     const prepare = encode(prepareEcdsaBody, { keyId: key.keyId, keyEpoch: 1, signers, count: 1 })
     await refused("ecdsa.prepare", prepare, "invalid-request body.keyId")
-    const batch = { keyId: key.keyId, keyEpoch: 1, signers, count: 1, urgency: "now" } as const
+    const batch = {
+      keyId: key.keyId,
+      keyEpoch: 1,
+      signers,
+      count: 1,
+      urgency: "now",
+      ready: null,
+    } as const
     const presign = { servers: signers, input: NO_MESSAGES }
     const body2 = encode(presignBody, batch)
     await refused("presign", body2, "invalid-request body.keyId", presign)
@@ -230,7 +237,14 @@ test("nonces and presignatures that are not the signers' are refused and consume
 })
 
 test("signer sets, batches and participants that are not sound are refused", async () => {
-  const bad = { keyId: keyId(), keyEpoch: 1, signers: [1, 2], count: 1, urgency: "now" } as const
+  const bad = {
+    keyId: keyId(),
+    keyEpoch: 1,
+    signers: [1, 2],
+    count: 1,
+    urgency: "now",
+    ready: null,
+  } as const
   const presign = async (changes: object, expected: string, servers: readonly number[] = [1, 2]) =>
     refused("presign", encode(presignBody, { ...bad, ...changes }), expected, {
       ...{ servers, input: NO_MESSAGES },
@@ -289,7 +303,14 @@ test("another account's key cannot be derived, presigned, prepared or signed wit
   assert.ok(theirs)
   const signers = [1, 2]
   const content = { kind: "message", message: DIGEST } as const
-  const presign = { keyId: keyId(), keyEpoch: 1, signers, count: 1, urgency: "now" } as const
+  const presign = {
+    keyId: keyId(),
+    keyEpoch: 1,
+    signers,
+    count: 1,
+    urgency: "now",
+    ready: null,
+  } as const
   const bodies: readonly (readonly [Operation, Bytes, Bytes])[] = [
     ["keys.derive", encode(deriveBody, { keyId: keyId(), path: [1] }), EMPTY],
     ["presign", encode(presignBody, presign), NO_MESSAGES],

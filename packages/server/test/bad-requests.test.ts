@@ -94,7 +94,14 @@ function soundBody(operation: OwnerOperation): Bytes {
     case "pairs.setup":
       return encode(setupPairsBody, { participants: [1, 2, 3] })
     case "presign":
-      return encode(presignBody, { keyId, keyEpoch: 1, signers: [1, 2], count: 1, urgency: "now" })
+      return encode(presignBody, {
+        keyId,
+        keyEpoch: 1,
+        signers: [1, 2],
+        count: 1,
+        urgency: "now",
+        ready: null,
+      })
     case "pool.status":
       return encode(showKeyBody, { keyId })
     case "ecdsa.prepare":

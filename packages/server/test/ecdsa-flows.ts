@@ -148,7 +148,7 @@ export function presignRequest(
   urgency: "now" | "background" = "now",
 ): SignedRequest {
   const { keyId } = certificate.public
-  const body = encode(presignBody, { keyId, keyEpoch: 1, signers, count, urgency })
+  const body = encode(presignBody, { keyId, keyEpoch: 1, signers, count, urgency, ready: null })
   return owner.sign(owner.request("presign", body, { servers: signers, ...longLived(owner) }))
 }
 

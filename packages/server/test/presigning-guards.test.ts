@@ -184,7 +184,14 @@ test("signer sets that break a placement rule are not presigned or prepared for"
   const world = await startEcdsa({ operators, distinctOperators: true })
   const { owner, certificate } = world
   const { keyId } = certificate.public
-  const batch = { keyId, keyEpoch: 1, signers: [1, 2], count: 1, urgency: "now" } as const
+  const batch = {
+    keyId,
+    keyEpoch: 1,
+    signers: [1, 2],
+    count: 1,
+    urgency: "now",
+    ready: null,
+  } as const
   const bodies = [
     ["presign", encode(presignBody, batch), NO_MESSAGES],
     ["ecdsa.prepare", encode(prepareEcdsaBody, batch), EMPTY],

@@ -116,9 +116,11 @@ async function settling(run: Run, act: () => Promise<StepOutcome>): Promise<Step
 function open({ step, body, key }: Task, setups: Setups): { run: Run; burnt: readonly Change[] } {
   const { presigning, request, deps, digest } = step
   const { pool } = presigning
-  const { keyId, count, signers } = body
+  const { keyId, count, signers, ready } = body
   const { keyEpoch } = key.public
   const old = [...pool.dropOutdated(keyId, keyEpoch, step.self.roster.rosterEpoch)]
+  const now = deps.clock.now()
+  if (ready !== null) old.push(...pool.dropUnmatched(keyId, signers, { ready, count, now }))
   if (body.urgency === "now") old.push(...pool.makeRoom(keyId, count, signers))
   presigning.countBurnt(old)
   const room = pool.reserve(keyId, count)
@@ -129,7 +131,6 @@ function open({ step, body, key }: Task, setups: Setups): { run: Run; burnt: rea
     })
   }
   const { operation, accountId } = request
-  const now = deps.clock.now()
   const { release } = room
   const pairs = new Map(
     [...setups].map(([peer, { setupDigest }]) => [peer, { kind: "live", setupDigest } as const]),

@@ -27,6 +27,10 @@ interface Entry extends Pooled {
   offeredAt: number | null
 }
 
+function isLeased({ offeredAt }: Entry, now: number): boolean {
+  return offeredAt !== null && now - offeredAt < LEASE_MS
+}
+
 /** Which signer set, in words that compare. */
 export function setName(signers: readonly Identifier[]): string {
   return signers.join("-")
@@ -113,8 +117,7 @@ export class Pool {
     const set = setName(signers)
     for (const entry of this.#byKey.get(toHex(keyId)) ?? []) {
       if (offered.length >= count) break
-      const leased = entry.offeredAt !== null && now - entry.offeredAt < LEASE_MS
-      if (leased || setName(entry.signers) !== set) continue
+      if (isLeased(entry, now) || setName(entry.signers) !== set) continue
       entry.offeredAt = now
       offered.push(entry.presignatureId)
     }
@@ -128,6 +131,23 @@ export class Pool {
         (one) => one.keyEpoch !== keyEpoch || one.rosterEpoch !== rosterEpoch,
       ),
     )
+  }
+
+  /**
+   * Strikes off as many of a signer set as room is missing for, and returns them: the oldest of what
+   * this server has beyond the `ready` that every signer has. What somebody may be about to use stays.
+   */
+  dropUnmatched(
+    keyId: Bytes,
+    signers: readonly Identifier[],
+    { ready, count, now }: { readonly ready: number; readonly count: number; readonly now: number },
+  ): readonly Pooled[] {
+    const ofSet = [...(this.#byKey.get(toHex(keyId)) ?? [])].filter(
+      (one) => setName(one.signers) === setName(signers),
+    )
+    const missing = Math.max(0, count - this.#roomOfKey(keyId))
+    const most = Math.max(0, Math.min(missing, ofSet.length - ready))
+    return this.#strike(ofSet.filter((one) => !isLeased(one, now)).slice(0, most))
   }
 
   /**

@@ -2,7 +2,13 @@ import { LockKeeperError } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 import { type Bench, type Client, VICTIM } from "./bench.ts"
 import { type Call, changesNothing, isSync, ordinals } from "./calls.ts"
-import { checkBlame, checkGuesses, checkService, examineStore } from "./examination.ts"
+import {
+  checkBlame,
+  checkGuesses,
+  checkService,
+  examineStore,
+  forgiveGuesses,
+} from "./examination.ts"
 import { Disk } from "./power-cut.ts"
 import { type Fault, type Injection, Trace } from "./strace.ts"
 import { type Exchange, isRefusal } from "./witness.ts"
@@ -76,8 +82,8 @@ export async function runCase(
   const hit = run.calls.find(({ injected, result }) => injected || result === null)
   const violations: string[] = []
   let replays = 0
-  const service = async (forgive: boolean) => {
-    replays += await checkService(bench, forgive)
+  const service = async () => {
+    replays += await checkService(bench)
   }
   const attempt = async (what: string, check: () => unknown): Promise<void> => {
     try {
@@ -92,7 +98,7 @@ export async function runCase(
   await attempt("how it failed", () => checkFailure(workload, run, ending))
   if (ending !== "not reached" || died) {
     if (!died) {
-      await attempt("goes on after a failed call", () => service(false))
+      await attempt("goes on after a failed call", service)
       await bench.victim.stop(fault === "EIO" ? "SIGKILL" : "SIGTERM")
     }
     await attempt("clean start", () => bench.victim.start(new AbortController().signal))
@@ -101,10 +107,11 @@ export async function runCase(
       const since = bench.witness.exchanges.slice(from)
       checkGuesses(taken, await bench.guessesTaken(), since)
     })
-    await attempt("service", () => service(true))
+    await attempt("service", service)
     await attempt("blame", () => checkBlame(bench))
   }
   await client?.end()
+  await attempt("guesses forgiven", () => forgiveGuesses(bench))
   return { ending, path: hit?.path ?? "", violations, replays }
 }
 
