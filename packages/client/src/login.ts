@@ -203,8 +203,9 @@ class LoginRun {
     }
     const { combined, toStretch, stretching } = outcome.value
     for (const { identifier, reason, evidence } of combined.faults) {
-      if (evidence === null) incidents.suspected(identifier, reason)
-      else incidents.proven(evidence)
+      if (evidence !== null) incidents.proven(evidence)
+      // It has gone on to the next generation of shares, or not yet: nothing is wrong with it.
+      else if (reason !== "other-generation") incidents.suspected(identifier, reason)
     }
     this.#stale = combined.faults
       .filter(({ reason }) => reason === "stale-or-lying")

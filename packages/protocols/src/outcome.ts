@@ -95,6 +95,8 @@ export const ABORT_REASONS = [
   // Refresh, reshare and repair: who may deal what; the rest is as in key generation.
   "wrong-batch",
   "not-a-dealer",
+  // Threshold OPAQUE: right, by shares of another generation than the others'.
+  "other-generation",
 ] as const
 
 export type AbortReason = (typeof ABORT_REASONS)[number]

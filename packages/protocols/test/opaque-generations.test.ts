@@ -91,7 +91,7 @@ test("a login takes the generation that t servers share, and blames nobody for a
     const login = ask(world, "alice", PASSWORD, mixed(first, second, ahead))
     const { combined } = must(combineLogin(login.state, login.responses))
     assert.deepEqual([...combined.answers.keys()], used)
-    const fault = { identifier: other, reason: "stale-or-lying", evidence: null }
+    const fault = { identifier: other, reason: "other-generation", evidence: null }
     assert.deepEqual(combined.faults, [fault])
     assert.equal(must(conclude(login.state, login.responses)).sessions.size, 2)
   }

@@ -150,7 +150,8 @@ export async function putInForce(
 ): Promise<void> {
   const ids = owners.map(({ accountId }) => accountId)
   const unknown = range === null ? [] : await moveUnknownNames(server.deps, range, ids)
-  await server.store.commit([...(await batch.activation(server)), ...unknown])
+  const changes = [...(await batch.activation(server)), ...unknown]
+  if (changes.length > 0) await server.store.commit(changes)
 }
 
 /** The share that a server holds of an account now, in hexadecimal. */

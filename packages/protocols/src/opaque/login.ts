@@ -3,18 +3,23 @@
  * evaluations into the bytes to stretch. `finish.ts` is the second half.
  */
 import { type Element, type Identifier, type Scalar, Secret } from "@lockkeeper/crypto"
-import { type Bytes, encode } from "@lockkeeper/encoding"
+import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
 import type { Evidence } from "../evidence/evidence.ts"
 import { type Abort, abort, done, type Outcome } from "../outcome.ts"
 import type { Binding } from "./account.ts"
 import { keyExchangePair } from "./envelope.ts"
-import { combineEvaluations, evaluationFault } from "./evaluation.ts"
+import { combineEvaluations, type EvaluationStatement, evaluationFault } from "./evaluation.ts"
 import { agreeing, type Examined, evidenceOf, examine } from "./examine.ts"
 import { type Ke2, ke1Codec } from "./key-exchange.ts"
 import { NONCE_LENGTH, SEED_LENGTH } from "./labels.ts"
 import { blind, finalize, randomScalar, scalarOf } from "./oprf.ts"
 import { assertPassword } from "./register.ts"
-import { type Stretching, type StretchingBounds, withinBounds } from "./stretching.ts"
+import {
+  type Stretching,
+  type StretchingBounds,
+  stretchingCodec,
+  withinBounds,
+} from "./stretching.ts"
 
 /** What a client knows before it logs in. */
 export interface LoginPlan {
@@ -164,7 +169,10 @@ export function combineLogin(
     }
   }
   const { group, others } = agreeing(examined, plan.minSigners)
-  for (const identifier of others) faults.push(unlike(identifier, examined.get(identifier)!))
+  const [agreed] = group.values()
+  for (const identifier of others) {
+    faults.push(unlike(identifier, examined.get(identifier)!, agreed ?? null))
+  }
   const proven = new Map<Identifier, Examined>()
   for (const [identifier, answer] of group) {
     const fault = evaluationFault(answer.statement)
@@ -193,12 +201,26 @@ export function olderVersions(
   return [...shown].sort((a, b) => b - a).slice(1)
 }
 
-/** Another vector may be an old one, whose proof holds; a proof that fails for it is a lie. */
-function unlike(identifier: Identifier, answer: Examined): LoginFault {
-  if (evaluationFault(answer.statement) === null) {
-    return { identifier, reason: "stale-or-lying", evidence: null }
+/**
+ * Another vector may be an old one, whose proof holds; a proof that fails for it is a lie. One with the
+ * constant term that was agreed on evaluates under the same key: another generation of shares.
+ */
+function unlike(identifier: Identifier, answer: Examined, agreed: Examined | null): LoginFault {
+  const { statement } = answer
+  if (evaluationFault(statement) !== null) {
+    return { identifier, reason: "wrong-evaluation", evidence: evidenceOf(answer) }
   }
-  return { identifier, reason: "wrong-evaluation", evidence: evidenceOf(answer) }
+  const isSameKey = agreed !== null && isOfSameKey(agreed.statement, statement)
+  return { identifier, reason: isSameKey ? "other-generation" : "stale-or-lying", evidence: null }
+}
+
+function isOfSameKey(a: EvaluationStatement, b: EvaluationStatement): boolean {
+  const [first, second] = [a, b].map(({ stretching }) => encode(stretchingCodec, stretching))
+  return (
+    a.shownVersion === b.shownVersion &&
+    equalBytes(first!, second!) &&
+    equalBytes(a.vector[0]!, b.vector[0]!)
+  )
 }
 
 function tooFew(faults: readonly LoginFault[]): Outcome<never> {
