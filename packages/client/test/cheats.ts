@@ -164,6 +164,14 @@ export function signWrongly(server: TestServer, keyId: Bytes): Promise<void> {
   })
 }
 
+/** From now on this server says that it holds another generation of the key's shares than it does. */
+export function claimGeneration(server: TestServer, keyId: Bytes, keyEpoch: number): Promise<void> {
+  return rewrite(server, "keys", toHex(keyId), keyRow, (key) => {
+    const { keyPackage } = key
+    return { ...key, keyPackage: { ...keyPackage, public: { ...keyPackage.public, keyEpoch } } }
+  })
+}
+
 /** From now on this server yields wrong online shares: it uses what it has not made. */
 export function spoilPresignatures({ store }: TestServer): void {
   const read = store.read.bind(store)

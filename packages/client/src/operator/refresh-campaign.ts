@@ -3,6 +3,7 @@ import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { reshare } from "@lockkeeper/protocols"
 import { type Incident, IncidentLog } from "../incidents.ts"
+import { RESHARE_BATCH } from "../limits.ts"
 import type { Cancellable } from "../options.ts"
 import { throwIfCancelled } from "../patience.ts"
 import { finishRuns } from "./finish-runs.ts"
@@ -27,7 +28,7 @@ export interface RefreshOptions extends Cancellable {
    * default. With the same time a campaign that was stopped goes on where it was.
    */
   readonly before?: number
-  /** Most sharings of one batch; as many as a run carries by default. */
+  /** Most sharings of one batch, 50 by default; a run of 2-of-3 carries 200, of larger thresholds fewer. */
   readonly batch?: number
   readonly onProgress?: (progress: RefreshProgress) => void
 }
@@ -123,7 +124,7 @@ export class RefreshCampaign {
     return [...groups.values()].flatMap((keys) => {
       const { minSigners } = (keys[0] as reshare.ReshareKey).sharing
       const most = reshare.maxKeys(minSigners, minSigners)
-      const size = Math.max(1, Math.min(most, this.#options.batch ?? most))
+      const size = Math.max(1, Math.min(most, this.#options.batch ?? RESHARE_BATCH))
       const count = Math.ceil(keys.length / size)
       return Array.from({ length: count }, (_, i) => keys.slice(i * size, (i + 1) * size))
     })
