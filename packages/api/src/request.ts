@@ -54,6 +54,7 @@ export const OPERATIONS = [
   "keys.suspend",
   "keys.resume",
   "keys.deactivate",
+  "repair",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]
@@ -90,6 +91,7 @@ export const OPERATION_ROLES = {
   "keys.suspend": ["owner"],
   "keys.resume": ["owner"],
   "keys.deactivate": ["owner"],
+  repair: ["operator"],
 } as const satisfies Readonly<Record<Operation, readonly Role[]>>
 
 type OperationOf<R extends Role> = {

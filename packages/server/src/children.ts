@@ -1,6 +1,11 @@
 import { LockKeeperError, MAX_CHILDREN } from "@lockkeeper/api"
 import { type Bytes, decode, encode, toHex, u32 } from "@lockkeeper/encoding"
-import { type ChildPath, childPathProblem, formatChildPath } from "@lockkeeper/protocols"
+import {
+  type ChildPath,
+  childPathProblem,
+  formatChildPath,
+  parseChildPath,
+} from "@lockkeeper/protocols"
 import type { Change, Store } from "./ports/store.ts"
 
 const TABLE = "children"
@@ -58,6 +63,49 @@ export async function register(
   const id = childId(keyId, path)
   return [
     { kind: "put", table: TABLE, id, ifVersion: "absent", value: NOTHING },
+    { kind: "put", table: TABLE, id: toHex(keyId), ifVersion, value },
+  ]
+}
+
+/** Children that are registered of a key, at most `limit`. @param limit - 1 to 256. */
+export async function childrenOf(
+  store: Store,
+  keyId: Bytes,
+  limit: number,
+): Promise<readonly ChildPath[]> {
+  const prefix = `${toHex(keyId)}-`
+  const rows = await store.scan(TABLE, prefix, prefix, limit)
+  return rows.map(({ id }) => {
+    const parsed = parseChildPath(id.slice(prefix.length))
+    if (!parsed.ok) throw new Error("a child is registered under no path")
+    return parsed.path
+  })
+}
+
+/** What registers those that are not, in at most `room` changes: the first of them where it is less. */
+export async function registerAll(
+  store: Store,
+  keyId: Bytes,
+  paths: readonly ChildPath[],
+  room: number,
+): Promise<readonly Change[]> {
+  const row = await store.read(TABLE, toHex(keyId))
+  const count = row === null ? 0 : decode(u32, row.value)
+  const most = Math.min(room - 1, MAX_CHILDREN - count)
+  const fresh: ChildPath[] = []
+  for (const path of paths) {
+    if (fresh.length >= most) break
+    const isUsable = path.length > 0 && childPathProblem(path) === null
+    if (isUsable && !(await isRegistered(store, keyId, path))) fresh.push(path)
+  }
+  if (fresh.length === 0) return []
+  const value = encode(u32, count + fresh.length)
+  const ifVersion = row?.version ?? "absent"
+  return [
+    ...fresh.map((path): Change => {
+      const id = childId(keyId, path)
+      return { kind: "put", table: TABLE, id, ifVersion: "absent", value: NOTHING.slice() }
+    }),
     { kind: "put", table: TABLE, id: toHex(keyId), ifVersion, value },
   ]
 }

@@ -56,7 +56,7 @@ export class KeyServer {
     this.self = self
     this.#deps = deps
     this.#presigning = new PresigningRoom(self, deps, this.counters, maxAgeMs)
-    const sources = [heldKeys(this.#presigning, self.roster.rosterEpoch)]
+    const sources = [heldKeys(self, this.#presigning)]
     this.#resharing = new ResharingRoom(self, deps, sources)
     this.#guesses = new Guesses(self, deps.store)
     this.incidents = new Incidents(self, deps, this.counters)

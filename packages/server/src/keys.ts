@@ -54,6 +54,18 @@ export async function readKey(
   throw noSuchKey()
 }
 
+/** The share of a key, whoever's it is; null where none is held. The caller wipes it. */
+export async function readHeldKey(
+  store: Store,
+  keyId: Bytes,
+): Promise<Versioned<KeyRow> | null> {
+  const row = await store.read("keys", toHex(keyId))
+  if (row === null) return null
+  const value = decode(keyRow, row.value)
+  row.value.fill(0)
+  return { version: row.version, value }
+}
+
 function noSuchKey(): LockKeeperError {
   return new LockKeeperError("not-found", "The account has no such key at this server.", {
     field: "keyId",

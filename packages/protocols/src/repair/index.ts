@@ -9,6 +9,7 @@ export {
   repairAdvance,
   repairCoordinate,
 } from "./coordinator.ts"
+export { memberSealingKey, repairFinished } from "./member.ts"
 export {
   OPEN_RANDOMNESS_LENGTH,
   type RepairRequest,
@@ -18,6 +19,9 @@ export {
 } from "./open.ts"
 export {
   checkParams,
+  checkSharings,
+  openingDigest,
+  participantsOf,
   type RepairIdentity,
   type RepairParams,
   type RepairStep,

@@ -20,6 +20,7 @@ import { showPool } from "../operations/pool-status.ts"
 import { prepareEcdsa } from "../operations/prepare-ecdsa.ts"
 import { prepareSigning } from "../operations/prepare-signing.ts"
 import { presign } from "../operations/presign.ts"
+import { repairOperation } from "../operations/repair.ts"
 import { reportIncident } from "../operations/report-incident.ts"
 import { reshareOperation } from "../operations/reshare.ts"
 import { setupPairs } from "../operations/setup-pairs.ts"
@@ -66,6 +67,7 @@ const OPERATOR_STEPS: Readonly<Record<OperatorOperation, OperatorOperationStep>>
   "sharings.list": listSharings,
   reshare: reshareOperation,
   "reshare.show": showReshare,
+  repair: repairOperation,
 }
 
 /** What refills of pools give way to. */

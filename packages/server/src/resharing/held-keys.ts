@@ -1,37 +1,31 @@
 import { keyListing } from "@lockkeeper/api"
 import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
 import { keyCertificateCodec, sharing } from "@lockkeeper/protocols"
-import { type KeyRow, keyRow, readListing } from "../keys.ts"
-import type { Store, Versioned } from "../ports/store.ts"
+import { keyRow, readHeldKey, readListing } from "../keys.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
+import type { ServerSelf } from "../self.ts"
 import type { ShareSource } from "./held.ts"
-
-async function readRow(store: Store, keyId: Bytes): Promise<Versioned<KeyRow> | null> {
-  const row = await store.read("keys", toHex(keyId))
-  if (row === null) return null
-  const value = decode(keyRow, row.value)
-  row.value.fill(0)
-  return { version: row.version, value }
-}
+import { describeKey, restoreKey } from "./key-records.ts"
 
 /** Shares of keys. What their owner is shown becomes the certificate of the generation in force. */
 export function heldKeys(
+  self: ServerSelf,
   presigning: Pick<PresigningRoom, "pool" | "countBurnt">,
-  rosterEpoch: number,
 ): ShareSource {
+  const { rosterEpoch } = self.roster
   return {
     kind: "keys",
     table: "keys",
 
     async read(store, id) {
-      const row = await readRow(store, id)
+      const row = await readHeldKey(store, id)
       if (row === null) return null
       const { signingShare, public: pkg } = row.value.keyPackage
       return { sharing: sharing.sharingOfKey(pkg), share: signingShare, version: row.version }
     },
 
     async replace(store, id, { sharing: next, share, certificate }) {
-      const row = await readRow(store, id)
+      const row = await readHeldKey(store, id)
       if (row === null) throw new Error("a share that was read has no row")
       const { accountId, state, keyPackage } = row.value
       keyPackage.signingShare.wipe()
@@ -59,7 +53,7 @@ export function heldKeys(
     },
 
     async certificate(store, id) {
-      const row = await readRow(store, id)
+      const row = await readHeldKey(store, id)
       if (row === null) return null
       row.value.keyPackage.signingShare.wipe()
       const { certificate } = await readListing(store, row.value.accountId, id)
@@ -67,6 +61,9 @@ export function heldKeys(
       if (batch === undefined) return null
       return { sharing: sharing.sharingOfKey(pkg), confirmations, ...batch }
     },
+
+    describe: describeKey,
+    restore: (...args) => restoreKey(self, ...args),
 
     // Their rows are taken a while later: nothing reads what the pool has struck off.
     replaced(id, keyEpoch) {

@@ -1,9 +1,19 @@
 import type { SharingKind } from "@lockkeeper/api"
-import type { Secret } from "@lockkeeper/crypto"
+import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
-import type { reshare, sharing } from "@lockkeeper/protocols"
+import type { repair, reshare, sharing } from "@lockkeeper/protocols"
 import type { Change, Store, Table, Versioned } from "../ports/store.ts"
 import { type GenerationRow, generationId, generationRow } from "./rows.ts"
+
+/** What other holders told of one sharing, by holder. */
+export type Told = ReadonlyMap<Identifier, Bytes>
+
+export interface Restoring {
+  /** How many holders have to say the same: one of as many is honest. */
+  readonly need: number
+  /** Most changes beside those of the sharing's own rows. */
+  readonly room: number
+}
 
 /** This server's share of something, with the version of the row that it stands in. */
 export interface HeldShare {
@@ -26,6 +36,18 @@ export interface ShareSource {
   replace(store: Store, id: Bytes, reshared: reshare.ResharedShare): Promise<readonly Change[]>
   /** What proves the generation that is held; null for one as it was generated. */
   certificate(store: Store, id: Bytes): Promise<reshare.ReshareCertificate | null>
+  /** What this server keeps beside its share, encoded for a holder that lacks it; null without one. */
+  describe(store: Store, id: Bytes): Promise<Bytes | null>
+  /**
+   * The changes that put a share where it is lacking, or in place of an earlier one. Null where what the
+   * other holders told is not enough for that.
+   */
+  restore(
+    store: Store,
+    repaired: repair.RepairedShare,
+    told: Told,
+    restoring: Restoring,
+  ): Promise<readonly Change[] | null>
   /** What of this process's memory is of no use once they are committed. */
   replaced?(id: Bytes, keyEpoch: number): void
 }

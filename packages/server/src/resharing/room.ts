@@ -8,6 +8,7 @@ import { commitChanges } from "../request/commit.ts"
 import { sessionEvent } from "../request/events.ts"
 import type { ServerSelf } from "../self.ts"
 import { readEntries, type ShareSource, wipeEntries } from "./held.ts"
+import { RepairRuns } from "./repair-runs.ts"
 import type { ReshareRunRow } from "./rows.ts"
 import { readRunAt, scanRuns, takeRun, wipeStage } from "./runs.ts"
 
@@ -49,15 +50,18 @@ export class ResharingRoom {
   readonly #runs = new Map<string, Known>()
   readonly #reserved = new Map<Identifier, number>()
   #isRestored = false
+  readonly repairs: RepairRuns
 
   constructor(self: ServerSelf, deps: Dependencies, sources: readonly ShareSource[]) {
     this.#self = self
     this.#deps = deps
+    this.repairs = new RepairRuns(deps.store)
     this.#sources = new Map(sources.map((source) => [source.kind, source]))
   }
 
   /** To be called once, before the first request. */
   async start(condition: StoreCondition): Promise<void> {
+    await this.repairs.start()
     if (condition === "restored") await this.#markRestored()
     const marked = await this.#deps.store.read(RESTORED.table, RESTORED.id)
     const { rosterEpoch } = this.#self.roster
@@ -132,6 +136,7 @@ export class ResharingRoom {
    * on the strength of the confirmation.
    */
   async tidy(now: number): Promise<void> {
+    await this.repairs.tidy(now)
     const old = [...this.#runs].filter(([, { startedAt }]) => now - startedAt > RUN_LIFETIME_MS)
     for (const [id, { isPending }] of old) if (!isPending) await this.#drop(id)
     const active = [...this.#runs].filter(([, { isActive }]) => isActive)
