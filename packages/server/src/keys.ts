@@ -55,10 +55,7 @@ export async function readKey(
 }
 
 /** The share of a key, whoever's it is; null where none is held. The caller wipes it. */
-export async function readHeldKey(
-  store: Store,
-  keyId: Bytes,
-): Promise<Versioned<KeyRow> | null> {
+export async function readHeldKey(store: Store, keyId: Bytes): Promise<Versioned<KeyRow> | null> {
   const row = await store.read("keys", toHex(keyId))
   if (row === null) return null
   const value = decode(keyRow, row.value)

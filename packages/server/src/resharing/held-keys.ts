@@ -1,5 +1,5 @@
 import { keyListing } from "@lockkeeper/api"
-import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
+import { decode, encode, toHex } from "@lockkeeper/encoding"
 import { keyCertificateCodec, sharing } from "@lockkeeper/protocols"
 import { keyRow, readHeldKey, readListing } from "../keys.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
