@@ -5,6 +5,7 @@ import {
   identityKeys,
   KEY_STATES,
   type KeyListing,
+  type KeyState,
   keyListing,
   MAX_CHILDREN,
 } from "@lockkeeper/api"
@@ -106,13 +107,14 @@ export async function restoreKey(
   row?.value.keyPackage.signingShare.wipe()
   const owner = row?.value ?? agreed
   if (certificate === null || owner === null) return null
-  const { accountId, state } = owner
+  const { accountId } = owner
   const listingId = `${toHex(accountId)}-${toHex(keyId)}`
   const listed = await store.read("account-keys", listingId)
   const listing =
     listed === null ? agreed && { keyId, ...agreed } : decode(keyListing, listed.value)
   if (listing === null || !equalBytes(accountId, agreed?.accountId ?? accountId)) return null
   const { label, custody, createdAt } = listing
+  const state = row === null ? stricter(owner.state, listing.state) : owner.state
   const shown: KeyListing = {
     ...{ keyId, label, custody, state, createdAt },
     certificate: encode(keyCertificateCodec, certificate),
@@ -171,6 +173,14 @@ function certificateOrNull(encoded: Bytes): KeyCertificate | null {
   }
 }
 
+function strictness(state: KeyState | undefined): number {
+  return state === undefined ? -1 : KEY_STATES.indexOf(state)
+}
+
+function stricter(a: KeyState, b: KeyState): KeyState {
+  return strictness(a) > strictness(b) ? a : b
+}
+
 type Agreed = Omit<KeyRecord, "certificate">
 
 /** What at least `need` say alike, one of whom is honest; the time is one that lies among theirs. */
@@ -180,7 +190,10 @@ function agreedBy(records: readonly KeyRecord[], need: number): Agreed | null {
     const name = toHex(encode(keyOwner, record))
     groups.set(name, [...(groups.get(name) ?? []), record])
   }
-  const alike = [...groups.values()].find((some) => some.length >= need)
+  // Where a change of state reached some only, the state that allows less.
+  const alike = [...groups.values()]
+    .filter((some) => some.length >= need)
+    .sort(([a], [b]) => strictness(b?.state) - strictness(a?.state))[0]
   const [first] = alike ?? []
   if (alike === undefined || first === undefined) return null
   const times = alike.map(({ createdAt }) => createdAt).sort((a, b) => a - b)
