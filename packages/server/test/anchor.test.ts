@@ -105,12 +105,18 @@ test("a database that was put back is found out, logged and shown", async () => 
   await condition(server)
   copyFileSync(kept, databaseOf(server))
   assert.equal(await condition(server), "restored")
-  const reasons = await unsealed(server, async ({ store }) =>
-    (await store.entries(0, 256)).map(({ event }) => decode(eventCodec, event).reason),
+  const events = await unsealed(server, async ({ store }) =>
+    (await store.entries(0, 256)).map(({ event }) => decode(eventCodec, event)),
   )
+  // It starts, and confirms no generation of shares any more.
   assert.deepEqual(
-    reasons.filter((reason) => reason !== ""),
-    ["store-restored"],
+    events
+      .filter(({ reason }) => reason !== "")
+      .map(({ operation, reason }) => [operation, reason]),
+    [
+      ["server.start", "store-restored"],
+      ["reshare.refuse", "store-restored"],
+    ],
   )
   assert.equal(await condition(server), "orderly")
 })
