@@ -79,6 +79,14 @@ export const MAX_STALE = 6
 /** Most batches on the spot that one signature waits for with one signer set. */
 export const MAX_SPOT_BATCHES = 32
 
+/** Most runs of one set-up of pairs that others may get ahead of before whoever says so is left out. */
+export const MAX_OVERTAKEN = 3
+
+/** Most batches of presignatures that are begun anew because a pair was not set up, or not the same at
+ * both ends, and the longest pause before such a batch, milliseconds. */
+export const MAX_PAIR_TRIES = 5
+export const MAX_PAIR_PAUSE_MS = 2_000
+
 /** How long an answer about pools is believed when signer sets are chosen, milliseconds. */
 export const POOL_NEWS_LIFETIME_MS = 2_000
 

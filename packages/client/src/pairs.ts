@@ -1,4 +1,10 @@
-import { type PairState, pairStates, requestDigest, setupPairsBody } from "@lockkeeper/api"
+import {
+  type LockKeeperError,
+  type PairState,
+  pairStates,
+  requestDigest,
+  setupPairsBody,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { encode } from "@lockkeeper/encoding"
 import { dkls } from "@lockkeeper/protocols"
@@ -7,6 +13,7 @@ import { bulkRun } from "./bulk-run.ts"
 import { aboutWhom } from "./exclusions.ts"
 import { askAll } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
+import { MAX_OVERTAKEN } from "./limits.ts"
 import type { Principal } from "./principal.ts"
 import type { DeadPairs, SignerSet } from "./signer-sets.ts"
 
@@ -38,7 +45,8 @@ export async function ensurePairs(principal: Principal, order: PairsOrder): Prom
     if (present.length < 2) return false
     const isReady = !isMissing(states, present, order.dead)
     if (isReady) return present.length === order.participants.length
-    const lost = await setUp(principal, { ...order, participants: present })
+    const isExcused = tries < MAX_OVERTAKEN ? isOvertaken : () => false
+    const lost = await setUp(principal, { ...order, participants: present }, isExcused)
     // Whoever says that a pair is missing when it has just been set up is not believed again.
     if (lost === null) return present.length === order.participants.length
     participants = exclusions.together(present.filter((id) => !lost.includes(id)))
@@ -83,10 +91,19 @@ function isMissing(states: States, among: readonly Identifier[], dead: DeadPairs
   )
 }
 
+/**
+ * Whether others who set the same pairs up at this time were faster at this server: what they made
+ * serves as well, and nobody is at fault.
+ */
+function isOvertaken({ code, field }: LockKeeperError): boolean {
+  return code === "conflict" && field === "body.participants"
+}
+
 /** One run among all of them. Null when it is complete; otherwise whom the next has to do without. */
 async function setUp(
   principal: Principal,
   { participants, dead, signal, incidents }: PairsOrder,
+  isExcused: (error: LockKeeperError) => boolean,
 ): Promise<readonly Identifier[] | null> {
   const { trust, patience } = principal.servers
   const body = encode(setupPairsBody, { participants })
@@ -103,6 +120,7 @@ async function setUp(
   for (const [a, b] of result.pairs) dead.add(a, b)
   const out = [...result.culprits]
   for (const [server, error] of result.lost) {
+    if (isExcused(error)) continue
     // Who works with another participant no more is tried again without that one.
     if (aboutWhom(server, error, participants) === null) out.push(server)
     else incidents.failed(server, error, participants)

@@ -5,7 +5,9 @@ import { dkls } from "@lockkeeper/protocols"
 import { type BulkResult, bulkRun, noteLost, type Stopped } from "./bulk-run.ts"
 import type { IncidentLog } from "./incidents.ts"
 import type { KeyInfo } from "./key-info.ts"
+import { MAX_PAIR_PAUSE_MS, MAX_PAIR_TRIES } from "./limits.ts"
 import { ensurePairs, noteDeadPairs } from "./pairs.ts"
+import { throwIfCancelled } from "./patience.ts"
 import type { Principal } from "./principal.ts"
 import type { DeadPairs, SignerSet } from "./signer-sets.ts"
 
@@ -28,22 +30,42 @@ export interface PresignOrder {
 
 /**
  * Makes a batch of presignatures with one signer set; the servers keep them. Sets up pairs that are
- * missing first. A pair that turned out to be at odds is noted as dead.
+ * missing first, again where others did so at the same time and either end now has another setup. A
+ * pair that turned out to be at odds is noted as dead.
  */
 export async function presign(principal: Principal, order: PresignOrder): Promise<BulkResult> {
   const { set: participants, dead, signal, incidents } = order
+  const { clock } = principal.servers.deps
   const pairs = { participants, dead, signal, incidents }
-  const first = await runBatch(principal, order)
-  if (first.kind === "complete" || !isAboutPairs(first)) return noted(order, first)
-  if (dead.within(participants)) return noted(order, withoutRefusals(first))
-  const isReady = await ensurePairs(principal, pairs)
-  if (dead.within(participants)) return withoutPair("dead-pair")
-  if (!isReady) return withoutPair("missing-pair")
-  const second = await runBatch(principal, order)
-  if (second.kind === "complete" || !saysDead(second)) return noted(order, second)
-  // What its servers said of a pair before may have ended in this very batch.
-  if (!dead.within(participants)) await noteDeadPairs(principal, pairs)
-  return noted(order, dead.within(participants) ? withoutRefusals(second) : second)
+  let began = clock.now()
+  for (let tries = 0; ; tries++) {
+    const result = await runBatch(principal, order)
+    if (result.kind === "complete" || !isAboutPairs(result)) return noted(order, result)
+    const isDead = tries > 0 && saysDead(result)
+    // What its servers said of a pair before may have ended in this very batch.
+    if (isDead && !dead.within(participants)) await noteDeadPairs(principal, pairs)
+    if (dead.within(participants)) return noted(order, withoutRefusals(result))
+    if (isDead || tries === MAX_PAIR_TRIES) return noted(order, result)
+    if (tries > 0) await giveWay(principal, clock.now() - began, signal)
+    began = clock.now()
+    const isReady = await ensurePairs(principal, pairs)
+    if (dead.within(participants)) return withoutPair("dead-pair")
+    if (!isReady) return withoutPair("missing-pair")
+  }
+}
+
+/**
+ * Others may be setting the same pair up, in step with this: each waits for as long as chance says, so
+ * that one is done before the other looks.
+ */
+async function giveWay(
+  { servers: { deps } }: Principal,
+  tookMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const [chance = 0] = deps.randomness.bytes(1)
+  await deps.clock.wait((Math.min(tookMs, MAX_PAIR_PAUSE_MS) * chance) / 256, signal)
+  throwIfCancelled(signal)
 }
 
 /**
