@@ -1,5 +1,7 @@
+import type { Event } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, equalBytes } from "@lockkeeper/encoding"
+import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
+import { opaque } from "@lockkeeper/protocols"
 import { cheatingStore } from "../adversaries/cheating-store.ts"
 import type { TraceLine } from "../world/trace.ts"
 import { World } from "../world/world.ts"
@@ -7,6 +9,7 @@ import { violationsOf } from "./checkers/index.ts"
 import { readDurable } from "./durable.ts"
 import { FaultSchedule } from "./faults.ts"
 import type { Observed, Violation } from "./observed.ts"
+import type { Owner } from "./owner.ts"
 import { Dice, type Mode, type Plan, planOf } from "./plan.ts"
 import { commitsOf, Recorder, startsOf } from "./recorder.ts"
 import { spoiledTransfers } from "./spoiled-transfers.ts"
@@ -142,7 +145,8 @@ class Run {
       // A device of its own: those of the storm may still be at work.
       const device = this.#workload.freshDevice(owner)
       const round = async (): Promise<void> => {
-        if (!owner.registered) return
+        const { minSigners } = this.#plan
+        if (!owner.registered || this.#activatedAt(owner, fit) < minSigners) return
         const must = (what: string, done: boolean): boolean => {
           // Where any number of databases may have been put back, nobody promises that it can.
           if (!done && this.#plan.mode === "liveness")
@@ -154,7 +158,6 @@ class Run {
         if (!device.loggedIn) return
         await device.list()
         for (const key of owner.keys) {
-          const { minSigners } = this.#plan
           if (this.#holdersOf(key.keyId, fit) < minSigners) continue
           const signed = await device.sign(key)
           // Another device's password change ends this one's session, as it must.
@@ -170,6 +173,25 @@ class Run {
       return [`new round of ${owner.name}`, round()]
     })
     return new Map(rounds)
+  }
+
+  /**
+   * How many of these servers have ever made the account active, by what they committed. Registering
+   * ends well once t have: with one of those put back, or down for good, nobody can let the owner in.
+   */
+  #activatedAt({ name }: Owner, among: readonly Identifier[]): number {
+    const { cheater } = this.#plan
+    const accountId = toHex(opaque.accountIdOf(name))
+    const { commits } = this.#world.observations
+    const activates = ({ operation, outcome, accountId: id }: Event): boolean =>
+      operation === "account.activate" &&
+      outcome === "done" &&
+      id !== null &&
+      toHex(id) === accountId
+    const having = commits
+      .filter(({ entries }) => entries.some(({ event }) => activates(event)))
+      .map(({ server }) => server)
+    return among.filter((id) => having.includes(id) && id !== cheater?.server).length
   }
 
   /** How many of these servers have told the key's maker that they hold it. */
