@@ -12,6 +12,6 @@ process.exitCode = await run(process.argv.slice(2), {
   terminal: processTerminal(),
   signal: interrupted.signal,
   // Loaded only by commands that need it: help and `server run` start without the SDK.
-  connect: async (address) => (await import("./sdk.ts")).connectKeeper(address),
+  connect: async (address, tell) => (await import("./sdk.ts")).connectKeeper(address, tell),
   spawnAgent,
 })

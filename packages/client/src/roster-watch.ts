@@ -16,6 +16,7 @@ import {
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, equalBytes } from "@lockkeeper/encoding"
 import { askAll } from "./gather.ts"
+import { outsideRefusal } from "./outside-refusals.ts"
 import { within } from "./patience.ts"
 import type { Servers } from "./servers.ts"
 
@@ -48,9 +49,14 @@ export async function newerChain(
   signal: AbortSignal,
 ): Promise<FollowedChain | null> {
   const { deps, patience, trust } = servers
-  const { answers } = await askAll(servers, servers.all, (server) =>
-    within(deps.clock, patience.callMs, signal, (limited) => servers.link(server).roster(limited)),
-  )
+  const { answers } = await askAll(servers, servers.all, async (server) => {
+    try {
+      const ask = (limited: AbortSignal) => servers.link(server).roster(limited)
+      return await within(deps.clock, patience.callMs, signal, ask)
+    } catch (error) {
+      throw outsideRefusal(servers.member(server), error, signal)
+    }
+  })
   const ours: ShownChain = { by: "followed here", followed: trust.chain }
   const shown = [...answers].flatMap(([server, encoded]) => {
     const followed = followedFrom(trust.chain, encoded)

@@ -34,7 +34,7 @@ export const addRosterJoin: AddCommands = (add) =>
       const text =
         `All ${members.length} members signed; threshold ${minSigners}.\ndigest to pin ${digest}\n` +
         `Wrote ${out} for clients and ${bundle} for members. Next, at every member:\n` +
-        `  lockkeeper roster install DIRECTORY ${bundle}\n`
+        `  lockkeeper roster ${before === null ? "install" : "activate"} DIRECTORY ${bundle}\n`
       return report(text, { out, bundle, digest, servers: members.length, threshold: minSigners })
     },
   })
