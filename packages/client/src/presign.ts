@@ -64,7 +64,8 @@ async function giveWay(
   signal: AbortSignal,
 ): Promise<void> {
   const [chance = 0] = deps.randomness.bytes(1)
-  await deps.clock.wait((Math.min(tookMs, MAX_PAIR_PAUSE_MS) * chance) / 256, signal)
+  const mostMs = Math.min(tookMs, MAX_PAIR_PAUSE_MS)
+  await deps.clock.wait(Math.floor((mostMs * chance) / 256), signal)
   throwIfCancelled(signal)
 }
 
