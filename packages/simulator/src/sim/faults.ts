@@ -39,7 +39,7 @@ export class FaultSchedule {
   /** Servers whose database the run puts back, or will. */
   readonly restored = new Set<Identifier>()
   readonly copies: PutBack[] = []
-  /** Somebody's clock was wrong by more than servers accept. */
+  /** Two clocks differed by more than servers accept. */
   skewed = false
   duplicated = false
   relayed = false
@@ -49,6 +49,8 @@ export class FaultSchedule {
   readonly #actors: readonly string[]
   readonly #down = new Map<Identifier, number>()
   readonly #working: Promise<void>[] = []
+  /** By how much whose clock is wrong now, milliseconds. */
+  readonly #wrong = new Map<Identifier | string, number>()
   #over = false
 
   /** @param actors - names of those whose links can fail by themselves. */
@@ -197,9 +199,16 @@ export class FaultSchedule {
     // A server that was far ahead does not start again before its own log's last entry, by design.
     const far = this.plan.mode === "safety" || typeof who === "string"
     const ms = this.#dice.pick([-60_000, 60_000, far ? -200_000 : -90_000, far ? 200_000 : 90_000])
-    if (Math.abs(ms) > 100_000) this.skewed = true
+    this.#setClock(who, ms)
+    return this.#later(() => this.#setClock(who, 0))
+  }
+
+  /** Two clocks that are wrong the opposite ways differ by both. */
+  #setClock(who: Identifier | string, ms: number): void {
+    this.#wrong.set(who, ms)
+    const all = [0, ...this.#wrong.values()]
+    if (Math.max(...all) - Math.min(...all) > 100_000) this.skewed = true
     this.#world.skew(who, ms)
-    return this.#later(() => this.#world.skew(who, 0))
   }
 }
 
