@@ -19,10 +19,14 @@ import { SHARING_KINDS, type SharingKind } from "./sharings.ts"
 export const MAX_RESHARE_MESSAGE = 262_144
 
 /**
- * How far a sharing's next generation may be ahead of the one in force: each try that failed takes one.
- * With it nobody can use up the numbers of a key's generations.
+ * The highest generation that anybody confirms at a time: seconds since the Unix epoch. Each try that
+ * failed takes a number; time brings more of them than anybody can use up.
+ *
+ * @param now - milliseconds since the Unix epoch.
  */
-export const MAX_KEY_EPOCHS_AHEAD = 65_536
+export function latestKeyEpoch(now: number): number {
+  return Math.floor(now / 1000)
+}
 
 /** The steps of `reshare` as requests number them. */
 export const RESHARE_STEPS = { open: 1, deal: 2, verdict: 3, activate: 4, answer: 5 } as const

@@ -127,9 +127,6 @@ export const MAX_CONFLICTS = 4
 /** Pause before another try where a server has opened a later one, milliseconds. */
 export const ATTEMPT_PAUSE_MS = 1_500
 
-/** How many generations ahead of the one in force a server's word is believed that it has confirmed. */
-export const MAX_CLAIMED_AHEAD = 256
-
 /** Sharings of one batch unless more are asked for: a server's step over so many holds up what else it
  * answers for some tens of milliseconds. */
 export const RESHARE_BATCH = 50

@@ -95,7 +95,7 @@ test("a batch's entries that do not fit are told, and nothing is begun with them
     [{ ...second, sharing: stranger }, "wrong-key"],
     [{ ...second, sharing: elsewhere }, "wrong-key"],
     [{ sharing: older, toKeyEpoch: 3 }, "wrong-key-epoch"],
-    [{ ...second, toKeyEpoch: 65_538 }, "wrong-key-epoch"],
+    [{ ...second, toKeyEpoch: params.attempt + 1 }, "wrong-key-epoch"],
   ]
   for (const [changed, reason] of cases) {
     const batch: readonly reshare.ReshareKey[] = [first, changed]
@@ -110,6 +110,22 @@ test("a batch's entries that do not fit are told, and nothing is begun with them
     assert.equal(await runCount(world, 1), 0)
     assert.deepEqual(await generationsAt(world, 1), [null, null])
   }
+})
+
+test("who has servers confirm what nobody activates keeps them from no later generation", async () => {
+  const world = await startReshare({}, ["ed25519"])
+  // As far ahead as can be, each server alone, so that no certificate comes of it.
+  for (const victim of [1, 2, 3] as const) {
+    world.cluster.clock.time += 1000
+    const toKeyEpoch = Math.floor(world.cluster.clock.time / 1000)
+    const far = new Coordinator(world, await attemptFor(world, { toKeyEpoch }))
+    await drive(far, async (id, step, delivery) =>
+      step === "verdict" && id !== victim ? null : far.step(id, step, delivery),
+    )
+    assert.equal((await generationsAt(world, victim))[0]?.highestKeyEpoch, toKeyEpoch)
+  }
+  world.cluster.clock.time += 1000
+  await refresh(world, { toKeyEpoch: Math.floor(world.cluster.clock.time / 1000) })
 })
 
 test("an attempt that is not later than one that was opened is not opened, run or no run", async () => {

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { deriveBody, eventCodec, REPAIR_STEPS } from "@lockkeeper/api"
+import {
+  deriveBody,
+  eventCodec,
+  latestKeyEpoch,
+  REPAIR_STEPS,
+  reshareOpenOutput,
+} from "@lockkeeper/api"
 import { groupByName, type Identifier, interpolate, type Scalar, sha256 } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex, utf8 } from "@lockkeeper/encoding"
 import { keyCertificateCodec, messageCodec, verifyKeyCertificate } from "@lockkeeper/protocols"
-import { FORGOTTEN_KEY_EPOCHS } from "../src/operations/repair-restore.ts"
 import { TABLES } from "../src/ports/store.ts"
 import { REPAIR_LIFETIME_MS } from "../src/resharing/repair-runs.ts"
 import { signWith } from "./flows.ts"
@@ -21,6 +26,8 @@ import {
   stageAt,
 } from "./repair-flows.ts"
 import {
+  attemptFor,
+  Coordinator,
   crash,
   heldAt,
   type ReshareWorld,
@@ -117,12 +124,17 @@ for (const [minSigners, servers, helpers] of [
       const certificate = decode(keyCertificateCodec, before[i]?.certificate as Bytes)
       assert.ok(verifyKeyCertificate(certificate, verifyKeysOf(world)).ok)
       const { generation } = await heldAt(world, 3, keyId)
-      assert.equal(generation?.highestKeyEpoch, 1 + FORGOTTEN_KEY_EPOCHS)
+      assert.equal(generation?.highestKeyEpoch, latestKeyEpoch(world.cluster.clock.time))
     }
     assert.deepEqual(await childrenAt(world, 3), children)
     // What it may have confirmed and forgotten is confirmed by nobody a second time.
     world.cluster.clock.time += 1000
-    await refresh(world, { toKeyEpoch: 2 + FORGOTTEN_KEY_EPOCHS })
+    const toKeyEpoch = latestKeyEpoch(world.cluster.clock.time)
+    const early = new Coordinator(world, await attemptFor(world, { toKeyEpoch: toKeyEpoch - 1 }))
+    const unfit = decode(reshareOpenOutput, await early.open(3))
+    assert.ok(unfit.kind === "unfit")
+    assert.ok(unfit.entries.every(({ reason }) => reason === "wrong-key-epoch"))
+    await refresh(world, { toKeyEpoch })
     await assertWhole(world)
   })
 }
@@ -142,7 +154,7 @@ test("a member whose table of keys is empty signs again in every set", async () 
       async ({ public: pkg }) => (await heldAt(world, 2, pkg.keyId)).generation,
     ),
   )
-  assert.equal(generation?.highestKeyEpoch, 1 + FORGOTTEN_KEY_EPOCHS)
+  assert.equal(generation?.highestKeyEpoch, latestKeyEpoch(world.cluster.clock.time))
 })
 
 test("everyone is erased at the end, and each step stands in the log", async () => {

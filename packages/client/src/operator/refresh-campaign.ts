@@ -104,7 +104,8 @@ export class RefreshCampaign {
   async #look(): Promise<readonly InForce[]> {
     const { answers, failures } = await this.#list(this.#signal)
     for (const [server, error] of failures) this.#incidents.failed(server, error)
-    return inForce(answers, this.#principal.servers.minSigners)
+    const { deps, minSigners } = this.#principal.servers
+    return inForce(answers, minSigners, deps.clock.now())
   }
 
   /** Of the same holders, threshold and generation each. */

@@ -1,8 +1,7 @@
-import type { SharingListing } from "@lockkeeper/api"
+import { latestKeyEpoch, MAX_CLOCK_SKEW_MS, type SharingListing } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { sharing } from "@lockkeeper/protocols"
-import { MAX_CLAIMED_AHEAD } from "../limits.ts"
 
 type Listings = ReadonlyMap<Identifier, readonly SharingListing[]>
 
@@ -28,8 +27,12 @@ export interface Behind {
 
 type Claims = ReadonlyMap<Identifier, SharingListing>
 
-/** What servers list, by id. Fewer than t of them may lie, and decide nothing by it. */
-export function inForce(listings: Listings, minSigners: number): readonly InForce[] {
+/**
+ * What servers list, by id. Fewer than t of them may lie, and decide nothing by it.
+ *
+ * @param now - milliseconds since the Unix epoch.
+ */
+export function inForce(listings: Listings, minSigners: number, now: number): readonly InForce[] {
   const byId = new Map<string, Map<Identifier, SharingListing>>()
   for (const [server, listed] of listings) {
     for (const one of listed) {
@@ -38,10 +41,14 @@ export function inForce(listings: Listings, minSigners: number): readonly InForc
       byId.set(id, claims.set(server, one))
     }
   }
-  return [...byId].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => judge(one, minSigners))
+  // No server confirms what is higher by its clock: who claims that would keep the others out.
+  const latest = latestKeyEpoch(now - MAX_CLOCK_SKEW_MS)
+  return [...byId]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, one]) => judge(one, minSigners, latest))
 }
 
-function judge(claims: Claims, minSigners: number): InForce {
+function judge(claims: Claims, minSigners: number, latestClaim: number): InForce {
   const [first] = claims.values()
   const { id } = (first as SharingListing).sharing
   const agreed = new Map<string, Map<Identifier, SharingListing>>()
@@ -56,8 +63,7 @@ function judge(claims: Claims, minSigners: number): InForce {
   const base = inForce?.keyEpoch ?? 0
   const highest = [...claims.values()]
     .map((one) => Math.max(one.highestKeyEpoch, one.sharing.keyEpoch))
-    // Who claims much more than can have failed would use the numbers up.
-    .filter((epoch) => epoch <= base + MAX_CLAIMED_AHEAD)
+    .filter((epoch) => epoch < latestClaim)
   const since = [...(latest?.values() ?? [])].map(({ activatedAt }) => activatedAt)
   since.sort((a, b) => b - a)
   return {

@@ -1,4 +1,4 @@
-import { identityKeys, LockKeeperError, type SealedRecords } from "@lockkeeper/api"
+import { identityKeys, LockKeeperError, latestKeyEpoch, type SealedRecords } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import type { repair } from "@lockkeeper/protocols"
@@ -15,12 +15,6 @@ import type { RepairTask } from "./repair-task.ts"
 
 /** Most changes of one commit that are not the sharings' own rows. */
 const SPARE_CHANGES = 320
-
-/**
- * How many generations ahead a member vouches for nothing that had forgotten what it confirmed: a refresh
- * goes on behind them, so that nobody has two confirmations of one generation from it.
- */
-export const FORGOTTEN_KEY_EPOCHS = 64
 
 /** What puts repaired shares in their places, and what follows from it in this process's memory. */
 export async function restoreAll(
@@ -96,13 +90,14 @@ function notToldAlike(index: number): LockKeeperError {
 }
 
 function restoredGeneration(
-  { source }: RepairTask,
+  { step, source }: RepairTask,
   entry: Entry,
   { sharing: { keyEpoch } }: repair.RepairedShare,
 ): Change {
   const before = generationOf(entry)
+  // Where it is forgotten what was confirmed, all that can have been is taken for confirmed.
   const isForgotten = entry.held === null && entry.generation === null
-  const highest = isForgotten ? keyEpoch + FORGOTTEN_KEY_EPOCHS : before.highestKeyEpoch
+  const highest = isForgotten ? latestKeyEpoch(step.deps.clock.now()) : before.highestKeyEpoch
   return putGeneration(source, entry, {
     ...before,
     highestKeyEpoch: Math.min(Math.max(highest, keyEpoch), 0xffffffff),

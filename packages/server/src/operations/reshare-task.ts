@@ -1,8 +1,8 @@
 import {
   identityKeys,
   LockKeeperError,
+  latestKeyEpoch,
   MAX_CLOCK_SKEW_MS,
-  MAX_KEY_EPOCHS_AHEAD,
   type ReshareBody,
   reshareBody,
 } from "@lockkeeper/api"
@@ -100,13 +100,18 @@ export function checkAttempt({ step, params }: ReshareTask, entries: readonly En
   })
 }
 
-/** What cannot be gone on with: the protocol's reasons, and two of this server's. */
+/**
+ * What cannot be gone on with: the protocol's reasons, and two of this server's. Generations are no
+ * higher than seconds by its clock: however far ahead somebody has it confirm what is never activated,
+ * time goes on behind that, and a later one can always follow.
+ */
 export function unfitEntries(
   { step, params }: ReshareTask,
   keys: readonly reshare.ReshareKey[],
   known: readonly (reshare.Resharable | null)[],
 ): readonly reshare.UnfitKey[] {
   const found = new Map<number, reshare.UnfitKey>()
+  const latest = latestKeyEpoch(step.deps.clock.now())
   for (const unfit of reshare.unfitKeys(params, keys, step.self.identifier, known)) {
     found.set(unfit.index, unfit)
   }
@@ -114,7 +119,7 @@ export function unfitEntries(
     const held = known[index] ?? null
     // A holder without the share before has nowhere to put the next one: it is to be repaired.
     if (held === null) found.set(index, { index, reason: "wrong-key" })
-    else if (toKeyEpoch > held.sharing.keyEpoch + MAX_KEY_EPOCHS_AHEAD) {
+    else if (toKeyEpoch > latest) {
       found.set(index, { index, reason: "wrong-key-epoch" })
     }
   }

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { latestKeyEpoch, MAX_CLOCK_SKEW_MS, type SharingListing } from "@lockkeeper/api"
+import { type Identifier, ristretto255 } from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
+import { inForce } from "../src/operator/sharings-in-force.ts"
+
+const NOW = 1_700_000_000_000
+const BELIEVED = latestKeyEpoch(NOW - MAX_CLOCK_SKEW_MS)
+
+function listing(highestKeyEpoch: number): SharingListing {
+  const element = ristretto255.multiplyBase(ristretto255.one)
+  const verifyingShares = new Map<Identifier, Bytes>([1, 2, 3].map((id) => [id, element]))
+  const sharing = {
+    ...{ id: new Uint8Array(32), context: new Uint8Array(32), group: "ristretto255" as const },
+    ...{ keyEpoch: 4, rosterEpoch: 1, minSigners: 2, verifyingKey: element, verifyingShares },
+  }
+  return { sharing, highestKeyEpoch, pendingRun: null, activeRun: null, activatedAt: 0 }
+}
+
+function nextOf(...highest: readonly number[]): number | undefined {
+  const listings = new Map(highest.map((one, i) => [i + 1, [listing(one)]]))
+  return inForce(listings, 2, NOW)[0]?.toKeyEpoch
+}
+
+test("the next generation is behind all that anybody says it has confirmed, however far ahead", () => {
+  assert.equal(nextOf(4, 4, 4), 5)
+  assert.equal(nextOf(4, 9, 4), 10)
+  assert.equal(nextOf(4, 70_000, BELIEVED - 1), BELIEVED)
+})
+
+test("what no server can have confirmed yet counts for nothing", () => {
+  assert.equal(nextOf(4, 9, BELIEVED), 10)
+  assert.equal(nextOf(4, 9, 0xffffffff), 10)
+})
