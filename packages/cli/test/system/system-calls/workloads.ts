@@ -49,7 +49,8 @@ export const WORKLOADS: readonly Workload[] = [
     async prepare(bench) {
       const client = await bench.loginOfTwo()
       const { keyId } = bench.keys[1] as Bench["keys"][number]
-      await client.session.pools.fill({ keyId, floor: 2, cap: 2 })
+      const sets = [bench.partners.toSorted((a, b) => a - b)]
+      await client.session.pools.fill({ keyId, floor: 2, cap: 2, sets })
       return client
     },
     async run({ keys }, client) {
