@@ -130,3 +130,11 @@ export const ATTEMPT_PAUSE_MS = 1_500
 /** Sharings of one batch unless more are asked for: a server's step over so many holds up what else it
  * answers for some tens of milliseconds. */
 export const RESHARE_BATCH = 50
+
+/** Most tries at one batch of a repair: each that fails takes a helper or names one. */
+export const MAX_REPAIR_ATTEMPTS = 12
+
+/** Sharings of one batch of a repair unless fewer are asked for, and how much of a frame what holders tell
+ * of them beside the shares may take, bytes. */
+export const REPAIR_BATCH = 50
+export const REPAIR_RECORD_BYTES = 600_000

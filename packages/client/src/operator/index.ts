@@ -1,5 +1,8 @@
 export type { SharingKind, SharingListing } from "@lockkeeper/api"
 export { LockKeeperError } from "@lockkeeper/api"
 export type { Certify } from "./credentials.ts"
+export type { Lacking, LackingReason } from "./lacking.ts"
 export { type FromServers, type OperatorOptions, OperatorSession } from "./operator-session.ts"
 export type { RefreshOptions, RefreshProgress, RefreshReport, Skipped } from "./refresh-campaign.ts"
+export type { NotRepaired } from "./repair-batch.ts"
+export type { RepairOptions, RepairProgress, RepairReport } from "./repair-server.ts"

@@ -12,6 +12,7 @@ import { trustRoster } from "../trust.ts"
 import type { Certify } from "./credentials.ts"
 import { OperatorPrincipal } from "./operator-principal.ts"
 import { RefreshCampaign, type RefreshOptions, type RefreshReport } from "./refresh-campaign.ts"
+import { type RepairOptions, type RepairReport, ServerRepair } from "./repair-server.ts"
 import { sharingPages } from "./sharing-pages.ts"
 
 export interface OperatorOptions extends ConnectOptions {
@@ -93,6 +94,17 @@ export class OperatorSession {
   refresh(options: RefreshOptions): Promise<RefreshReport> {
     const list = (signal: AbortSignal) => this.sharings(options.kind, { signal })
     return new RefreshCampaign(this.#principal, list, options).run()
+  }
+
+  /**
+   * Restores the shares that one server lacks of what it is to hold, with the help of the others, none of
+   * whom learns any. What cannot be done is skipped and named. Run again after any stop, it goes on.
+   *
+   * @throws LockKeeperError what that server refuses with, or `cancelled`.
+   */
+  repair(options: RepairOptions): Promise<RepairReport> {
+    const list = (signal: AbortSignal) => this.sharings(options.kind, { signal })
+    return new ServerRepair(this.#principal, list, options).run()
   }
 
   /** Ends the sessions at the servers, closes the connections and wipes the key. */

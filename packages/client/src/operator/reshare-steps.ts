@@ -95,7 +95,7 @@ export class ReshareSteps {
   }
 }
 
-function decodeMessage(server: Identifier, encoded: Bytes): Message {
+export function decodeMessage(server: Identifier, encoded: Bytes): Message {
   try {
     return decode(messageCodec, encoded)
   } catch (error) {
@@ -104,6 +104,6 @@ function decodeMessage(server: Identifier, encoded: Bytes): Message {
   }
 }
 
-function unusable(server: Identifier): LockKeeperError {
+export function unusable(server: Identifier): LockKeeperError {
   return new LockKeeperError("untrusted-server", "The server's message cannot be used.", { server })
 }

@@ -1,0 +1,67 @@
+import type { SharingListing } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
+import { sharing } from "@lockkeeper/protocols"
+import { inForce } from "./sharings-in-force.ts"
+
+/** Why a server lacks its share of the generation in force. */
+export type LackingReason =
+  /** It lists no share at all. */
+  | "missing"
+  /** It lists an earlier generation: it missed a refresh. */
+  | "behind"
+  /** It lists another sharing under the same generation. */
+  | "different"
+
+/** A sharing that a server is to hold a share of, and does not. */
+export interface Lacking {
+  readonly id: Bytes
+  readonly reason: LackingReason
+  /** As at least t others list it. */
+  readonly sharing: sharing.Sharing
+  /** Who lists it so, ascending. */
+  readonly from: readonly Identifier[]
+}
+
+/**
+ * What one server lacks of what the others list alike: at least t of them, so that fewer who lie make
+ * nothing up, nor hide anything while as many say the truth.
+ */
+export function lackingAt(
+  server: Identifier,
+  listings: ReadonlyMap<Identifier, readonly SharingListing[]>,
+  minSigners: number,
+): readonly Lacking[] {
+  const others = new Map([...listings].filter(([id]) => id !== server))
+  const own = new Map((listings.get(server) ?? []).map((one) => [toHex(one.sharing.id), one]))
+  const holders = holdersBy(others)
+  return inForce(others, minSigners).flatMap(({ id, sharing: held }) => {
+    if (held === null || !held.verifyingShares.has(server)) return []
+    const reason = reasonOf(own.get(toHex(id))?.sharing ?? null, held)
+    if (reason === null) return []
+    const from = holders.get(toHex(sharing.sharingDigest(held))) ?? []
+    return [{ id, reason, sharing: held, from: [...from].sort((a, b) => a - b) }]
+  })
+}
+
+function reasonOf(own: sharing.Sharing | null, held: sharing.Sharing): LackingReason | null {
+  if (own === null) return "missing"
+  if (own.keyEpoch !== held.keyEpoch) return own.keyEpoch < held.keyEpoch ? "behind" : null
+  return equalBytes(sharing.sharingDigest(own), sharing.sharingDigest(held)) ? null : "different"
+}
+
+/** Who lists each sharing, by its digest. */
+function holdersBy(
+  listings: ReadonlyMap<Identifier, readonly SharingListing[]>,
+): ReadonlyMap<string, readonly Identifier[]> {
+  const holders = new Map<string, Identifier[]>()
+  for (const [server, listed] of listings) {
+    for (const one of listed) {
+      const digest = toHex(sharing.sharingDigest(one.sharing))
+      const known = holders.get(digest) ?? []
+      holders.set(digest, known)
+      known.push(server)
+    }
+  }
+  return holders
+}
