@@ -38,6 +38,7 @@ import {
   type PairRow,
   pairRow,
   presignatureRow,
+  repairRunRow,
 } from "@lockkeeper/server/rows"
 import type { TestServer } from "./cluster.ts"
 
@@ -360,4 +361,31 @@ export function revealAnotherVector(server: TestServer): () => Promise<boolean> 
     broadcast[at] = (broadcast[at] as number) ^ 1
     return { broadcast }
   })
+}
+
+/** The server has nothing of any key any more. */
+export async function loseKeys({ store }: TestServer): Promise<void> {
+  for (const table of ["keys", "account-keys", "children", "generations"] as const) {
+    for (const { id, version } of await store.scan(table, "", "", 256)) {
+      await store.commit([{ kind: "take", table, id, version }])
+    }
+  }
+}
+
+/** From now on this server says that the owner gave the key another name. */
+export async function relabel(server: TestServer, keyId: Bytes, label: string): Promise<void> {
+  const rows = await server.store.scan("account-keys", "", "", 256)
+  const row = rows.find(({ id }) => id.endsWith(toHex(keyId)))
+  await rewrite(server, "account-keys", row!.id, keyListing, (listing) => ({ ...listing, label }))
+}
+
+/** Where this server has opened a repair, it has forgotten what it is sealed to. */
+export async function spoilRepairs(server: TestServer): Promise<void> {
+  for (const { id } of await server.store.scan("repair-runs", "", "", 256)) {
+    await rewrite(server, "repair-runs", id, repairRunRow, (run) => {
+      if (run.stage.kind !== "opened") return run
+      const state = { ...run.stage.state, sealingSeed: new Secret(new Uint8Array(32).fill(7)) }
+      return { ...run, stage: { kind: "opened" as const, state } }
+    })
+  }
 }

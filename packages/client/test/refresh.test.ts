@@ -1,82 +1,17 @@
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
-import { signedCredentialCodec } from "@lockkeeper/api"
-import { type KeyInfo, LockKeeperError, type Session } from "@lockkeeper/client"
-import { OperatorSession, type RefreshProgress } from "@lockkeeper/client/operator"
-import { type Identifier, sha256, verifySignature } from "@lockkeeper/crypto"
-import { type Bytes, encode, toHex, utf8 } from "@lockkeeper/encoding"
+import { LockKeeperError } from "@lockkeeper/client"
+import type { OperatorSession, RefreshProgress } from "@lockkeeper/client/operator"
+import { toHex } from "@lockkeeper/encoding"
 import { claimGeneration, signWrongly } from "./cheats.ts"
-import { TestCluster } from "./cluster.ts"
-import { signText } from "./owners.ts"
-import { linkTo } from "./wire.ts"
-
-const OWNER = { name: "alice", password: "correct horse" }
-// Servers of this process share one thread: one that computes is not to count as silent.
-const PATIENCE = { callMs: 10_000, hedgeMs: 1_000, presigningStepMs: 15_000 }
-const TYPES = ["ed25519", "bip340", "ecdsa-secp256k1"] as const
-
-interface Calls {
-  /** Told of each frame before it is sent; what it throws is what becomes of it. */
-  before?(server: Identifier): void
-}
-
-function operate(cluster: TestCluster, calls: Calls = {}): Promise<OperatorSession> {
-  const { signedRoster: roster, pin } = cluster
-  const network = {
-    connect: ({ identifier }: { readonly identifier: Identifier }) => {
-      const link = linkTo(() => cluster.server(identifier).server, cluster.wire(identifier))
-      return {
-        ...link,
-        call: async (...asked: Parameters<typeof link.call>) => {
-          calls.before?.(identifier)
-          return link.call(...asked)
-        },
-      }
-    },
-  }
-  const certify = async (publicKey: Bytes) => {
-    const signed = await cluster.server(1).server.certifyOperator(publicKey)
-    return encode(signedCredentialCodec, signed)
-  }
-  const dependencies = { ...cluster.dependencies(), network }
-  return OperatorSession.open({ roster, pin, certify, patience: PATIENCE, dependencies })
-}
-
-async function start(
-  options: Parameters<typeof TestCluster.start>[0] = {},
-  types = TYPES as readonly (typeof TYPES)[number][],
-) {
-  const cluster = await TestCluster.start(options)
-  const keeper = await cluster.connect({ ...PATIENCE })
-  await keeper.register(OWNER)
-  const session = await keeper.login(OWNER)
-  const keys: KeyInfo[] = []
-  for (const type of types) keys.push((await session.keys.create({ type })).key)
-  return { cluster, session, keys }
-}
-
-/** Signs, and has it verified, with a key as the caller has known it from the start. */
-async function signs(session: Session, key: KeyInfo, text: string): Promise<readonly Identifier[]> {
-  if (key.keyType === "ecdsa-secp256k1") return (await signText({ session, key }, text)).signers
-  const message = sha256(utf8(text))
-  const { signature, signers, incidents } = await session.sign({ key, message })
-  if (key.keyType === "ed25519") assert.ok(verifySignature(key.publicKey, message, signature))
-  // Who is down is called that, and nobody is called anything else.
-  assert.ok(incidents.every(({ kind }) => kind === "unresponsive"))
-  return signers
-}
-
-async function epochs(operator: OperatorSession): Promise<readonly string[]> {
-  const { answers } = await operator.sharings("keys")
-  return [...answers].map(([id, all]) => `${id}: ${all.map((one) => one.sharing.keyEpoch).join()}`)
-}
+import { epochs, operate, signs, startOperated } from "./operated-cluster.ts"
 
 describe("a refresh of everything", () => {
-  let world: Awaited<ReturnType<typeof start>>
+  let world: Awaited<ReturnType<typeof startOperated>>
   let operator: OperatorSession
 
   before(async () => {
-    world = await start()
+    world = await startOperated()
     operator = await operate(world.cluster)
   })
   after(() => operator.close())
@@ -144,7 +79,7 @@ describe("a refresh of everything", () => {
 
 describe("a refresh that is stopped", () => {
   it("goes on with the rest, after every frame of it, and keys sign meanwhile", async () => {
-    const { cluster, session, keys } = await start({}, ["ed25519", "ecdsa-secp256k1"])
+    const { cluster, session, keys } = await startOperated({}, ["ed25519", "ecdsa-secp256k1"])
     let generation = 1
     for (let frames = 1; ; frames++) {
       const stop = new AbortController()
@@ -186,7 +121,10 @@ describe("a refresh that is stopped", () => {
 
 describe("a refresh without everyone", () => {
   it("leaves out who is down, says so, and has it catch up the next time", async () => {
-    const { cluster, session, keys } = await start({ servers: 5 }, ["ed25519", "ecdsa-secp256k1"])
+    const { cluster, session, keys } = await startOperated({ servers: 5 }, [
+      "ed25519",
+      "ecdsa-secp256k1",
+    ])
     const operator = await operate(cluster)
     cluster.wire(4).down = true
     const first = await operator.refresh({ kind: "keys" })
@@ -207,7 +145,7 @@ describe("a refresh without everyone", () => {
   })
 
   it("names who deals wrong shares, tells the servers, and finishes with the others", async () => {
-    const { cluster, keys } = await start({ servers: 5 }, ["ed25519"])
+    const { cluster, keys } = await startOperated({ servers: 5 }, ["ed25519"])
     const [key] = keys
     assert.ok(key)
     const operator = await operate(cluster)
@@ -234,7 +172,7 @@ describe("a refresh without everyone", () => {
 
 describe("a server that claims another generation than it holds", () => {
   it("keeps nobody from signing with the others, and two of three stop it with that reason", async () => {
-    const { cluster, session, keys } = await start({}, ["ed25519", "ecdsa-secp256k1"])
+    const { cluster, session, keys } = await startOperated({}, ["ed25519", "ecdsa-secp256k1"])
     for (const key of keys) {
       await claimGeneration(cluster.server(3), key.keyId, 7)
       for (let i = 0; i < 3; i++) {

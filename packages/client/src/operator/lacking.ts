@@ -23,6 +23,12 @@ export interface Lacking {
   readonly from: readonly Identifier[]
 }
 
+export interface Compared {
+  readonly lacking: readonly Lacking[]
+  /** Ids of which too few of the others list the same. */
+  readonly unclear: readonly Bytes[]
+}
+
 /**
  * What one server lacks of what the others list alike: at least t of them, so that fewer who lie make
  * nothing up, nor hide anything while as many say the truth.
@@ -31,17 +37,20 @@ export function lackingAt(
   server: Identifier,
   listings: ReadonlyMap<Identifier, readonly SharingListing[]>,
   minSigners: number,
-): readonly Lacking[] {
+): Compared {
   const others = new Map([...listings].filter(([id]) => id !== server))
   const own = new Map((listings.get(server) ?? []).map((one) => [toHex(one.sharing.id), one]))
   const holders = holdersBy(others)
-  return inForce(others, minSigners).flatMap(({ id, sharing: held }) => {
+  const listed = inForce(others, minSigners)
+  const unclear = listed.filter((one) => one.sharing === null).map(({ id }) => id)
+  const lacking = listed.flatMap(({ id, sharing: held }) => {
     if (held === null || !held.verifyingShares.has(server)) return []
     const reason = reasonOf(own.get(toHex(id))?.sharing ?? null, held)
     if (reason === null) return []
     const from = holders.get(toHex(sharing.sharingDigest(held))) ?? []
     return [{ id, reason, sharing: held, from: [...from].sort((a, b) => a - b) }]
   })
+  return { lacking, unclear }
 }
 
 function reasonOf(own: sharing.Sharing | null, held: sharing.Sharing): LackingReason | null {

@@ -61,7 +61,7 @@ export class RepairBatch {
 
   async run(): Promise<RepairResult> {
     const { sharings, signal } = this.#order
-    let attempt = this.#begin(sharings, 0)
+    let attempt = this.#begin(sharings)
     let failure: Abort | null = null
     for (let tries = 1; attempt !== null && tries <= MAX_REPAIR_ATTEMPTS; tries++) {
       throwIfCancelled(signal)
@@ -91,7 +91,7 @@ export class RepairBatch {
   }
 
   /** A try with these, or null where there are too few helpers or nothing to repair. */
-  #begin(sharings: readonly sharing.Sharing[], after: number): repair.RepairAttempt | null {
+  #begin(sharings: readonly sharing.Sharing[]): repair.RepairAttempt | null {
     const { servers } = this.#principal
     const [first] = sharings
     if (first === undefined) return null
@@ -100,27 +100,28 @@ export class RepairBatch {
     if (chosen.length < minSigners) return null
     const params: repair.RepairParams = {
       ...{ helpers: [...chosen].sort((a, b) => a - b), member: this.#order.member },
-      ...{ rosterEpoch: servers.trust.roster.rosterEpoch, attempt: this.#attemptAfter(after) },
+      ...{ rosterEpoch: servers.trust.roster.rosterEpoch, attempt: this.#freshAttempt() },
       groups: sharings.map(({ group }) => group),
       keys: repair.sharingsRoot(sharings),
     }
     return { params, sharings }
   }
 
-  /** Attempts are seconds: whoever begins again begins another run. */
-  #attemptAfter(before: number): number {
-    return Math.max(before + 1, Math.floor(this.#principal.servers.deps.clock.now() / 1000))
+  /** Whoever begins again begins another run: nobody guesses the number of one that was. */
+  #freshAttempt(): number {
+    const raw = this.#principal.servers.deps.randomness.bytes(4)
+    return new DataView(raw.buffer, raw.byteOffset, 4).getUint32(0)
   }
 
   #without(
-    { params, sharings }: repair.RepairAttempt,
+    { sharings }: repair.RepairAttempt,
     unfit: ReadonlyMap<number, string>,
   ): repair.RepairAttempt | null {
     for (const [index, reason] of unfit) {
       this.#skipped.push({ id: (sharings[index] as sharing.Sharing).id, reason })
     }
     const rest = sharings.filter((_, index) => !unfit.has(index))
-    return this.#begin(rest, params.attempt)
+    return this.#begin(rest)
   }
 
   #next(attempt: repair.RepairAttempt, abort: Abort): repair.RepairAttempt | null {
@@ -134,8 +135,7 @@ export class RepairBatch {
     const silent = isMembers ? [member, ...unable] : unable
     const next = repair.nextAttempt(attempt, { ...abort, silent })
     if (next === null) return null
-    const number = this.#attemptAfter(attempt.params.attempt)
-    return { ...next, params: { ...next.params, attempt: number } }
+    return { ...next, params: { ...next.params, attempt: this.#freshAttempt() } }
   }
 
   async #try(attempt: repair.RepairAttempt): Promise<Tried> {
@@ -260,6 +260,13 @@ export class RepairBatch {
     if (about !== null) this.#refusals.add(refusal)
   }
 
+  /** Where nobody was at fault, what the last one refused with who did not take part. */
+  #reasonOf(abort: Abort | null): string {
+    if (abort !== null && abort.reason !== "missing-messages") return abort.reason
+    const last = [...this.#failures.values()].at(-1)
+    return last?.code ?? abort?.reason ?? "too-few-helpers"
+  }
+
   #ended(
     done: readonly sharing.Sharing[],
     failed: readonly sharing.Sharing[],
@@ -268,7 +275,7 @@ export class RepairBatch {
     const { member } = this.#order
     const named = abort !== null && [...abort.culprits, ...abort.silent].includes(member)
     const refused = this.#failures.get(member) ?? null
-    const reason = abort?.reason ?? "too-few-helpers"
+    const reason = this.#reasonOf(abort)
     const skipped = failed.map(({ id }) => ({ id, reason: refusedWith(refused) ?? reason }))
     return {
       done: done.map(({ id }) => id),

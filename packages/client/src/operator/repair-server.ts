@@ -1,11 +1,13 @@
-import type { LockKeeperError, SharingKind, SharingListing } from "@lockkeeper/api"
+import { LockKeeperError, type SharingKind, type SharingListing } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
 import { reshare, type sharing } from "@lockkeeper/protocols"
+import { notEnough } from "../gather.ts"
 import { type Incident, IncidentLog } from "../incidents.ts"
 import { REPAIR_BATCH, REPAIR_RECORD_BYTES } from "../limits.ts"
 import type { Cancellable } from "../options.ts"
 import { throwIfCancelled } from "../patience.ts"
-import { type Lacking, lackingAt } from "./lacking.ts"
+import { type Compared, type Lacking, lackingAt } from "./lacking.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import type { FromServers } from "./operator-session.ts"
 import { type NotRepaired, RepairBatch } from "./repair-batch.ts"
@@ -34,6 +36,8 @@ export interface RepairReport {
   readonly server: Identifier
   /** What it lacked when it was looked at. */
   readonly lacking: readonly Lacking[]
+  /** Ids of which too few of the others list the same: nothing is done about those. */
+  readonly unclear: readonly Bytes[]
   readonly done: number
   readonly skipped: readonly NotRepaired[]
   readonly incidents: readonly Incident[]
@@ -67,20 +71,29 @@ export class ServerRepair {
   /** @throws LockKeeperError what the server refuses with that is to be repaired, or `cancelled`. */
   async run(): Promise<RepairReport> {
     const { server, dryRun = false } = this.#options
-    const lacking = await this.#look()
+    const { lacking, unclear } = await this.#look()
     if (!dryRun) await this.#repairAll(lacking)
     const incidents = this.#incidents.all
-    return { server, lacking, done: this.#done, skipped: this.#skipped, incidents }
+    return { server, lacking, unclear, done: this.#done, skipped: this.#skipped, incidents }
   }
 
-  async #look(): Promise<readonly Lacking[]> {
+  async #look(): Promise<Compared> {
     const { server } = this.#options
+    const { servers } = this.#principal
+    if (!servers.all.includes(server)) {
+      throw new LockKeeperError("invalid-request", `The roster has no server ${server}.`, {
+        field: "server",
+      })
+    }
     const { answers, failures } = await this.#list(this.#signal)
     for (const [id, error] of failures) {
       if (id === server) throw error
       this.#incidents.failed(id, error)
     }
-    return lackingAt(server, answers, this.#principal.servers.minSigners)
+    const others = [...answers.keys()].filter((id) => id !== server).length
+    const { minSigners } = servers
+    if (others < minSigners) throw notEnough(minSigners, others, failures)
+    return lackingAt(server, answers, minSigners)
   }
 
   async #repairAll(lacking: readonly Lacking[]): Promise<void> {

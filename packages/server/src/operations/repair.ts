@@ -100,7 +100,7 @@ function checkNobody({ step, params }: RepairTask): void {
 
 async function open(task: RepairTask): Promise<StepOutcome> {
   const before = repeated(task, "open")
-  if (before !== null) return before
+  if (before !== null) return stillHeld(task, before)
   const { step, params, source, identity } = task
   checkNobody(task)
   const input = decodeAs("input", repairOpenInput, step.input)
@@ -126,6 +126,20 @@ async function open(task: RepairTask): Promise<StepOutcome> {
       answers: { open: output, split: null, sum: null, verdict: null, answer: null },
     }
     return kept(task, { row, version: "absent", output, changes: guards(task, entries) })
+  })
+}
+
+/** What was said of a run that is over holds only for as long as its shares are here. */
+async function stillHeld(task: RepairTask, before: StepOutcome): Promise<StepOutcome> {
+  const { step, params, run } = task
+  if (step.self.identifier !== params.member || run?.value.stage.kind !== "over") return before
+  const input = decodeAs("input", repairOpenInput, step.input)
+  return withEntries(task, checkBatch(task, input.sharings), async (entries) => {
+    if (entries.every(({ held }) => held !== null)) return before
+    throw new LockKeeperError("conflict", "What this run restored is lost again.", {
+      field: "body.params.attempt",
+      remedy: "Begin another attempt.",
+    })
   })
 }
 
