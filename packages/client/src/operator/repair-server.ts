@@ -93,7 +93,7 @@ export class ServerRepair {
     const others = [...answers.keys()].filter((id) => id !== server).length
     const { minSigners } = servers
     if (others < minSigners) throw notEnough(minSigners, others, failures)
-    return lackingAt(server, answers, minSigners)
+    return lackingAt(server, answers, minSigners, servers.deps.clock.now())
   }
 
   async #repairAll(lacking: readonly Lacking[]): Promise<void> {
