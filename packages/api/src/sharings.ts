@@ -46,7 +46,7 @@ export interface SharingListing {
   readonly pendingRun: Bytes | null
   /** 32 bytes: the run that gave the server its share; null for one as it was generated. */
   readonly activeRun: Bytes | null
-  /** When that came into force there, milliseconds since the Unix epoch; 0 likewise. */
+  /** When the share came into force there or was generated, milliseconds since the Unix epoch. */
   readonly activatedAt: number
 }
 

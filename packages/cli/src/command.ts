@@ -73,6 +73,15 @@ export function report(
   return { text, json, exitCode }
 }
 
+/** What a command that goes on says meanwhile: a line of text, or of JSON. */
+export function tell(
+  { terminal, settings }: Context,
+  json: Readonly<Record<string, unknown>>,
+  text: string,
+): void {
+  terminal.out.write(settings.json ? `${JSON.stringify(json)}\n` : text)
+}
+
 /** An option that takes a value. */
 export function option(flags: string, meaning: string): Option {
   return new Option(flags, meaning)

@@ -19,6 +19,7 @@ import { addLogout } from "./commands/logout.ts"
 import { addMaintain } from "./commands/maintain.ts"
 import { addPasswd } from "./commands/passwd.ts"
 import { addPoolStatus } from "./commands/pool-status.ts"
+import { addRefresh } from "./commands/refresh.ts"
 import { addRegister } from "./commands/register.ts"
 import { addRosterActivate } from "./commands/roster-activate.ts"
 import { addRosterCreate } from "./commands/roster-create.ts"
@@ -115,6 +116,7 @@ export function buildProgram(
   addVerify(root)
   addPoolStatus(group("pool", "Presignatures, made ahead so that ECDSA signs at once"))
   addMaintain(root)
+  addRefresh(root)
   addHealth(root)
   addDoctor(root)
   const roster = group("roster", "The list of key servers, and what is trusted about it")

@@ -29,7 +29,7 @@ const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "
  */
 export async function withProgress<T>(
   terminal: Terminal,
-  what: string,
+  what: string | (() => string),
   work: () => Promise<T>,
 ): Promise<T> {
   if (!terminal.interactive) return await work()
@@ -39,7 +39,8 @@ export async function withProgress<T>(
     const elapsed = performance.now() - started
     if (elapsed < SHOW_AFTER_MS) return
     const seconds = elapsed < 1000 ? "" : ` ${Math.floor(elapsed / 1000)} s`
-    terminal.err.write(`\r\x1b[2K${FRAMES[frame++ % FRAMES.length]} ${what}${seconds}`)
+    const text = typeof what === "string" ? what : what()
+    terminal.err.write(`\r\x1b[2K${FRAMES[frame++ % FRAMES.length]} ${text}${seconds}`)
   }
   const timer = setInterval(draw, REDRAW_MS)
   try {

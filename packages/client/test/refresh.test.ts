@@ -55,10 +55,44 @@ describe("a refresh of everything", () => {
     assert.ok((await session.pools.status(ecdsa.keyId)).held > held)
   })
 
+  it("is planned from what the servers list, and a plan changes nothing", async () => {
+    const held = await epochs(operator)
+    const plan = await operator.planRefresh({ kind: "keys", batch: 2 })
+    assert.deepEqual([plan.total, plan.due, [...plan.generations]], [3, 3, [[2, 3]]])
+    assert.deepEqual(
+      plan.batches.map(({ length }) => length),
+      [2, 1],
+    )
+    assert.deepEqual([plan.skipped, plan.behind, plan.failures.size], [[], [], 0])
+    const some = await operator.planRefresh({ kind: "keys", most: 1 })
+    assert.deepEqual([some.due, some.batches.flat().length], [3, 1])
+    const [oldest] = some.batches.flat()
+    assert.equal(oldest?.toKeyEpoch, 3)
+    const since = plan.oldest ?? 0
+    const none = await operator.planRefresh({ kind: "keys", before: since })
+    assert.deepEqual([none.due, none.batches], [0, []])
+    assert.deepEqual(await epochs(operator), held)
+  })
+
+  it("counts a key's age from its making where no run has given it shares", async () => {
+    const before = Date.now()
+    const { key } = await world.session.keys.create({ type: "ed25519" })
+    const after = Date.now()
+    const { answers } = await operator.sharings("keys")
+    for (const listed of answers.values()) {
+      const made = listed.find(({ sharing }) => toHex(sharing.id) === toHex(key.keyId))
+      assert.ok(made)
+      assert.ok(made.activatedAt >= before && made.activatedAt <= after)
+    }
+    const report = await operator.refresh({ kind: "keys", before })
+    assert.deepEqual([report.done, report.fresh], [3, 1])
+    world.keys.push(key)
+  })
+
   it("does nothing again for what is newer than it was asked for", async () => {
     const since = Date.now() - 3_600_000
     const report = await operator.refresh({ kind: "keys", before: since })
-    assert.deepEqual([report.done, report.fresh], [0, 3])
+    assert.deepEqual([report.done, report.fresh], [0, 4])
   })
 
   it("comes to one generation where two operators begin at once", async () => {

@@ -1,52 +1,79 @@
 import { setTimeout as wait } from "node:timers/promises"
 import { LockKeeperError, MAX_PRESIGNATURES } from "@lockkeeper/api"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
-import { type AddCommands, type Context, option, type Report, report } from "../command.ts"
+import { type AddCommands, type Context, option, type Report, report, tell } from "../command.ts"
 import { asLockKeeperError, describeError, errorJson } from "../failure.ts"
 import type { FilledView, OwnerSession, PoolTargets } from "../owner.ts"
 import { withOwner } from "../session.ts"
 import { incidentText } from "../text.ts"
 
 interface Options {
-  readonly floor: string
-  readonly cap: string
-  readonly interval: string
+  readonly directory?: string
+  readonly floor?: string
+  readonly cap?: string
+  readonly interval?: string
   readonly once?: boolean
 }
 
 const DEFAULT_FLOOR = 4
 const DEFAULT_CAP = 16
 const DEFAULT_INTERVAL_S = 10
+const DEFAULT_OPERATOR_INTERVAL_S = 600
 const MAX_INTERVAL_S = 3600
 
-/** `lockkeeper maintain`: presignatures are at hand before somebody waits for a signature. */
+/**
+ * `lockkeeper maintain`: presignatures are at hand before somebody waits for a signature. With
+ * `--directory` it is the operator's: shares are refreshed as the roster's schedule says.
+ */
 export const addMaintain: AddCommands = (add) =>
   add<Options>({
     usage: "maintain",
-    summary: "Keep the pools of your ECDSA keys filled, until Ctrl-C or SIGTERM",
+    summary:
+      "Keep your ECDSA keys' pools filled, or as operator the refresh schedule, until Ctrl-C",
     options: [
-      option("--floor <n>", "fill a pool when fewer presignatures are ready").default(
-        String(DEFAULT_FLOOR),
+      option("--directory <dir>", "as operator of the server over it: refresh what is due"),
+      option("--floor <n>", `fill a pool when fewer are ready (default ${DEFAULT_FLOOR})`),
+      option("--cap <n>", `up to this many, at most ${MAX_PRESIGNATURES} (default ${DEFAULT_CAP})`),
+      option(
+        "--interval <seconds>",
+        `between looks (default ${DEFAULT_INTERVAL_S}, as operator ${DEFAULT_OPERATOR_INTERVAL_S})`,
       ),
-      option("--cap <n>", `fill it up to this many, at most ${MAX_PRESIGNATURES}`).default(
-        String(DEFAULT_CAP),
-      ),
-      option("--interval <seconds>", "how long to wait between looks").default(
-        String(DEFAULT_INTERVAL_S),
-      ),
-      option("--once", "look once, fill, and end"),
+      option("--once", "look once, do what is due, and end"),
     ],
     examples: [
       "lockkeeper maintain",
       "lockkeeper maintain --once --json",
       "lockkeeper maintain --floor 8 --cap 32 --interval 5",
+      "lockkeeper maintain --directory ./server",
     ],
-    run: maintain,
+    run: (context, options) =>
+      options.directory === undefined
+        ? maintain(context, options)
+        : keepSchedule(context, options, options.directory),
   })
+
+async function keepSchedule(
+  context: Context,
+  { floor, cap, interval, once }: Options,
+  directory: string,
+): Promise<Report> {
+  for (const [field, given] of Object.entries({ floor, cap })) {
+    if (given === undefined) continue
+    throw new LockKeeperError("invalid-request", "An operator fills no pools.", {
+      field,
+      remedy: `Leave out --${field}, or --directory.`,
+    })
+  }
+  const seconds = interval ?? String(DEFAULT_OPERATOR_INTERVAL_S)
+  const intervalMs = 1000 * whole(seconds, "interval", MAX_INTERVAL_S)
+  const { runSchedule } = await import("../refresh-schedule.ts")
+  return await runSchedule(context, { directory, intervalMs, isOnly: once === true })
+}
 
 async function maintain(context: Context, options: Options): Promise<Report> {
   const targets = targetsOf(options)
-  const intervalMs = 1000 * whole(options.interval, "interval", MAX_INTERVAL_S)
+  const intervalMs =
+    1000 * whole(options.interval ?? String(DEFAULT_INTERVAL_S), "interval", MAX_INTERVAL_S)
   const { signal } = context
   const isOnly = options.once === true
   const made = await withOwner(context, async (session) => {
@@ -105,14 +132,6 @@ async function attempt<T>(
   }
 }
 
-function tell(
-  { terminal, settings }: Context,
-  json: Readonly<Record<string, unknown>>,
-  text: string,
-): void {
-  terminal.out.write(settings.json ? `${JSON.stringify(json)}\n` : text)
-}
-
 function startText({ name }: OwnerSession, { floor, cap }: PoolTargets): string {
   return `Keeping ${floor} to ${cap} presignatures ready for each ECDSA key of ${name}.\n`
 }
@@ -126,8 +145,8 @@ function filledText(keyId: Bytes, { made, sets }: FilledView): string {
 }
 
 function targetsOf(options: Options): PoolTargets {
-  const floor = whole(options.floor, "floor", MAX_PRESIGNATURES)
-  const cap = whole(options.cap, "cap", MAX_PRESIGNATURES)
+  const floor = whole(options.floor ?? String(DEFAULT_FLOOR), "floor", MAX_PRESIGNATURES)
+  const cap = whole(options.cap ?? String(DEFAULT_CAP), "cap", MAX_PRESIGNATURES)
   if (floor <= cap) return { floor, cap }
   throw new LockKeeperError("invalid-request", `The floor ${floor} is above the cap ${cap}.`, {
     field: "floor",

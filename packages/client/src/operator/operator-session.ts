@@ -12,6 +12,7 @@ import { trustRoster } from "../trust.ts"
 import type { Certify } from "./credentials.ts"
 import { OperatorPrincipal } from "./operator-principal.ts"
 import { RefreshCampaign, type RefreshOptions, type RefreshReport } from "./refresh-campaign.ts"
+import { type PlanOptions, planRefresh, type RefreshPlan } from "./refresh-plan.ts"
 import { type RepairOptions, type RepairReport, ServerRepair } from "./repair-server.ts"
 import { sharingPages } from "./sharing-pages.ts"
 
@@ -105,6 +106,12 @@ export class OperatorSession {
   repair(options: RepairOptions): Promise<RepairReport> {
     const list = (signal: AbortSignal) => this.sharings(options.kind, { signal })
     return new ServerRepair(this.#principal, list, options).run()
+  }
+
+  /** What `refresh` with the same options is going to do. Changes nothing. */
+  async planRefresh(options: PlanOptions & Cancellable): Promise<RefreshPlan> {
+    const listings = await this.sharings(options.kind, options)
+    return planRefresh(listings, this.#principal.servers, options)
   }
 
   /** Ends the sessions at the servers, closes the connections and wipes the key. */

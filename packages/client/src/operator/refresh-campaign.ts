@@ -1,16 +1,16 @@
 import type { LockKeeperError, SharingKind, SharingListing } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, toHex } from "@lockkeeper/encoding"
-import { reshare } from "@lockkeeper/protocols"
+import { toHex } from "@lockkeeper/encoding"
+import type { reshare } from "@lockkeeper/protocols"
 import { type Incident, IncidentLog } from "../incidents.ts"
-import { RESHARE_BATCH } from "../limits.ts"
 import type { Cancellable } from "../options.ts"
 import { throwIfCancelled } from "../patience.ts"
 import { finishRuns } from "./finish-runs.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import type { FromServers } from "./operator-session.ts"
+import { type PlanOptions, planRefresh, type Skipped } from "./refresh-plan.ts"
 import { type BatchResult, type LeftOut, ReshareBatch } from "./reshare-batch.ts"
-import { type InForce, inForce } from "./sharings-in-force.ts"
+import { inForce } from "./sharings-in-force.ts"
 
 export interface RefreshProgress {
   readonly kind: SharingKind
@@ -21,23 +21,8 @@ export interface RefreshProgress {
   readonly leftMs: number | null
 }
 
-export interface RefreshOptions extends Cancellable {
-  readonly kind: SharingKind
-  /**
-   * Shares that came into force before this are refreshed, milliseconds since the Unix epoch; all by
-   * default. With the same time a campaign that was stopped goes on where it was.
-   */
-  readonly before?: number
-  /** Most sharings of one batch, 50 by default; a run of 2-of-3 carries 200, of larger thresholds fewer. */
-  readonly batch?: number
+export interface RefreshOptions extends PlanOptions, Cancellable {
   readonly onProgress?: (progress: RefreshProgress) => void
-}
-
-/** A sharing that was not refreshed, and why. */
-export interface Skipped {
-  readonly id: Bytes
-  /** `too-few-holders`, an abort reason, or the code of an error. */
-  readonly reason: string
 }
 
 export interface RefreshReport {
@@ -81,54 +66,34 @@ export class RefreshCampaign {
   }
 
   async run(): Promise<RefreshReport> {
-    const { kind, before = Number.POSITIVE_INFINITY } = this.#options
-    let listed = await this.#look()
+    const { kind } = this.#options
+    const { servers } = this.#principal
+    const { minSigners, deps } = servers
+    let listings = await this.#look()
     const context = { kind, signal: this.#signal, incidents: this.#incidents }
-    const finished = await finishRuns(this.#principal, listed, context)
-    if (finished > 0) listed = await this.#look()
-    const due = listed.filter(({ since, sharing }) => sharing === null || since < before)
-    const batches = this.#batchesOf(due)
-    const started = this.#principal.servers.deps.clock.now()
-    this.#tell(started, due.length)
-    for (const keys of batches) {
+    const known = inForce(listings.answers, minSigners, deps.clock.now())
+    const finished = await finishRuns(this.#principal, known, context)
+    if (finished > 0) listings = await this.#look()
+    const plan = planRefresh(listings, servers, this.#options)
+    this.#skipped.push(...plan.skipped)
+    const count = plan.batches.reduce((sum, { length }) => sum + length, plan.skipped.length)
+    const started = deps.clock.now()
+    this.#tell(started, count)
+    for (const keys of plan.batches) {
       throwIfCancelled(this.#signal)
       await this.#refresh(keys)
-      this.#tell(started, due.length)
+      this.#tell(started, count)
     }
     return {
-      ...{ done: this.#done, fresh: listed.length - due.length, skipped: this.#skipped, finished },
+      ...{ done: this.#done, fresh: plan.total - plan.due, skipped: this.#skipped, finished },
       ...{ missing: this.#missing, lingering: this.#lingering, incidents: this.#incidents.all },
     }
   }
 
-  async #look(): Promise<readonly InForce[]> {
-    const { answers, failures } = await this.#list(this.#signal)
-    for (const [server, error] of failures) this.#incidents.failed(server, error)
-    const { deps, minSigners } = this.#principal.servers
-    return inForce(answers, minSigners, deps.clock.now())
-  }
-
-  /** Of the same holders, threshold and generation each. */
-  #batchesOf(due: readonly InForce[]): readonly (readonly reshare.ReshareKey[])[] {
-    const groups = new Map<string, reshare.ReshareKey[]>()
-    for (const { id, sharing, toKeyEpoch } of due) {
-      if (sharing === null) {
-        this.#skipped.push({ id, reason: "too-few-holders" })
-        continue
-      }
-      const holders = [...sharing.verifyingShares.keys()].sort((a, b) => a - b)
-      const name = `${holders} ${sharing.minSigners} ${sharing.keyEpoch} ${sharing.rosterEpoch}`
-      const group = groups.get(name) ?? []
-      groups.set(name, group)
-      group.push({ sharing, toKeyEpoch })
-    }
-    return [...groups.values()].flatMap((keys) => {
-      const { minSigners } = (keys[0] as reshare.ReshareKey).sharing
-      const most = reshare.maxKeys(minSigners, minSigners)
-      const size = Math.max(1, Math.min(most, this.#options.batch ?? RESHARE_BATCH))
-      const count = Math.ceil(keys.length / size)
-      return Array.from({ length: count }, (_, i) => keys.slice(i * size, (i + 1) * size))
-    })
+  async #look(): Promise<FromServers<readonly SharingListing[]>> {
+    const listings = await this.#list(this.#signal)
+    for (const [server, error] of listings.failures) this.#incidents.failed(server, error)
+    return listings
   }
 
   /** One batch, and what some servers could not go on with once more, without those. */

@@ -12,7 +12,7 @@ export interface InForce {
   readonly sharing: sharing.Sharing | null
   /** The next generation that nobody says it has confirmed. */
   readonly toKeyEpoch: number
-  /** Since when at least t servers hold it, milliseconds since the Unix epoch; 0 as it was generated. */
+  /** Since when at least t servers hold it, milliseconds since the Unix epoch. */
   readonly since: number
   /** Servers that list an earlier generation, and from whom the proof of the later one can be had. */
   readonly behind: readonly Behind[]

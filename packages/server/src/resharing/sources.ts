@@ -3,7 +3,7 @@ import { type Bytes, decode, fromHex, toHex } from "@lockkeeper/encoding"
 import { sharing } from "@lockkeeper/protocols"
 import { decodeAccount, wipeAccount } from "../accounts.ts"
 import { isDecoy } from "../decoy-account.ts"
-import { keyRow } from "../keys.ts"
+import { keyRow, readListing } from "../keys.ts"
 import type { Store } from "../ports/store.ts"
 import type { ServerSelf } from "../self.ts"
 import { sharingOfAccountRow } from "./accounts.ts"
@@ -21,11 +21,13 @@ export async function pageOfKeys(
   limit: number,
 ): Promise<SharingsPage> {
   const rows = await scanAfter(store, "keys", after, limit)
-  const held = rows.slice(0, limit).map(({ value }) => {
-    const { keyPackage } = decode(keyRow, value)
+  const held: Held[] = []
+  for (const { value } of rows.slice(0, limit)) {
+    const { accountId, keyPackage } = decode(keyRow, value)
     keyPackage.signingShare.wipe()
-    return sharing.sharingOfKey(keyPackage.public)
-  })
+    const { createdAt } = await readListing(store, accountId, keyPackage.public.keyId)
+    held.push({ sharing: sharing.sharingOfKey(keyPackage.public), createdAt })
+  }
   wipeRows(rows)
   return { sharings: await listed(store, "keys", held), next: nextOf(rows, limit) }
 }
@@ -45,28 +47,31 @@ export async function pageOfAccounts(
     const row = decodeAccount(value)
     wipeAccount(row)
     const held = sharingOfAccountRow(row)
-    return held === null ? [] : [held]
+    return held === null ? [] : [{ sharing: held, createdAt: row.createdAt }]
   })
   wipeRows(found)
   return { sharings: await listed(store, "accounts", held), next: nextOf(rows, most) }
 }
 
+interface Held {
+  readonly sharing: sharing.Sharing
+  readonly createdAt: number
+}
+
 /** With what is kept of their generations; a sharing that no run was about yet has none. */
-function listed(
-  store: Store,
-  kind: SharingKind,
-  held: readonly sharing.Sharing[],
-): Promise<SharingListing[]> {
+function listed(store: Store, kind: SharingKind, held: readonly Held[]): Promise<SharingListing[]> {
   return Promise.all(
-    held.map(async (one) => {
+    held.map(async ({ sharing: one, createdAt }) => {
       const row = await store.read("generations", generationId(kind, one.id))
       const { keyEpoch } = one
       if (row === null) {
-        const none = { pendingRun: null, activeRun: null, activatedAt: 0 }
+        const none = { pendingRun: null, activeRun: null, activatedAt: createdAt }
         return { sharing: one, highestKeyEpoch: keyEpoch, ...none }
       }
       const { highestKeyEpoch, lastAttempt: _, ...runs } = decode(generationRow, row.value)
-      return { sharing: one, highestKeyEpoch: Math.max(highestKeyEpoch, keyEpoch), ...runs }
+      const activatedAt = runs.activeRun === null ? createdAt : runs.activatedAt
+      const highest = Math.max(highestKeyEpoch, keyEpoch)
+      return { sharing: one, highestKeyEpoch: highest, ...runs, activatedAt }
     }),
   )
 }

@@ -1,0 +1,150 @@
+import { LockKeeperError, SHARING_KINDS } from "@lockkeeper/api"
+import type {
+  OperatorSession,
+  RefreshPlan,
+  RefreshProgress,
+  RefreshReport,
+  SharingKind,
+} from "@lockkeeper/client/operator"
+import { type AddCommands, type Context, option, type Report, report } from "../command.ts"
+import { EXIT } from "../exit-codes.ts"
+import { RefreshStart } from "../refresh-start.ts"
+import {
+  isComplete,
+  outcomeJson,
+  outcomeText,
+  planJson,
+  planText,
+  progressText,
+  REFRESHED,
+} from "../refresh-text.ts"
+import { addressOf } from "../session.ts"
+import { withProgress } from "../terminal.ts"
+import { requiredDirectory } from "./incidents-options.ts"
+
+interface RefreshCommandOptions {
+  readonly directory?: string
+  readonly keys?: boolean
+  readonly accounts?: boolean
+  readonly dryRun?: boolean
+  readonly anew?: boolean
+}
+
+interface Work {
+  readonly session: OperatorSession
+  readonly kinds: readonly SharingKind[]
+  readonly start: RefreshStart
+  /** When this refresh began, maybe in an earlier run. */
+  readonly before: number
+}
+
+/** `lockkeeper refresh --directory DIR`: new shares at the same servers, for what they hold. */
+export const addRefresh: AddCommands = (add) =>
+  add<RefreshCommandOptions>({
+    usage: "refresh",
+    summary: "Give all keys new shares at the same servers, which makes the old ones useless",
+    options: [
+      option("--directory <dir>", "the directory of the server whose operator you are; it runs"),
+      option("--keys", "keys; what is refreshed without either option, too"),
+      option("--accounts", "accounts, where the servers can: those of this version refuse"),
+      option("--dry-run", "say what would happen, and change nothing"),
+      option("--anew", "also what a refresh that was stopped has done already"),
+    ],
+    examples: [
+      "lockkeeper refresh --directory ./server --dry-run",
+      "lockkeeper refresh --directory ./server",
+      "lockkeeper refresh --directory ./server --keys --json",
+    ],
+    run: refresh,
+  })
+
+async function refresh(context: Context, options: RefreshCommandOptions): Promise<Report> {
+  const directory = requiredDirectory(options.directory)
+  const start = new RefreshStart(directory)
+  const now = Date.now()
+  const stopped = options.anew === true ? null : start.read(now)
+  const { openOperator } = await import("../operator.ts")
+  const session = await openOperator(addressOf(context.settings), directory)
+  try {
+    const work = { session, kinds: kindsOf(options), start, before: stopped ?? now }
+    const plans = await plansOf(context, work)
+    const intent = planned(plans, stopped)
+    if (options.dryRun === true) {
+      const json = { dryRun: true, plans: plans.map(planJson) }
+      return report(intent, json)
+    }
+    context.terminal.err.write(intent)
+    return await carryOut(context, work, plans)
+  } finally {
+    await session.close()
+  }
+}
+
+function kindsOf({ keys, accounts }: RefreshCommandOptions): readonly SharingKind[] {
+  const asked = SHARING_KINDS.filter((kind) => (kind === "keys" ? keys : accounts) === true)
+  return asked.length === 0 ? REFRESHED : asked
+}
+
+/** @throws LockKeeperError `not-enough-servers` where nothing could be refreshed at all. */
+async function plansOf(
+  { terminal, signal }: Context,
+  { session, kinds, before }: Work,
+): Promise<readonly RefreshPlan[]> {
+  const plans: RefreshPlan[] = []
+  for (const kind of kinds) {
+    const plan = () => session.planRefresh({ kind, before, signal })
+    plans.push(await withProgress(terminal, `Looking at the ${kind} of all servers`, plan))
+    signal.throwIfAborted()
+  }
+  return plans
+}
+
+function planned(plans: readonly RefreshPlan[], stopped: number | null): string {
+  const since = stopped === null ? "" : new Date(stopped).toISOString().slice(0, 19)
+  const going = since === "" ? "" : `Going on with the refresh begun at ${since}Z (or: --anew).\n`
+  return going + plans.map(planText).join("")
+}
+
+async function carryOut(
+  context: Context,
+  { session, kinds, start, before }: Work,
+  plans: readonly RefreshPlan[],
+): Promise<Report> {
+  const { terminal, signal } = context
+  start.write(before)
+  const outcomes: [SharingKind, RefreshReport][] = []
+  for (const kind of kinds) {
+    const progress: { last: RefreshProgress | null } = { last: null }
+    const onProgress = (told: RefreshProgress) => {
+      progress.last = told
+    }
+    const text = () => (progress.last === null ? `Refreshing ${kind}` : progressText(progress.last))
+    const work = () => session.refresh({ kind, before, signal, onProgress })
+    try {
+      outcomes.push([kind, await withProgress(terminal, text, work)])
+    } catch (error) {
+      throw signal.aborted ? stoppedAt(kind, progress.last, error) : error
+    }
+  }
+  const complete = outcomes.every(([, outcome]) => isComplete(outcome))
+  // What was skipped needs another look, and what was done is not done again by it.
+  if (complete) start.remove()
+  const text = outcomes.map(([kind, outcome]) => outcomeText(kind, outcome)).join("")
+  const json = {
+    plans: plans.map(planJson),
+    refreshed: outcomes.map(([kind, outcome]) => outcomeJson(kind, outcome)),
+  }
+  return report(text, json, complete ? EXIT.ok : EXIT.servers)
+}
+
+function stoppedAt(
+  kind: SharingKind,
+  last: RefreshProgress | null,
+  cause: unknown,
+): LockKeeperError {
+  const done = last === null ? "before anything was done" : `at ${last.done} of ${last.total}`
+  return new LockKeeperError("cancelled", `Stopped ${done} ${kind}.`, {
+    remedy: "Run the same command again: it goes on with the rest.",
+    cause,
+  })
+}
