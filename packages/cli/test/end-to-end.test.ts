@@ -2,15 +2,7 @@ import assert from "node:assert/strict"
 import { execFileSync, spawn } from "node:child_process"
 import { verify } from "node:crypto"
 import { once } from "node:events"
-import {
-  chmodSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs"
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -162,54 +154,6 @@ describe("on a local cluster", () => {
     assert.equal((await succeeds(["health"]))["holdings"], undefined)
     const nowhere = await fails(["health", "--directory", cluster.directory], EXIT.configuration)
     assert.deepEqual([nowhere["code"], nowhere["field"]], ["misconfigured", "directory"])
-  })
-
-  test("an operator gives every key new shares, and keys and the agent go on", async () => {
-    const directory = cluster.servers[1]?.directory ?? ""
-    const line = ["refresh", "--directory", directory]
-    const of = (due: number, batches: number) => ({
-      ...{ kind: "keys", total: 2, due, batches, behind: [], leftOut: [], unanswered: [] },
-      generations: due === 0 ? {} : { 1: due },
-    })
-    const nothing = { fresh: 0, finished: 0, leftOut: [], missing: {}, lingering: {} }
-    const outcome = { kind: "keys", done: 0, ...nothing, incidents: [] }
-    assert.deepEqual((await succeeds([...line, "--dry-run"]))["plans"], [of(2, 1)])
-    const refreshed = await succeeds(line)
-    assert.deepEqual(refreshed["plans"], [of(2, 1)])
-    assert.deepEqual(refreshed["refreshed"], [{ ...outcome, done: 2 }])
-    assert.ok(!readdirSync(directory).includes("refresh-started"))
-    // As a run that was stopped after the last batch leaves it.
-    writeSecret(directory, "refresh-started", `${Date.now() - 60_000}\n`)
-    const rest = await succeeds(line)
-    assert.deepEqual([rest["plans"], rest["refreshed"]], [[of(0, 0)], [{ ...outcome, fresh: 2 }]])
-    assert.ok(!readdirSync(directory).includes("refresh-started"))
-    const { holdings } = await succeeds(["health", "--directory", directory])
-    const held = { keys: { 2: 2 }, accounts: { 1: 1 }, problem: "" }
-    assert.deepEqual(
-      holdings,
-      [1, 2, 3].map((server) => ({ server, ...held })),
-    )
-    await succeeds(["sign", "sol", "--message", "after the refresh"])
-    assert.equal((await succeeds(["login", "--no-agent"]))["agent"], false)
-    assert.equal((await fails(["refresh"], EXIT.usage))["field"], "directory")
-  })
-
-  test("a refresh that is cancelled says so, and what it did is not done again", async () => {
-    const directory = cluster.servers[0]?.directory ?? ""
-    const host = { ...testHost({ environment }), connect: connectKeeper }
-    const signal = AbortSignal.abort()
-    assert.equal(await run(["refresh", "--directory", directory], { ...host, signal }), 130)
-    assert.match(host.err.text, /Cancelled|Stopped/)
-    const { plans } = await succeeds(["refresh", "--directory", directory, "--keys", "--dry-run"])
-    assert.equal((plans as { due: number }[])[0]?.due, 2)
-  })
-
-  test("an operator's daemon needs a schedule in the roster", async () => {
-    const directory = cluster.servers[0]?.directory ?? ""
-    const line = ["maintain", "--directory", directory, "--once"]
-    const error = await fails(line, EXIT.configuration)
-    assert.deepEqual([error["code"], error["field"]], ["misconfigured", "roster.refreshHours"])
-    assert.equal((await fails([...line, "--floor", "2"], EXIT.usage))["field"], "floor")
   })
 
   test("with one server killed everything but registration goes on", async () => {

@@ -17,8 +17,9 @@ import { handleCall } from "./request/handle-call.ts"
 import { openSession } from "./request/open-session.ts"
 import { SeenHellos } from "./request/seen-hellos.ts"
 import { Sessions } from "./request/sessions.ts"
+import { ShareCensus } from "./resharing/census.ts"
 import { heldKeys } from "./resharing/held-keys.ts"
-import { ResharingRoom } from "./resharing/room.ts"
+import { type ReshareRuns, ResharingRoom } from "./resharing/room.ts"
 import type { ServerSelf } from "./self.ts"
 
 /** Most unused commitments of one key, and most unfinished key generations of one account. */
@@ -48,6 +49,7 @@ export class KeyServer {
   readonly #oneTime = new OneTimeLedger(MAX_OUTSTANDING)
   readonly #presigning: PresigningRoom
   readonly #resharing: ResharingRoom
+  readonly #census: ShareCensus
   readonly incidents: Incidents
   readonly #operatorRates = new OperatorRates()
 
@@ -58,6 +60,7 @@ export class KeyServer {
     this.#presigning = new PresigningRoom(self, deps, this.counters, maxAgeMs)
     const sources = [heldKeys(self, this.#presigning)]
     this.#resharing = new ResharingRoom(self, deps, sources)
+    this.#census = new ShareCensus(deps.store)
     this.#guesses = new Guesses(self, deps.store)
     this.incidents = new Incidents(self, deps, this.counters)
   }
@@ -132,6 +135,17 @@ export class KeyServer {
     return this.#sessions.operators
   }
 
+  /** Age of the oldest shares of a key, milliseconds, as last looked up; null before, and for none. */
+  get oldestShareMs(): number | null {
+    const { oldest } = this.#census
+    return oldest === null ? null : Math.max(0, this.now() - oldest)
+  }
+
+  /** How many runs of resharing are kept, by how far they have come. */
+  get reshareRuns(): ReshareRuns {
+    return this.#resharing.counts()
+  }
+
   backends(): string[] {
     return [secp256k1, edwards25519, ristretto255].map((g) => `${g.name}: ${g.backend}`)
   }
@@ -145,6 +159,7 @@ export class KeyServer {
     await burnExpired(store, this.#oneTime, now - ONE_TIME_LIFETIME_MS)
     await this.#presigning.tidy(now)
     await this.#resharing.tidy(now)
+    await this.#census.goOn()
     await renewDecoy(this.self, this.#deps)
   }
 

@@ -99,6 +99,9 @@ test("a scrape shows what a server did, names nobody and costs no read of the st
   first.server.counters.pooled([1, 3], 3)
   first.server.counters.pooled([1, 2], -1)
 
+  const ageless = exposition(metricFamilies(sourceOf(first)))
+  assert.doesNotMatch(ageless, /^lockkeeper_oldest_share_seconds \d/m)
+  await first.server.tidy()
   const before = rows.uses
   const source = sourceOf(first)
   const text = exposition(metricFamilies(source))
@@ -108,6 +111,9 @@ test("a scrape shows what a server did, names nobody and costs no read of the st
   has("lockkeeper_uptime_seconds 90")
   has(`lockkeeper_sessions ${first.server.sessionCount}`)
   has("lockkeeper_store_restored 0")
+  const age = /^lockkeeper_oldest_share_seconds (\S+)$/m.exec(text)?.[1]
+  assert.equal(Number(age), (first.server.oldestShareMs ?? Number.NaN) / 1000)
+  has('lockkeeper_reshare_runs{state="pending"} 0')
   has('lockkeeper_requests_refused_total{code="invalid-request"} 1')
   has('lockkeeper_requests_refused_total{code="replayed"} 0')
   has('lockkeeper_pool_presignatures{signers="1-2"} 7')
@@ -118,7 +124,7 @@ test("a scrape shows what a server did, names nobody and costs no read of the st
 
   const closed = new Set<string>([
     ...[...ERROR_CODES, ...KEY_TYPES, ...INCIDENT_KINDS],
-    ...[VERSION, "now", "background"],
+    ...[VERSION, "now", "background", "open", "pending", "active"],
   ])
   for (const { name, samples } of metricFamilies(source)) {
     assert.match(name, /^lockkeeper_[a-z_]+$/)

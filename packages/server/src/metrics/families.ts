@@ -3,6 +3,7 @@ import { COUNTED, type Counted, INCIDENT_KINDS } from "../counters.ts"
 import type { KeyServer } from "../key-server.ts"
 import type { Gate } from "../limits/gate.ts"
 import type { ComputeLoad, Urgency } from "../ports/dependencies.ts"
+import type { ReshareRuns } from "../resharing/room.ts"
 import { VERSION } from "../version.ts"
 import type { Family, Sample } from "./exposition.ts"
 
@@ -16,6 +17,8 @@ const COUNTED_HELP: Readonly<Record<Counted, string>> = {
   "pairs-dead": "Servers that this one no longer presigns with, since a check failed.",
   "operator-steps": "Steps carried out for operators of the roster's servers.",
 }
+
+const RUN_STATES: readonly (keyof ReshareRuns)[] = ["open", "pending", "active"]
 
 const URGENCIES: readonly Urgency[] = ["now", "background"]
 
@@ -97,6 +100,19 @@ function countedFamilies({ counters }: KeyServer): Family[] {
   ]
 }
 
+function sharesFamilies(server: KeyServer): Family[] {
+  const oldest = server.oldestShareMs
+  const age = one("oldest_share_seconds", "gauge", "Age of the oldest shares of a key.", 0)
+  const runs = one("reshare_runs", "gauge", "Runs of resharing that are kept, by state.", 0)
+  return [
+    { ...age, samples: oldest === null ? [] : [{ labels: {}, value: oldest / 1000 }] },
+    {
+      ...runs,
+      samples: by("state", RUN_STATES, new Map(Object.entries(server.reshareRuns))),
+    },
+  ]
+}
+
 function computeFamilies(load: MetricsSource["load"]): Family[] {
   const family = (
     name: string,
@@ -121,6 +137,7 @@ export function metricFamilies(source: MetricsSource): readonly Family[] {
   return [
     ...processFamilies(source),
     ...countedFamilies(source.server),
+    ...sharesFamilies(source.server),
     ...computeFamilies(source.load),
   ]
 }

@@ -42,6 +42,9 @@ interface Known {
   readonly isPending: boolean
 }
 
+/** How many runs there are: `pending` ones gave shares here that have not come into force here. */
+export type ReshareRuns = Readonly<Record<"open" | "pending" | "active", number>>
+
 /** What one process knows of generations of shares beside the store. */
 export class ResharingRoom {
   readonly #self: ServerSelf
@@ -128,6 +131,14 @@ export class ResharingRoom {
     const isPending = stage.kind === "judged" && stage.state.pending !== null
     this.#runs.delete(id)
     this.#runs.set(id, { operator, startedAt, isPending, isActive: stage.kind === "active" })
+  }
+
+  counts(): ReshareRuns {
+    const counts = { open: 0, pending: 0, active: 0 }
+    for (const { isActive, isPending } of this.#runs.values()) {
+      counts[isActive ? "active" : isPending ? "pending" : "open"]++
+    }
+    return counts
   }
 
   /**

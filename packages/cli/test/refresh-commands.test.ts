@@ -1,0 +1,91 @@
+import assert from "node:assert/strict"
+import { readdirSync } from "node:fs"
+import { after, before, describe, test } from "node:test"
+import { type Cluster, startCluster } from "../src/dev/cluster.ts"
+import { EXIT } from "../src/exit-codes.ts"
+import { run } from "../src/program.ts"
+import { connectKeeper } from "../src/sdk.ts"
+import { onlyLine, testHost, writeSecret } from "./support.ts"
+
+/** What operators have the command do, over real processes. */
+describe("an operator on a local cluster", () => {
+  let cluster: Cluster
+  let environment: Record<string, string>
+
+  async function lockkeeper(line: readonly string[]) {
+    const host = { ...testHost({ environment }), connect: connectKeeper }
+    return { code: await run([...line, "--json"], host), json: onlyLine(host) }
+  }
+
+  async function succeeds(line: readonly string[]) {
+    const { code, json } = await lockkeeper(line)
+    assert.equal(code, EXIT.ok, `${line.join(" ")}: ${JSON.stringify(json)}`)
+    return json
+  }
+
+  async function fails(line: readonly string[], code: number) {
+    const result = await lockkeeper(line)
+    assert.equal(result.code, code, `${line.join(" ")}: ${JSON.stringify(result.json)}`)
+    return (result.json["error"] ?? {}) as Record<string, unknown>
+  }
+
+  before(async () => {
+    cluster = await startCluster({ servers: 3, threshold: 2, directory: null })
+    environment = {
+      ...{ LK_HOME: cluster.profile, LK_NAME: "ada", LK_AGENT: "off" },
+      LK_PASSWORD_FILE: writeSecret(cluster.directory, "password", "correct horse battery"),
+    }
+    await succeeds(["register"])
+    await succeeds(["keys", "create", "--type", "ed25519", "--label", "sol"])
+    await succeeds(["keys", "create", "--type", "bip340", "--label", "btc"])
+  })
+
+  after(() => cluster.stop())
+
+  test("an operator gives every key new shares, and keys sign on", async () => {
+    const directory = cluster.servers[1]?.directory ?? ""
+    const line = ["refresh", "--directory", directory]
+    const of = (due: number, batches: number) => ({
+      ...{ kind: "keys", total: 2, due, batches, behind: [], leftOut: [], unanswered: [] },
+      generations: due === 0 ? {} : { 1: due },
+    })
+    const nothing = { fresh: 0, finished: 0, leftOut: [], missing: {}, lingering: {} }
+    const outcome = { kind: "keys", done: 0, ...nothing, incidents: [] }
+    assert.deepEqual((await succeeds([...line, "--dry-run"]))["plans"], [of(2, 1)])
+    const refreshed = await succeeds(line)
+    assert.deepEqual(refreshed["plans"], [of(2, 1)])
+    assert.deepEqual(refreshed["refreshed"], [{ ...outcome, done: 2 }])
+    assert.ok(!readdirSync(directory).includes("refresh-started"))
+    // As a run that was stopped after the last batch leaves it.
+    writeSecret(directory, "refresh-started", `${Date.now() - 60_000}\n`)
+    const rest = await succeeds(line)
+    assert.deepEqual([rest["plans"], rest["refreshed"]], [[of(0, 0)], [{ ...outcome, fresh: 2 }]])
+    assert.ok(!readdirSync(directory).includes("refresh-started"))
+    const { holdings } = await succeeds(["health", "--directory", directory])
+    const held = { keys: { 2: 2 }, accounts: { 1: 1 }, problem: "" }
+    assert.deepEqual(
+      holdings,
+      [1, 2, 3].map((server) => ({ server, ...held })),
+    )
+    await succeeds(["sign", "sol", "--message", "after the refresh"])
+    assert.equal((await fails(["refresh"], EXIT.usage))["field"], "directory")
+  })
+
+  test("a refresh that is cancelled says so, and what it did is not done again", async () => {
+    const directory = cluster.servers[0]?.directory ?? ""
+    const host = { ...testHost({ environment }), connect: connectKeeper }
+    const signal = AbortSignal.abort()
+    assert.equal(await run(["refresh", "--directory", directory], { ...host, signal }), 130)
+    assert.match(host.err.text, /cancelled/)
+    const { plans } = await succeeds(["refresh", "--directory", directory, "--keys", "--dry-run"])
+    assert.equal((plans as { due: number }[])[0]?.due, 2)
+  })
+
+  test("an operator's daemon needs a schedule in the roster", async () => {
+    const directory = cluster.servers[0]?.directory ?? ""
+    const line = ["maintain", "--directory", directory, "--once"]
+    const error = await fails(line, EXIT.configuration)
+    assert.deepEqual([error["code"], error["field"]], ["misconfigured", "roster.refreshHours"])
+    assert.equal((await fails([...line, "--floor", "2"], EXIT.usage))["field"], "floor")
+  })
+})
