@@ -62,14 +62,17 @@ export async function runSchedule(context: Context, options: ScheduleOptions): P
   }
 }
 
-class Schedule {
+/** What is asked of the servers. */
+export type Refreshing = Pick<OperatorSession, "planRefresh" | "refresh">
+
+export class Schedule {
   readonly #context: Context
-  readonly #session: OperatorSession
+  readonly #session: Refreshing
   readonly #turn: Turn
   /** When this daemon last gave new shares, by kind. */
   readonly #ownAt = new Map<SharingKind, number>()
 
-  constructor(context: Context, session: OperatorSession, turn: Turn) {
+  constructor(context: Context, session: Refreshing, turn: Turn) {
     this.#context = context
     this.#session = session
     this.#turn = turn
