@@ -12,6 +12,7 @@ import {
   union,
 } from "@lockkeeper/encoding"
 import { reshare } from "@lockkeeper/protocols"
+import { type AccountRange, accountRange } from "./account-range.ts"
 import { MAX_MEMBERS } from "./roster.ts"
 import { SHARING_KINDS, type SharingKind } from "./sharings.ts"
 
@@ -35,16 +36,19 @@ export const RESHARE_STEPS = { open: 1, deal: 2, verdict: 3, activate: 4, answer
  * Body of `reshare`: a run over a batch of sharings of one kind. The parameters name the batch by its
  * root and the try by `attempt`, which is the second since the Unix epoch in which it began: a server
  * opens no attempt for a sharing that is not later than the one before. Whoever asks for the same
- * parameters goes on with the same run.
+ * parameters, and the same range, goes on with the same run.
  */
 export interface ReshareBody {
   readonly kind: SharingKind
   readonly params: reshare.ReshareParams
+  /** What the batch covers beside its accounts; null for keys. */
+  readonly range: AccountRange | null
 }
 
 export const reshareBody: Codec<ReshareBody> = struct<ReshareBody>({
   kind: oneOf(...SHARING_KINDS),
   params: reshare.reshareParamsCodec,
+  range: nullable(accountRange),
 })
 
 /** Input of step 1: the batch that the parameters name. */
@@ -106,9 +110,12 @@ export interface ShownReshare {
   readonly certificate: reshare.ReshareCertificate | null
   /** Of the run, where the server keeps it: with them its certificate is brought. */
   readonly params: reshare.ReshareParams | null
+  /** Of the same run, which goes on with no other; null for keys. */
+  readonly range: AccountRange | null
 }
 
 export const shownReshare: Codec<ShownReshare> = struct<ShownReshare>({
   certificate: nullable(reshare.reshareCertificateCodec),
   params: nullable(reshare.reshareParamsCodec),
+  range: nullable(accountRange),
 })

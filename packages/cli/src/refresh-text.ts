@@ -27,7 +27,7 @@ export function planText(plan: RefreshPlan): string {
   const { kind, total, due, batches, skipped, generations, behind, failures } = plan
   const fresh = total - due
   const each = [...generations].map(([epoch, count]) => `${count} of generation ${epoch}`)
-  const taken = batches.reduce((sum, { length }) => sum + length, 0)
+  const taken = batches.reduce((sum, { keys }) => sum + keys.length, 0)
   const of = each.length === 0 ? "" : ` (${each.join(", ")})`
   const runs = batches.length === 1 ? "1 batch" : `${batches.length} batches`
   const lines = [`${counted(kind, taken)}${of} get new shares, in ${runs}`]

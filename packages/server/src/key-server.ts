@@ -18,6 +18,7 @@ import { openSession } from "./request/open-session.ts"
 import { SeenHellos } from "./request/seen-hellos.ts"
 import { Sessions } from "./request/sessions.ts"
 import { ShareCensus } from "./resharing/census.ts"
+import { heldAccounts } from "./resharing/held-accounts.ts"
 import { heldKeys } from "./resharing/held-keys.ts"
 import { type ReshareRuns, ResharingRoom } from "./resharing/room.ts"
 import type { ServerSelf } from "./self.ts"
@@ -58,7 +59,7 @@ export class KeyServer {
     this.self = self
     this.#deps = deps
     this.#presigning = new PresigningRoom(self, deps, this.counters, maxAgeMs)
-    const sources = [heldKeys(self, this.#presigning)]
+    const sources = [heldKeys(self, this.#presigning), heldAccounts]
     this.#resharing = new ResharingRoom(self, deps, sources)
     this.#census = new ShareCensus(deps.store)
     this.#guesses = new Guesses(self, deps.store)

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import {
+  LAST_ACCOUNT_ID,
   RESHARE_STEPS,
-  type ReshareBody,
   reportIncidentBody,
-  reshareBody,
-  reshareOpenInput,
   reshareOpenOutput,
   reshareStepInput,
 } from "@lockkeeper/api"
@@ -73,14 +71,14 @@ test("parameters that no run under this roster may have are refused by name", as
     const coordinator = new Coordinator(world, altered(attempt, params), { servers: [1, 2, 3] })
     await refused(world, 1, () => coordinator.open(1), what)
   }
-  const body: ReshareBody = { kind: "accounts", params: attempt.params }
-  const { operator, sessions } = world
-  const request = operator.sign(operator.request("reshare", encode(reshareBody, body)))
-  const input = encode(reshareOpenInput, { keys: attempt.keys })
-  const session = sessions.get(1) as TestSession
-  const asked = async () =>
-    expectKind(await session.call({ kind: "act", request, step: 1, input: input.slice() }), "act")
-  await refused(world, 1, asked, "invalid-request body.kind")
+  const everyone = { after: null, to: LAST_ACCOUNT_ID, generation: now }
+  for (const of of [
+    { kind: "accounts", range: null },
+    { kind: "keys", range: everyone },
+  ] as const) {
+    const coordinator = new Coordinator(world, attempt, {}, of)
+    await refused(world, 1, () => coordinator.open(1), "invalid-request body.range")
+  }
 })
 
 test("a batch's entries that do not fit are told, and nothing is begun with them", async () => {

@@ -150,12 +150,15 @@ export class Coordinator {
   readonly attempt: reshare.ReshareAttempt
   readonly requests = new Map<number, ReturnType<TestOperator["sign"]>>()
   readonly changes: Partial<Request>
+  readonly of: Pick<ReshareBody, "kind" | "range">
 
   constructor(
     world: ReshareWorld,
     attempt: reshare.ReshareAttempt,
     changes: Partial<Request> = {},
+    of: Pick<ReshareBody, "kind" | "range"> = { kind: "keys", range: null },
   ) {
+    this.of = of
     this.world = world
     this.attempt = attempt
     this.changes = changes
@@ -164,7 +167,7 @@ export class Coordinator {
   /** One step at one server. @throws LockKeeperError when it refuses. */
   async ask(id: Identifier, step: number, input: Bytes): Promise<Bytes> {
     const { params, leaveOut } = this.attempt
-    const body: ReshareBody = { kind: "keys", params }
+    const body: ReshareBody = { ...this.of, params }
     const servers = reshare.participantsOf(params).filter((one) => !leaveOut.includes(one))
     const { operator, sessions } = this.world
     const request =

@@ -1,11 +1,17 @@
-import { LockKeeperError, type SharingKind, shownReshare, showReshareBody } from "@lockkeeper/api"
+import {
+  type AccountRange,
+  LockKeeperError,
+  type SharingKind,
+  shownReshare,
+  showReshareBody,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes, toHex } from "@lockkeeper/encoding"
 import { reshare } from "@lockkeeper/protocols"
 import { readAnswer } from "../answers.ts"
 import type { IncidentLog } from "../incidents.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
-import { ReshareSteps } from "./reshare-steps.ts"
+import { type BatchKind, ReshareSteps } from "./reshare-steps.ts"
 import type { InForce } from "./sharings-in-force.ts"
 
 const EMPTY = new Uint8Array(0)
@@ -63,8 +69,10 @@ async function finishAt(
     const { output } = await principal.act(at, request, 1, EMPTY, signal)
     return readAnswer(at, shownReshare, output)
   }
-  const { params } = await ask(server)
-  if (params === null || !equalBytes(reshare.openingDigest(params), run)) return false
+  const { params, range } = await ask(server)
+  const of = kindOf(kind, range)
+  if (params === null || of === null || !equalBytes(reshare.openingDigest(params), run))
+    return false
   const { certificate } = await ask(from)
   if (certificate === null) return false
   const { rosterEpoch, minSigners } = roster
@@ -76,7 +84,13 @@ async function finishAt(
     incidents.suspected(from, verified.ok ? "wrong-batch" : verified.abort.reason)
     return false
   }
-  const steps = new ReshareSteps(principal, kind, { params, keys: [], leaveOut: [] }, signal)
+  const steps = new ReshareSteps(principal, of, { params, keys: [], leaveOut: [] }, signal)
   await steps.activate(server, batch)
   return true
+}
+
+/** With the range that the run goes on with; null where none was shown that it could have. */
+function kindOf(kind: SharingKind, range: AccountRange | null): BatchKind | null {
+  if (kind === "accounts") return range === null ? null : { kind, range }
+  return range === null ? { kind, range } : null
 }

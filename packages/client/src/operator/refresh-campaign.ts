@@ -5,6 +5,7 @@ import type { reshare } from "@lockkeeper/protocols"
 import { type Incident, IncidentLog } from "../incidents.ts"
 import type { Cancellable } from "../options.ts"
 import { throwIfCancelled } from "../patience.ts"
+import type { CampaignBatch } from "./batches.ts"
 import { finishRuns } from "./finish-runs.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import type { FromServers } from "./operator-session.ts"
@@ -76,12 +77,12 @@ export class RefreshCampaign {
     if (finished > 0) listings = await this.#look()
     const plan = planRefresh(listings, servers, this.#options)
     this.#skipped.push(...plan.skipped)
-    const count = plan.batches.reduce((sum, { length }) => sum + length, plan.skipped.length)
+    const count = plan.batches.reduce((sum, { keys }) => sum + keys.length, plan.skipped.length)
     const started = deps.clock.now()
     this.#tell(started, count)
-    for (const keys of plan.batches) {
+    for (const batch of plan.batches) {
       throwIfCancelled(this.#signal)
-      await this.#refresh(keys)
+      await this.#refresh(batch)
       this.#tell(started, count)
     }
     return {
@@ -97,8 +98,10 @@ export class RefreshCampaign {
   }
 
   /** One batch, and what some servers could not go on with once more, without those. */
-  async #refresh(keys: readonly reshare.ReshareKey[]): Promise<void> {
-    const { leftOut } = await this.#batch(keys, [])
+  async #refresh({ of, keys }: CampaignBatch): Promise<void> {
+    const { leftOut, missing, lingering } = await this.#batch(of, keys, [])
+    // Who missed the others' new shares would move the names between them all the same.
+    const behind = of.kind === "accounts" ? [...missing, ...lingering] : []
     const { minSigners } = this.#principal.servers
     const again = new Map<string, LeftOut[]>()
     for (const one of leftOut) {
@@ -109,17 +112,20 @@ export class RefreshCampaign {
     for (const some of again.values()) {
       const ids = new Set(some.map(({ id }) => toHex(id)))
       const rest = keys.filter(({ sharing }) => ids.has(toHex(sharing.id)))
-      const { leftOut: still } = await this.#batch(rest, (some[0] as LeftOut).by)
+      const { leftOut: still } = await this.#batch(of, rest, [
+        ...(some[0] as LeftOut).by,
+        ...behind,
+      ])
       for (const { id, reason } of still) this.#skipped.push({ id, reason })
     }
   }
 
   async #batch(
+    of: CampaignBatch["of"],
     keys: readonly reshare.ReshareKey[],
     leaveOut: readonly Identifier[],
   ): Promise<BatchResult> {
-    const { kind } = this.#options
-    const order = { kind, keys, leaveOut, signal: this.#signal, incidents: this.#incidents }
+    const order = { of, keys, leaveOut, signal: this.#signal, incidents: this.#incidents }
     const result = await new ReshareBatch(this.#principal, order).run()
     this.#done += result.done.length
     for (const one of result.missing) add(this.#missing, one, result.done.length)

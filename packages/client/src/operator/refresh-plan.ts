@@ -1,11 +1,11 @@
 import type { LockKeeperError, SharingKind, SharingListing } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
-import { reshare } from "@lockkeeper/protocols"
 import { RESHARE_BATCH } from "../limits.ts"
 import type { Servers } from "../servers.ts"
+import { batchesOf, type CampaignBatch } from "./batches.ts"
 import type { FromServers } from "./operator-session.ts"
-import { type InForce, inForce } from "./sharings-in-force.ts"
+import { inForce } from "./sharings-in-force.ts"
 
 export interface PlanOptions {
   readonly kind: SharingKind
@@ -36,7 +36,7 @@ export interface RefreshPlan {
   readonly due: number
   /** How many of those that are taken on there are of each generation. */
   readonly generations: ReadonlyMap<number, number>
-  readonly batches: readonly (readonly reshare.ReshareKey[])[]
+  readonly batches: readonly CampaignBatch[]
   /** Those that no t servers list alike. */
   readonly skipped: readonly Skipped[]
   /** Servers that are behind what another one has, and get it first. */
@@ -52,9 +52,10 @@ export interface RefreshPlan {
 export function planRefresh(
   { answers, failures }: FromServers<readonly SharingListing[]>,
   { minSigners, deps }: Pick<Servers, "minSigners" | "deps">,
-  { kind, before = Number.POSITIVE_INFINITY, batch, most }: PlanOptions,
+  { kind, before = Number.POSITIVE_INFINITY, batch: size = RESHARE_BATCH, most }: PlanOptions,
 ): RefreshPlan {
-  const all = inForce(answers, minSigners, deps.clock.now())
+  const now = deps.clock.now()
+  const all = inForce(answers, minSigners, now)
   const due = all.filter(({ since, sharing }) => sharing === null || since < before)
   // Ids stay in order among those of one time.
   const taken = most === undefined ? due : [...due].sort((a, b) => a.since - b.since).slice(0, most)
@@ -67,7 +68,7 @@ export function planRefresh(
   const byRuns = known.filter(({ sharing }) => sharing !== null && sharing.keyEpoch > 1)
   return {
     ...{ kind, total: all.length, due: due.length, generations, failures },
-    batches: batchesOf(taken, batch),
+    batches: batchesOf({ kind, size, due: new Set(taken), now }, all),
     skipped: taken
       .filter(({ sharing }) => sharing === null)
       .map(({ id }) => ({ id, reason: "too-few-holders" })),
@@ -81,27 +82,4 @@ export function planRefresh(
       null,
     ),
   }
-}
-
-/** Of the same holders, threshold and generation each. */
-function batchesOf(
-  due: readonly InForce[],
-  batch: number | undefined,
-): readonly (readonly reshare.ReshareKey[])[] {
-  const groups = new Map<string, reshare.ReshareKey[]>()
-  for (const { sharing, toKeyEpoch } of due) {
-    if (sharing === null) continue
-    const holders = [...sharing.verifyingShares.keys()].sort((a, b) => a - b)
-    const name = `${holders} ${sharing.minSigners} ${sharing.keyEpoch} ${sharing.rosterEpoch}`
-    const group = groups.get(name) ?? []
-    groups.set(name, group)
-    group.push({ sharing, toKeyEpoch })
-  }
-  return [...groups.values()].flatMap((keys) => {
-    const { minSigners } = (keys[0] as reshare.ReshareKey).sharing
-    const most = reshare.maxKeys(minSigners, minSigners)
-    const size = Math.max(1, Math.min(most, batch ?? RESHARE_BATCH))
-    const count = Math.ceil(keys.length / size)
-    return Array.from({ length: count }, (_, i) => keys.slice(i * size, (i + 1) * size))
-  })
 }

@@ -1,4 +1,4 @@
-import { LockKeeperError, type SharingKind } from "@lockkeeper/api"
+import { LockKeeperError } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { type Abort, reshare } from "@lockkeeper/protocols"
@@ -8,7 +8,7 @@ import type { IncidentLog } from "../incidents.ts"
 import { ATTEMPT_PAUSE_MS, MAX_RESHARE_ATTEMPTS } from "../limits.ts"
 import { throwIfCancelled } from "../patience.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
-import { ReshareSteps, type UnfitEntry } from "./reshare-steps.ts"
+import { type BatchKind, ReshareSteps, type UnfitEntry } from "./reshare-steps.ts"
 
 /** An entry that was left out of a batch: the rest went on without it. */
 export interface LeftOut {
@@ -33,7 +33,7 @@ export interface BatchResult {
 }
 
 export interface BatchOrder {
-  readonly kind: SharingKind
+  readonly of: BatchKind
   /** Of the same holders, at most `reshare.maxKeys`. */
   readonly keys: readonly reshare.ReshareKey[]
   /** Holders that are not asked. */
@@ -157,10 +157,10 @@ export class ReshareBatch {
   }
 
   async #try(attempt: reshare.ReshareAttempt): Promise<Tried> {
-    const { kind, signal, incidents } = this.#order
+    const { of, signal, incidents } = this.#order
     const { params, keys, leaveOut } = attempt
     const { verifyKeys } = this.#principal.servers.trust
-    const steps = new ReshareSteps(this.#principal, kind, attempt, signal)
+    const steps = new ReshareSteps(this.#principal, of, attempt, signal)
     this.#isBehind = false
     this.#excused.clear()
     let task = reshare.reshareCoordinate(params, keys, verifyKeys, leaveOut)
@@ -231,9 +231,9 @@ export class ReshareBatch {
     attempt: reshare.ReshareAttempt,
     { certificate, missing }: Extract<reshare.ReshareTask, { kind: "confirmed" }>,
   ): Promise<BatchResult> {
-    const { kind, signal, incidents } = this.#order
+    const { of, signal, incidents } = this.#order
     const { servers } = this.#principal
-    const steps = new ReshareSteps(this.#principal, kind, attempt, signal)
+    const steps = new ReshareSteps(this.#principal, of, attempt, signal)
     const confirmed = [...certificate.confirmations.keys()]
     const { failures } = await askAll(servers, confirmed, (server) =>
       steps.activate(server, certificate),

@@ -1,4 +1,5 @@
 import {
+  type AccountRange,
   LockKeeperError,
   RESHARE_STEPS,
   reshareBody,
@@ -26,6 +27,11 @@ export type Opened =
   | { readonly kind: "message"; readonly message: Message }
   | { readonly kind: "unfit"; readonly entries: readonly UnfitEntry[] }
 
+/** What a run is about: of accounts, with the range of ids that its batch covers. */
+export type BatchKind =
+  | { readonly kind: Exclude<SharingKind, "accounts">; readonly range: null }
+  | { readonly kind: "accounts"; readonly range: AccountRange }
+
 /** One try at a run, asked of one server after the other under one request. */
 export class ReshareSteps {
   readonly #principal: OperatorPrincipal
@@ -35,7 +41,7 @@ export class ReshareSteps {
 
   constructor(
     principal: OperatorPrincipal,
-    kind: SharingKind,
+    { kind, range }: BatchKind,
     { params, keys, leaveOut }: reshare.ReshareAttempt,
     signal: AbortSignal,
   ) {
@@ -43,7 +49,8 @@ export class ReshareSteps {
     this.#keys = keys
     this.#signal = signal
     const asked = reshare.participantsOf(params).filter((one) => !leaveOut.includes(one))
-    this.#request = principal.request("reshare", asked, encode(reshareBody, { kind, params }))
+    const body = encode(reshareBody, { kind, params, range })
+    this.#request = principal.request("reshare", asked, body)
   }
 
   /** @throws LockKeeperError what the server refuses with, or that its answer is no use. */

@@ -38,7 +38,7 @@ export async function describe(task: RepairTask): Promise<StepOutcome> {
   if (unfit !== undefined) throw notHeld(unfit)
   const records: Bytes[] = []
   for (const [index, id] of ids.entries()) {
-    const record = await source.describe(deps.store, id)
+    const record = await task.repair.describe(deps.store, id)
     if (record === null) throw notHeld({ index, reason: "wrong-key" })
     records.push(record)
   }

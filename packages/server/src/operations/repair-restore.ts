@@ -35,7 +35,7 @@ export async function restoreAll(
       checkStillLacking(entry, repaired, index)
       const own = new Map([...told].map(([holder, all]) => [holder, all[index] as Bytes]))
       const restoring = { need: params.helpers.length, room }
-      const put = await source.restore(step.deps.store, repaired, own, restoring)
+      const put = await task.repair.restore(step.deps.store, repaired, own, restoring)
       if (put === null) throw notToldAlike(index)
       changes.push(...put, restoredGeneration(task, entry, repaired))
     }

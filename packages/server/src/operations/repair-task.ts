@@ -4,7 +4,7 @@ import { repair, type sharing } from "@lockkeeper/protocols"
 import type { Versioned } from "../ports/store.ts"
 import { decodeAs } from "../request/decode.ts"
 import type { OperatorStep } from "../request/step.ts"
-import type { Entry, ShareSource } from "../resharing/held.ts"
+import type { Entry, RepairSource, ShareSource } from "../resharing/held.ts"
 import { readRepair, wipeRepair } from "../resharing/repair-runs.ts"
 import type { RepairRunRow } from "../resharing/rows.ts"
 
@@ -14,6 +14,7 @@ export interface RepairTask {
   readonly params: repair.RepairParams
   readonly runId: Bytes
   readonly source: ShareSource
+  readonly repair: RepairSource
   readonly identity: repair.RepairIdentity
   /** To be wiped by who asked. Null where this server does not know the run. */
   readonly run: Versioned<RepairRunRow> | null
@@ -24,7 +25,7 @@ export async function repairTask(step: OperatorStep): Promise<RepairTask> {
   const { self, deps, resharing } = step
   const { kind, params } = decodeAs("body", repairBody, step.request.body)
   const source = resharing.sourceOf(kind)
-  if (source === null) {
+  if (source === null || source.repair === null) {
     throw invalid("body.kind", `Shares of ${kind} are not repaired by this server.`)
   }
   checkParams(step, params)
@@ -35,7 +36,7 @@ export async function repairTask(step: OperatorStep): Promise<RepairTask> {
     throw invalid("body.kind", `The run is about ${run.value.kind}.`)
   }
   const identity = { signer: self.identity, verifyKeys: identityKeys(self.roster) }
-  return { step, params, runId, source, identity, run }
+  return { step, params, runId, source, repair: source.repair, identity, run }
 }
 
 function checkParams({ self }: OperatorStep, params: RepairBody["params"]): void {

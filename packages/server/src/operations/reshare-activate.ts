@@ -13,6 +13,7 @@ import {
 } from "../resharing/held.ts"
 import type { ReshareRunRow } from "../resharing/rows.ts"
 import { putRun } from "../resharing/runs.ts"
+import { moveUnknownNames } from "../unknown-names.ts"
 import { refuseAbort } from "./aborts.ts"
 import type { ReshareTask } from "./reshare-task.ts"
 
@@ -21,7 +22,8 @@ const NOTHING = new Uint8Array(0)
 /**
  * Puts the new shares in the place of the old ones, which are destroyed by that and by nothing else: a
  * quorum of the holders has confirmed that they have theirs. Whenever the certificate comes, and whoever
- * brings it.
+ * brings it. What is not what it was any more stays as it is, and the rest comes into force; unknown
+ * names go with their range in the same commit, so that answers for both kinds of names change at once.
  */
 export async function activate(task: ReshareTask): Promise<StepOutcome> {
   const { step, run } = task
@@ -59,23 +61,22 @@ async function putInForce(
   for (const [i, one] of reshared.entries()) {
     const entry = entries[i] as Entry
     const { held } = entry
-    // What came later stays; and a share that is not there any more has nothing to give way.
-    if (held === null || !sharing.continues(held.sharing, one.sharing).ok) continue
     const before = generationOf(entry)
     const { keyEpoch } = one.sharing
-    changes.push(
-      ...(await source.replace(deps.store, one.sharing.id, one)),
-      putGeneration(source, entry, {
-        ...before,
-        highestKeyEpoch: Math.max(before.highestKeyEpoch, keyEpoch),
-        pendingRun:
-          before.pendingRun !== null && equalBytes(before.pendingRun, runId)
-            ? null
-            : before.pendingRun,
-        activeRun: runId,
-        activatedAt,
-      }),
-    )
+    const isPending = before.pendingRun !== null && equalBytes(before.pendingRun, runId)
+    const now = { ...before, pendingRun: isPending ? null : before.pendingRun }
+    // What came later stays; and a share that is not there any more has nothing to give way.
+    const continues = held !== null && sharing.continues(held.sharing, one.sharing).ok
+    const replaced = continues ? await source.replace(deps.store, one.sharing.id, one) : []
+    if (replaced.length > 0) {
+      const highestKeyEpoch = Math.max(before.highestKeyEpoch, keyEpoch)
+      const inForce = { ...now, highestKeyEpoch, activeRun: runId, activatedAt }
+      changes.push(...replaced, putGeneration(source, entry, inForce))
+    } else if (isPending) changes.push(putGeneration(source, entry, now))
+  }
+  if (row.range !== null) {
+    const ids = reshared.map((one) => one.sharing.id)
+    changes.push(...(await moveUnknownNames(deps, row.range, ids)))
   }
   const over: ReshareRunRow = { ...row, stage: { kind: "active" } }
   changes.push(putRun(runId, over, version))

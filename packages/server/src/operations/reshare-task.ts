@@ -1,4 +1,6 @@
 import {
+  type AccountRange,
+  accountRange,
   identityKeys,
   LockKeeperError,
   latestKeyEpoch,
@@ -6,7 +8,7 @@ import {
   type ReshareBody,
   reshareBody,
 } from "@lockkeeper/api"
-import { type Bytes, decode } from "@lockkeeper/encoding"
+import { type Bytes, decode, encode, equalBytes } from "@lockkeeper/encoding"
 import { type Message, messageCodec, reshare } from "@lockkeeper/protocols"
 import type { Versioned } from "../ports/store.ts"
 import { decodeAs, decodeField } from "../request/decode.ts"
@@ -23,6 +25,8 @@ export interface ReshareTask {
   readonly params: Params
   readonly runId: Bytes
   readonly source: ShareSource
+  /** What the batch covers beside its accounts; null for keys. */
+  readonly range: AccountRange | null
   readonly identity: reshare.ReshareIdentity
   /** To be wiped by who asked. Null where this server does not know the run. */
   readonly run: Versioned<ReshareRunRow> | null
@@ -31,10 +35,16 @@ export interface ReshareTask {
 /** @throws LockKeeperError where no run may have these parameters under the roster in force. */
 export async function reshareTask(step: OperatorStep): Promise<ReshareTask> {
   const { self, deps, resharing } = step
-  const { kind, params } = decodeAs("body", reshareBody, step.request.body)
+  const { kind, params, range } = decodeAs("body", reshareBody, step.request.body)
   const source = resharing.sourceOf(kind)
   if (source === null) {
     throw invalid("body.kind", `Shares of ${kind} are not reshared by this server.`)
+  }
+  if (kind === "accounts" && range === null) {
+    throw invalid("body.range", "A batch of accounts covers a range of ids.")
+  }
+  if (kind !== "accounts" && range !== null) {
+    throw invalid("body.range", `A batch of ${kind} covers no range.`)
   }
   checkParams(step, params)
   const runId = reshare.openingDigest(params)
@@ -43,8 +53,17 @@ export async function reshareTask(step: OperatorStep): Promise<ReshareTask> {
     wipeStage(run.value.stage)
     throw invalid("body.kind", `The run is about ${run.value.kind}.`)
   }
+  if (run !== null && !isSameRange(run.value.range, range)) {
+    wipeStage(run.value.stage)
+    throw invalid("body.range", "The run covers another range.")
+  }
   const identity = { signer: self.identity, verifyKeys: identityKeys(self.roster) }
-  return { step, params, runId, source, identity, run }
+  return { step, params, runId, source, range, identity, run }
+}
+
+function isSameRange(a: AccountRange | null, b: AccountRange | null): boolean {
+  if (a === null || b === null) return a === b
+  return equalBytes(encode(accountRange, a), encode(accountRange, b))
 }
 
 function checkParams({ self }: OperatorStep, params: ReshareBody["params"]): void {

@@ -23,6 +23,7 @@ import {
 } from "../resharing/held.ts"
 import type { ReshareRunRow, ReshareStage } from "../resharing/rows.ts"
 import { putRun, wipeStage } from "../resharing/runs.ts"
+import { moveUnknownNames } from "../unknown-names.ts"
 import { refuseAbort } from "./aborts.ts"
 import { activate } from "./reshare-activate.ts"
 import {
@@ -86,7 +87,7 @@ function stateIn<K extends ReshareStage["kind"]>(
 async function open(task: ReshareTask): Promise<StepOutcome> {
   const before = repeated(task, "open")
   if (before !== null) return before
-  const { step, params, source } = task
+  const { step, params, source, range } = task
   const { self, deps, resharing, incidents, request } = step
   resharing.checkVouches()
   // Holders that are left out are in no danger; the others' openings are looked at with the dealings.
@@ -102,11 +103,9 @@ async function open(task: ReshareTask): Promise<StepOutcome> {
       },
     )
   }
-  const entries = await readEntries(
-    deps.store,
-    source,
-    keys.map(({ sharing }) => sharing.id),
-  )
+  // Refused before anything is begun, as activating it would be.
+  if (range !== null) await moveUnknownNames(deps, range, idsOf(keys))
+  const entries = await readEntries(deps.store, source, idsOf(keys))
   try {
     checkAttempt(task, entries)
     const known = entries.map(knownOf)
@@ -123,7 +122,7 @@ async function open(task: ReshareTask): Promise<StepOutcome> {
       message: encode(messageCodec, message),
     })
     const row: ReshareRunRow = {
-      kind: source.kind,
+      ...{ kind: source.kind, range },
       operator: step.operator.server,
       startedAt: deps.clock.now(),
       stage: { kind: "opened", state },

@@ -23,6 +23,8 @@ export const showReshare: OperatorOperationStep = async (step) => {
   if (run !== null) wipeStage(run.value.stage)
   const stage = run?.value.kind === kind ? run.value.stage : null
   const params = stage === null || stage.kind === "active" ? null : stage.state.params
+  const range = params === null ? null : (run?.value.range ?? null)
   const certificate = await source.certificate(deps.store, id)
-  return { output: encode(shownReshare, { certificate, params }), changes: [], event: step.event() }
+  const output = encode(shownReshare, { certificate, params, range })
+  return { output, changes: [], event: step.event() }
 }

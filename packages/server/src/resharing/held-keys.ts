@@ -21,7 +21,12 @@ export function heldKeys(
       const row = await readHeldKey(store, id)
       if (row === null) return null
       const { signingShare, public: pkg } = row.value.keyPackage
-      return { sharing: sharing.sharingOfKey(pkg), share: signingShare, version: row.version }
+      return {
+        sharing: sharing.sharingOfKey(pkg),
+        share: signingShare,
+        version: row.version,
+        before: null,
+      }
     },
 
     async replace(store, id, { sharing: next, share, certificate }) {
@@ -62,8 +67,7 @@ export function heldKeys(
       return { sharing: sharing.sharingOfKey(pkg), confirmations, ...batch }
     },
 
-    describe: describeKey,
-    restore: (...args) => restoreKey(self, ...args),
+    repair: { describe: describeKey, restore: (...args) => restoreKey(self, ...args) },
 
     // Their rows are taken a while later: nothing reads what the pool has struck off.
     replaced(id, keyEpoch) {

@@ -20,6 +20,8 @@ export interface HeldShare {
   readonly sharing: sharing.Sharing
   readonly share: Secret
   readonly version: number
+  /** What the row can still go back to; null where it cannot. */
+  readonly before: sharing.Sharing | null
 }
 
 /** How one kind of shares is kept. One file for each kind implements it. */
@@ -31,11 +33,19 @@ export interface ShareSource {
   read(store: Store, id: Bytes): Promise<HeldShare | null>
   /**
    * The changes that put a later generation in the place of the one that is held, and with it destroy
-   * the share before and its data key.
+   * the share before and its data key. None where what is held has become another one: it stays.
    */
   replace(store: Store, id: Bytes, reshared: reshare.ResharedShare): Promise<readonly Change[]>
   /** What proves the generation that is held; null for one as it was generated. */
   certificate(store: Store, id: Bytes): Promise<reshare.ReshareCertificate | null>
+  /** Null where shares of this kind are not repaired. */
+  readonly repair: RepairSource | null
+  /** What of this process's memory is of no use once they are committed. */
+  replaced?(id: Bytes, keyEpoch: number): void
+}
+
+/** How a share of one kind comes to a holder that lacks it. */
+export interface RepairSource {
   /** What this server keeps beside its share, encoded for a holder that lacks it; null without one. */
   describe(store: Store, id: Bytes): Promise<Bytes | null>
   /**
@@ -48,8 +58,6 @@ export interface ShareSource {
     told: Told,
     restoring: Restoring,
   ): Promise<readonly Change[] | null>
-  /** What of this process's memory is of no use once they are committed. */
-  replaced?(id: Bytes, keyEpoch: number): void
 }
 
 /** What a server knows of one entry of a batch, as it was read for one step. */

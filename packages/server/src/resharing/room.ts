@@ -1,13 +1,23 @@
 import { LockKeeperError, type SharingKind } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, type Codec, decode, encode, struct, toHex, u32 } from "@lockkeeper/encoding"
+import {
+  type Bytes,
+  type Codec,
+  decode,
+  encode,
+  equalBytes,
+  struct,
+  toHex,
+  u32,
+} from "@lockkeeper/encoding"
+import type { sharing } from "@lockkeeper/protocols"
 import type { StoreCondition } from "../key-server.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import { StoreConflict } from "../ports/store.ts"
 import { commitChanges } from "../request/commit.ts"
 import { sessionEvent } from "../request/events.ts"
 import type { ServerSelf } from "../self.ts"
-import { readEntries, type ShareSource, wipeEntries } from "./held.ts"
+import { type HeldShare, readEntries, type ShareSource, wipeEntries } from "./held.ts"
 import { RepairRuns } from "./repair-runs.ts"
 import type { ReshareRunRow } from "./rows.ts"
 import { readRunAt, scanRuns, takeRun, wipeStage } from "./runs.ts"
@@ -174,10 +184,7 @@ export class ResharingRoom {
     const ids = sharings.map((sharing) => sharing.id)
     const entries = await readEntries(this.#deps.store, source, ids)
     wipeEntries(entries)
-    return sharings.every(({ keyEpoch }, i) => {
-      const held = entries[i]?.held
-      return held !== null && held !== undefined && held.sharing.keyEpoch >= keyEpoch
-    })
+    return sharings.every((one, i) => isOver(one, entries[i]?.held ?? null))
   }
 
   /** Takes the row, unless a step has changed it meanwhile. */
@@ -202,4 +209,15 @@ export class ResharingRoom {
     const event = sessionEvent("reshare.refuse", null, { reason: "store-restored" })
     await commitChanges(this.#deps, [put], event)
   }
+}
+
+/**
+ * Whether a share that waits can never be needed: that generation or a later one is held, or what it is
+ * of is neither held nor gone back to, as after a password change.
+ */
+function isOver({ context, keyEpoch }: sharing.Sharing, held: HeldShare | null): boolean {
+  if (held === null) return false
+  const { sharing: now, before } = held
+  if (equalBytes(now.context, context)) return now.keyEpoch >= keyEpoch
+  return before === null || !equalBytes(before.context, context)
 }

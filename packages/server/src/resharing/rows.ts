@@ -1,4 +1,10 @@
-import { MAX_RESHARE_MESSAGE, SHARING_KINDS, type SharingKind } from "@lockkeeper/api"
+import {
+  type AccountRange,
+  accountRange,
+  MAX_RESHARE_MESSAGE,
+  SHARING_KINDS,
+  type SharingKind,
+} from "@lockkeeper/api"
 import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
 import {
   type Bytes,
@@ -59,6 +65,8 @@ export type ReshareAnswers = Readonly<Record<reshare.ReshareStep, Bytes | null>>
 /** One run, named by the session of its first step: whoever asks for the same one goes on with it. */
 export interface ReshareRunRow {
   readonly kind: SharingKind
+  /** What a batch of accounts covers; null for keys. */
+  readonly range: AccountRange | null
   /** Of which server the operator is who began it. */
   readonly operator: Identifier
   readonly startedAt: number
@@ -66,7 +74,7 @@ export interface ReshareRunRow {
   readonly answers: ReshareAnswers
 }
 
-export const reshareRunRow: Codec<ReshareRunRow> = struct<ReshareRunRow>({
+const withoutRange: Codec<Omit<ReshareRunRow, "range">> = struct<Omit<ReshareRunRow, "range">>({
   kind: kindCodec,
   operator: identifierCodec,
   startedAt: safeInteger,
@@ -83,6 +91,21 @@ export const reshareRunRow: Codec<ReshareRunRow> = struct<ReshareRunRow>({
     answer: nullable(messageBytes),
   }),
 })
+
+/** The range stands behind the rest, for accounts alone: rows of keys are what they were before it. */
+export const reshareRunRow: Codec<ReshareRunRow> = {
+  write(writer, row) {
+    if ((row.kind === "accounts") !== (row.range !== null)) {
+      throw new Error("accounts have a range, and keys have none")
+    }
+    withoutRange.write(writer, row)
+    if (row.range !== null) accountRange.write(writer, row.range)
+  },
+  read(reader) {
+    const row = withoutRange.read(reader)
+    return { ...row, range: row.kind === "accounts" ? accountRange.read(reader) : null }
+  },
+}
 
 export type RepairStage =
   | { readonly kind: "opened"; readonly state: repair.RepairOpened }

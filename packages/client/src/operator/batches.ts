@@ -1,0 +1,104 @@
+import { LAST_ACCOUNT_ID, rangeEnd, type SharingKind } from "@lockkeeper/api"
+import type { Bytes } from "@lockkeeper/encoding"
+import { reshare } from "@lockkeeper/protocols"
+import type { BatchKind } from "./reshare-steps.ts"
+import type { InForce } from "./sharings-in-force.ts"
+
+/** Sharings that are refreshed in one run. */
+export interface CampaignBatch {
+  readonly of: BatchKind
+  readonly keys: readonly reshare.ReshareKey[]
+}
+
+export interface Pass {
+  readonly kind: SharingKind
+  /** Most sharings of one batch. */
+  readonly size: number
+  /** Of those that are listed; the others stay as they are. */
+  readonly due: ReadonlySet<InForce>
+  readonly now: number
+}
+
+/** What is due, in batches: each of the same holders and threshold. */
+export function batchesOf(pass: Pass, listed: readonly InForce[]): readonly CampaignBatch[] {
+  return pass.kind === "accounts" ? batchesOfAccounts(pass, listed) : batchesOfKeys(pass, listed)
+}
+
+function batchesOfKeys({ size, due }: Pass, listed: readonly InForce[]): readonly CampaignBatch[] {
+  const groups = new Map<string, reshare.ReshareKey[]>()
+  for (const one of listed) {
+    const key = keyOf(one)
+    if (key === null || !due.has(one)) continue
+    const { keyEpoch, rosterEpoch } = key.sharing
+    const name = `${shapeOf(key)} ${keyEpoch} ${rosterEpoch}`
+    groups.set(name, [...(groups.get(name) ?? []), key])
+  }
+  return [...groups.values()].flatMap((keys) => {
+    const most = mostOf(keys[0] as reshare.ReshareKey, size)
+    const count = Math.ceil(keys.length / most)
+    return Array.from({ length: count }, (_, i) => {
+      const of = { kind: "keys", range: null } as const
+      return { of, keys: keys.slice(i * most, (i + 1) * most) }
+    })
+  })
+}
+
+/** What stands together in the order of ids, whatever its generations. */
+interface Stretch {
+  readonly shape: string
+  readonly isDue: boolean
+  readonly keys: reshare.ReshareKey[]
+  /** Of its first and last account, be they in the batch or not. */
+  readonly first: Bytes
+  last: Bytes
+}
+
+/**
+ * In the order of ids, with ranges that follow each other: no range covers an account that stays as it
+ * is but one that nobody can refresh, so that unknown names move where accounts do.
+ */
+function batchesOfAccounts(pass: Pass, listed: readonly InForce[]): readonly CampaignBatch[] {
+  const stretches: Stretch[] = []
+  for (const one of listed) {
+    const key = keyOf(one)
+    const open = stretches.at(-1)
+    if (key === null) {
+      if (open !== undefined) open.last = one.id
+      continue
+    }
+    const [shape, isDue] = [shapeOf(key), pass.due.has(one)]
+    const fits = open?.shape === shape && open.isDue === isDue
+    if (fits && open.keys.length < mostOf(key, pass.size)) {
+      open.keys.push(key)
+      open.last = one.id
+    } else stretches.push({ shape, isDue, keys: [key], first: one.id, last: one.id })
+  }
+  const generation = numberOf(pass, listed)
+  const batches: CampaignBatch[] = []
+  let after: Bytes | null = null
+  for (const [i, { isDue, keys, last }] of stretches.entries()) {
+    const next = stretches[i + 1]
+    const to: Bytes = next === undefined ? LAST_ACCOUNT_ID : rangeEnd(last, next.first)
+    if (isDue) batches.push({ of: { kind: "accounts", range: { after, to, generation } }, keys })
+    after = to
+  }
+  return batches
+}
+
+/** The second in which the pass begins, and a later one than any earlier pass was numbered by. */
+function numberOf({ now }: Pass, listed: readonly InForce[]): number {
+  const latest = listed.reduce((most, { since }) => Math.max(most, since), 0)
+  return Math.max(Math.floor(now / 1000), Math.floor(latest / 1000) + 1)
+}
+
+function keyOf({ sharing, toKeyEpoch }: InForce): reshare.ReshareKey | null {
+  return sharing === null ? null : { sharing, toKeyEpoch }
+}
+
+function shapeOf({ sharing: { verifyingShares, minSigners } }: reshare.ReshareKey): string {
+  return `${[...verifyingShares.keys()].sort((a, b) => a - b)} ${minSigners}`
+}
+
+function mostOf({ sharing: { minSigners } }: reshare.ReshareKey, size: number): number {
+  return Math.max(1, Math.min(reshare.maxKeys(minSigners, minSigners), size))
+}
