@@ -8,12 +8,12 @@ import { inForce } from "../src/operator/sharings-in-force.ts"
 const NOW = 1_700_000_000_000
 const BELIEVED = latestKeyEpoch(NOW - MAX_CLOCK_SKEW_MS)
 
-function listing(highestKeyEpoch: number): SharingListing {
+function listing(highestKeyEpoch: number, keyEpoch = 4): SharingListing {
   const element = ristretto255.multiplyBase(ristretto255.one)
   const verifyingShares = new Map<Identifier, Bytes>([1, 2, 3].map((id) => [id, element]))
   const sharing = {
     ...{ id: new Uint8Array(32), context: new Uint8Array(32), group: "ristretto255" as const },
-    ...{ keyEpoch: 4, rosterEpoch: 1, minSigners: 2, verifyingKey: element, verifyingShares },
+    ...{ keyEpoch, rosterEpoch: 1, minSigners: 2, verifyingKey: element, verifyingShares },
   }
   return { sharing, highestKeyEpoch, pendingRun: null, activeRun: null, activatedAt: 0 }
 }
@@ -32,4 +32,16 @@ test("the next generation is behind all that anybody says it has confirmed, howe
 test("what no server can have confirmed yet counts for nothing", () => {
   assert.equal(nextOf(4, 9, BELIEVED), 10)
   assert.equal(nextOf(4, 9, 0xffffffff), 10)
+})
+
+test("who lists a later generation sends nobody to servers that have confirmed none", () => {
+  const run = new Uint8Array(32).fill(7)
+  const ahead = { ...listing(5, 5), activeRun: run }
+  const waiting = { ...listing(5), pendingRun: new Uint8Array(32).fill(8) }
+  const listings = new Map<Identifier, readonly SharingListing[]>([
+    [1, [listing(4)]],
+    [2, [waiting]],
+    [3, [ahead]],
+  ])
+  assert.deepEqual(inForce(listings, 2, NOW)[0]?.behind, [{ server: 2, from: 3, run }])
 })

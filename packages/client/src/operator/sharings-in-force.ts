@@ -83,10 +83,14 @@ function epochOf(alike: Claims): number {
   return firstOf(alike).sharing.keyEpoch
 }
 
-/** A certificate speaks for itself: one server that has the later generation is enough to ask for it. */
+/**
+ * A certificate speaks for itself: one server that has the later generation is enough to ask for it. Only
+ * who says it has confirmed something can use it: nobody's claims alone send anyone to all the others.
+ */
 function behindOf(claims: Claims): readonly Behind[] {
   const behind: Behind[] = []
-  for (const [server, { sharing: held }] of claims) {
+  for (const [server, { sharing: held, pendingRun }] of claims) {
+    if (pendingRun === null) continue
     for (const [from, other] of claims) {
       if (other.activeRun === null || other.sharing.keyEpoch <= held.keyEpoch) continue
       behind.push({ server, from, run: other.activeRun })
