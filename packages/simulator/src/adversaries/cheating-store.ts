@@ -1,7 +1,14 @@
 import { groupByName, ristretto255, type Scalar, Secret, secp256k1 } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, decode, encode } from "@lockkeeper/encoding"
 import type { Store, Table } from "@lockkeeper/server"
-import { accountRow, keyGenerationRow, keyRow, presignatureRow } from "@lockkeeper/server/rows"
+import {
+  accountRow,
+  keyGenerationRow,
+  keyRow,
+  presignatureRow,
+  type ReshareRunRow,
+  reshareRunRow,
+} from "@lockkeeper/server/rows"
 
 /**
  * How a server cheats: it runs the real code over something else than it holds, and signs what comes
@@ -13,10 +20,14 @@ import { accountRow, keyGenerationRow, keyRow, presignatureRow } from "@lockkeep
  * - `dealing`: what it committed to in key generation does not open.
  * - `key-share`: its share of every key is another one, in FROST and in presigning.
  * - `presignature`: its part of every presignature is another one.
+ * - `reshare-dealing`: it deals other shares in a refresh than it has committed to.
  */
 export const CHEATS = ["evaluation", "vector", "dealing", "key-share", "presignature"] as const
 
-export type Cheat = (typeof CHEATS)[number]
+/** Cheats that only show where operators are at work. */
+export const OPERATED_CHEATS = ["reshare-dealing"] as const
+
+export type Cheat = (typeof CHEATS)[number] | (typeof OPERATED_CHEATS)[number]
 
 type Change = (row: Bytes) => Bytes
 
@@ -73,6 +84,16 @@ const CHANGES: Readonly<Record<Cheat, { readonly table: Table; readonly change: 
     change: changed(presignatureRow, ({ madeAt, presignature }) => {
       const v = secp256k1.addScalars(presignature.v.expose() as Scalar, secp256k1.one)
       return { madeAt, presignature: { ...presignature, v: new Secret(v) } }
+    }),
+  },
+  "reshare-dealing": {
+    table: "reshare-runs",
+    change: changed<ReshareRunRow>(reshareRunRow, (run) => {
+      const { stage } = run
+      if (stage.kind !== "opened" || stage.state.dealing === null) return run
+      const blinding = stage.state.dealing.blinding.map((byte) => byte ^ 1)
+      const dealing = { ...stage.state.dealing, blinding }
+      return { ...run, stage: { kind: "opened", state: { ...stage.state, dealing } } }
     }),
   },
 }

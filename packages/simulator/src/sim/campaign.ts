@@ -17,7 +17,7 @@ interface Totals {
 
 /** Runs the seeds one after the other. Returns the exit code. */
 export async function runAll(asked: Asked): Promise<number> {
-  const { seeds, modes, json, keepGoing, ecdsa } = asked
+  const { seeds, modes, json, keepGoing } = asked
   const totals: Totals = {
     ...{ runs: 0, violations: 0, virtualMs: 0 },
     ...{ counts: {}, faults: {}, failedWith: {} },
@@ -26,7 +26,9 @@ export async function runAll(asked: Asked): Promise<number> {
   for (const [i, seed] of seeds.entries()) {
     // With both modes each seed is one of them, in turn.
     const mode = modes[seed % modes.length] as Mode
-    if (ecdsa && !planOf(seed, mode).ecdsa) continue
+    const plan = planOf(seed, mode)
+    if (asked.ecdsa && !plan.ecdsa) continue
+    if (asked.operators && plan.operators === 0) continue
     const report = await repeated(seed, mode, asked)
     add(totals, report)
     if (report.violations.length > 0) {

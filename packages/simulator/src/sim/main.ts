@@ -4,12 +4,13 @@ import type { Mode } from "./plan.ts"
 import { plant } from "./planting.ts"
 
 const USAGE = `npm run sim -- [--seeds N] [--from S] [--seed S] [--mode safety|liveness]
-                [--bug NAME] [--repeat N] [--keep-going] [--story] [--ecdsa] [--json]
+                [--bug NAME] [--repeat N] [--keep-going] [--story] [--ecdsa]
+                [--operators] [--json]
 
 Runs N seeds (100 by default), from S on (1 by default): safety and liveness in turn, or one of them.
 --seed runs one, --repeat runs it N times and compares the traces, --bug plants a bug first,
 --story tells beside each violation what every actor was told and when, --keep-going does not stop at
-the first, --ecdsa leaves out the seeds without ECDSA keys.`
+the first, --ecdsa and --operators leave out the seeds without ECDSA keys, without operators.`
 
 /** What the command line asks for. */
 export interface Asked {
@@ -21,6 +22,7 @@ export interface Asked {
   readonly keepGoing: boolean
   readonly story: boolean
   readonly ecdsa: boolean
+  readonly operators: boolean
 }
 
 class Misuse extends Error {}
@@ -38,6 +40,7 @@ function asked(): Asked {
       "keep-going": { type: "boolean", default: false },
       story: { type: "boolean", default: false },
       ecdsa: { type: "boolean", default: false },
+      operators: { type: "boolean", default: false },
     },
   })
   const { mode, bug } = values
@@ -59,6 +62,7 @@ function asked(): Asked {
     keepGoing: values["keep-going"],
     story: values.story,
     ecdsa: values.ecdsa,
+    operators: values.operators,
   }
 }
 

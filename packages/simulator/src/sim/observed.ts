@@ -1,4 +1,4 @@
-import type { Event } from "@lockkeeper/api"
+import type { Event, SharingKind } from "@lockkeeper/api"
 import type { Incident } from "@lockkeeper/client"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
@@ -105,6 +105,16 @@ export interface Evaluation {
   readonly account: string
 }
 
+/** What an operator was told of everything of one kind that it had refreshed. */
+export interface ToldRefresh {
+  readonly time: number
+  readonly actor: string
+  readonly kind: SharingKind
+  readonly done: number
+  readonly skipped: number
+  readonly finished: number
+}
+
 export interface ReportedIncident {
   readonly time: number
   readonly actor: string
@@ -139,6 +149,7 @@ export interface Observed {
   readonly signatures: readonly GrantedSignature[]
   readonly shares: readonly ReleasedShare[]
   readonly evaluations: readonly Evaluation[]
+  readonly refreshes: readonly ToldRefresh[]
   readonly incidents: readonly ReportedIncident[]
   readonly failures: readonly Failure[]
   /** Set in liveness mode: what had not finished in time after healing. */

@@ -1,5 +1,5 @@
 import type { Identifier } from "@lockkeeper/crypto"
-import { CHEATS, type Cheat } from "../adversaries/cheating-store.ts"
+import { CHEATS, type Cheat, OPERATED_CHEATS } from "../adversaries/cheating-store.ts"
 import { SeededRandomness } from "../world/seeded-randomness.ts"
 
 export type Mode = "safety" | "liveness"
@@ -24,6 +24,8 @@ export interface Plan {
   readonly cheater: Cheater | null
   readonly dishonestOwner: boolean
   readonly guesser: boolean
+  /** How many operators refresh everything, each with coordinators of its own. */
+  readonly operators: number
   /** How long faults happen, milliseconds of virtual time. */
   readonly stormMs: number
   /** Faults begin while owners are still registering. */
@@ -38,9 +40,27 @@ const SHARES = {
   dishonestOwner: 35,
   guesser: 35,
   early: 25,
+  operators: 25,
+  twoOperators: 40,
+  operatedCheat: 40,
 }
 
 export function planOf(seed: number, mode: Mode): Plan {
+  return withOperators(planOfOwners(seed, mode))
+}
+
+/** From dice of its own: what else a seed stands for does not depend on it. */
+function withOperators(plan: Plan): Plan {
+  const dice = new Dice(plan, "operators")
+  if (!dice.percent(SHARES.operators)) return plan
+  const operators = dice.percent(SHARES.twoOperators) ? 2 : 1
+  const { cheater } = plan
+  if (cheater === null || !dice.percent(SHARES.operatedCheat)) return { ...plan, operators }
+  const cheats = [...cheater.cheats, ...OPERATED_CHEATS]
+  return { ...plan, operators, cheater: { ...cheater, cheats } }
+}
+
+function planOfOwners(seed: number, mode: Mode): Plan {
   const randomness = new SeededRandomness(String(seed), `plan of a ${mode} run`)
   const often = (share: number): boolean => randomness.below(100) < share
   const pick = <T>(from: readonly T[]): T => from[randomness.below(from.length)] as T
@@ -63,6 +83,7 @@ export function planOf(seed: number, mode: Mode): Plan {
       : null,
     dishonestOwner: often(SHARES.dishonestOwner),
     guesser: often(SHARES.guesser),
+    operators: 0,
     stormMs: 4_000 + randomness.below(10_000),
     early: often(SHARES.early),
   }

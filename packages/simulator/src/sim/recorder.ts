@@ -13,6 +13,7 @@ import type {
   ReleasedShare,
   ReportedIncident,
   ToldPosition,
+  ToldRefresh,
 } from "./observed.ts"
 
 /** Without what the recorder adds by itself. */
@@ -27,6 +28,7 @@ type Told = Pick<
   | "signatures"
   | "shares"
   | "evaluations"
+  | "refreshes"
   | "incidents"
   | "failures"
   | "unfinished"
@@ -45,6 +47,7 @@ export class Recorder {
     signatures: [],
     shares: [],
     evaluations: [],
+    refreshes: [],
     incidents: [],
     failures: [],
     unfinished: [],
@@ -81,6 +84,10 @@ export class Recorder {
 
   evaluation(evaluation: Omit<Evaluation, "time">): void {
     this.#told.evaluations.push({ ...evaluation, time: this.#now() })
+  }
+
+  refresh(refresh: Omit<ToldRefresh, "time">): void {
+    this.#told.refreshes.push({ ...refresh, time: this.#now() })
   }
 
   incident(actor: string, incident: ReportedIncident["incident"]): void {

@@ -141,10 +141,12 @@ class Run {
   #newRound(): ReadonlyMap<string, Promise<void>> {
     const healed = this.#world.servers.filter((id) => this.#world.isRunning(id))
     const fit = healed.filter((id) => !this.faults.restored.has(id))
+    const refreshed = this.#refreshed(healed)
     const rounds = this.#workload.owners.map((owner): [string, Promise<void>] => {
       // A device of its own: those of the storm may still be at work.
       const device = this.#workload.freshDevice(owner)
       const round = async (): Promise<void> => {
+        await refreshed
         const { minSigners } = this.#plan
         if (!owner.registered || this.#activatedAt(owner, fit) < minSigners) return
         const must = (what: string, done: boolean): boolean => {
@@ -172,7 +174,18 @@ class Run {
       }
       return [`new round of ${owner.name}`, round()]
     })
-    return new Map(rounds)
+    return new Map([...rounds, ["refresh after healing", refreshed]])
+  }
+
+  /** Everything gets new shares before owners go on, and what coordinators left half way is ended. */
+  async #refreshed(healed: readonly Identifier[]): Promise<void> {
+    const operator = this.#workload.freshOperator()
+    if (operator === null) return
+    const { servers } = this.#world
+    const { cheater, mode } = this.#plan
+    const isWhole = cheater === null && this.faults.restored.size === 0
+    const left = await operator.refreshAll(healed, isWhole && healed.length === servers.length)
+    if (mode === "liveness") for (const what of left) this.#recorder.unfinished(what)
   }
 
   /**
@@ -243,10 +256,11 @@ async function observedIn(
 
 function countsOf(observed: Observed): Readonly<Record<string, number>> {
   const { commits, starts, keys, accounts, signatures, shares, evaluations, failures } = observed
+  const refreshed = observed.refreshes.reduce((sum, { done }) => sum + done, 0)
   return {
     ...{ commits: commits.length, starts: starts.length, accounts: accounts.length },
     ...{ keys: keys.length, signatures: signatures.length, shares: shares.length },
-    ...{ evaluations: evaluations.length, failures: failures.length },
+    ...{ evaluations: evaluations.length, failures: failures.length, refreshed },
   }
 }
 

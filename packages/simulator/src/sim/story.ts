@@ -3,7 +3,7 @@ import type { Observed } from "./observed.ts"
 
 /** What happened in a run in order, one line each: for whoever looks for the cause of a violation. */
 export function storyOf(observed: Observed): readonly string[] {
-  const { commits, starts, accounts, keys, children, signatures, failures } = observed
+  const { commits, starts, accounts, keys, children, signatures, failures, refreshes } = observed
   const zero = commits[0]?.time ?? 0
   const timeOf = (order: number): number => commits[order]?.time ?? zero
   const short = (id: Uint8Array): string => toHex(id).slice(0, 8)
@@ -30,6 +30,10 @@ export function storyOf(observed: Observed): readonly string[] {
     ...signatures.map(({ time, actor, keyId, signers, log }) => ({
       time,
       line: `${actor} signed with ${short(keyId)} by ${signers} at ${log.map((one) => one.index)}`,
+    })),
+    ...refreshes.map(({ time, actor, kind, done, skipped, finished }) => ({
+      time,
+      line: `${actor} refreshed ${done} ${kind}, skipped ${skipped}, finished runs at ${finished}`,
     })),
     ...failures.map(({ time, actor, operation, code, message }) => ({
       time,

@@ -2,6 +2,7 @@ import type { KeyType } from "@lockkeeper/client"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { World } from "../world/world.ts"
 import { DishonestOwner, guess } from "./dishonest-owner.ts"
+import { Operator } from "./operator.ts"
 import { Device, type Excuses, Owner } from "./owner.ts"
 import { Dice, type Plan } from "./plan.ts"
 import type { Recorder } from "./recorder.ts"
@@ -37,6 +38,7 @@ const CHEAP_TYPES: readonly KeyType[] = ["ed25519", "bip340"]
 export class Workload {
   readonly owners: readonly Owner[]
   readonly devices: readonly Device[]
+  readonly operators: readonly Operator[]
   readonly actors: readonly string[]
   readonly #world: World
   readonly #plan: Plan
@@ -57,6 +59,10 @@ export class Workload {
         return new Device({ world, recorder, dice, excuses }, actor, this.owners[i] as Owner)
       }),
     )
+    this.operators = Array.from({ length: plan.operators }, (_, i) => {
+      const actor = `operator ${i + 1}`
+      return new Operator({ world, recorder, dice: new Dice(plan, actor), excuses }, actor)
+    })
     this.actors = this.devices.map(({ actor }) => actor)
   }
 
@@ -73,6 +79,15 @@ export class Workload {
     return new Device({ world, recorder, dice, excuses }, actor, owner)
   }
 
+  /** The one whose refresh after healing has to succeed; null where nobody operates. */
+  freshOperator(): Operator | null {
+    if (this.operators.length === 0) return null
+    const actor = "fresh operator"
+    const dice = new Dice(this.#plan, actor)
+    const [world, recorder, excuses] = [this.#world, this.#recorder, this.#excuses]
+    return new Operator({ world, recorder, dice, excuses }, actor)
+  }
+
   /** Each owner's first device registers. */
   async register(): Promise<void> {
     await Promise.all(
@@ -85,6 +100,9 @@ export class Workload {
     const { dishonestOwner, guesser, ecdsa } = this.#plan
     const running = new Map<string, Promise<void>>()
     for (const device of this.devices) running.set(device.actor, this.#use(device))
+    for (const operator of this.operators) {
+      running.set(operator.actor, operator.maintain(this.#plan.stormMs))
+    }
     if (dishonestOwner) running.set("dishonest owner", this.#cheat(ecdsa))
     if (guesser) running.set("guesser", this.#guess())
     return running

@@ -1,6 +1,6 @@
-import { LockKeeperError } from "@lockkeeper/api"
+import { LockKeeperError, signedCredentialCodec } from "@lockkeeper/api"
 import { type Identifier, Secret } from "@lockkeeper/crypto"
-import type { Bytes } from "@lockkeeper/encoding"
+import { type Bytes, encode } from "@lockkeeper/encoding"
 import {
   checkClock,
   type Dependencies,
@@ -167,6 +167,21 @@ export class Machine {
     this.#note("stop")
     this.disk.unmount()
     this.#die()
+  }
+
+  /** As the control socket answers: nothing of a process that does not run, or dies over it. */
+  async certifyOperator(publicKey: Bytes): Promise<Bytes> {
+    const process = this.#process
+    const broken = new LockKeeperError("unavailable", "The control socket does not answer.")
+    if (process === null || process.state !== "ready") throw broken
+    const gone = this.#gone(process).then(() => null)
+    try {
+      const signed = await Promise.race([gone, process.server.certifyOperator(publicKey)])
+      if (signed !== null) return encode(signedCredentialCodec, signed)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+    }
+    throw broken
   }
 
   #secrets(): ServerSecrets {

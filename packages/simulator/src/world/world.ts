@@ -13,6 +13,7 @@ import {
   type ConnectOptions,
   LockKeeper,
 } from "@lockkeeper/client"
+import { OperatorSession } from "@lockkeeper/client/operator"
 import { type Identifier, Secret, sha512 } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import type { SealedStore, ServerConfig } from "@lockkeeper/server"
@@ -204,6 +205,23 @@ export class World {
     return LockKeeper.connect({
       ...{ ...this.trust, dependencies: this.dependenciesFor(actor, coordinator) },
       ...options,
+      onIncident: (incident) => {
+        this.observations.incidents.push({ actor, time: this.clock.now(), incident })
+        options.onIncident?.(incident)
+      },
+    })
+  }
+
+  /** An operator's way to the servers: `server`, which has to run, says that it is its own. */
+  operate(
+    actor: string,
+    server: Identifier,
+    options: Partial<ConnectOptions> = {},
+  ): Promise<OperatorSession> {
+    return OperatorSession.open({
+      ...{ ...this.trust, dependencies: this.dependenciesFor(actor) },
+      ...options,
+      certify: (publicKey) => this.#machine(server).certifyOperator(publicKey),
       onIncident: (incident) => {
         this.observations.incidents.push({ actor, time: this.clock.now(), incident })
         options.onIncident?.(incident)

@@ -3,10 +3,12 @@ import { acknowledged } from "./acknowledged.ts"
 import { blame } from "./blame.ts"
 import type { Checker } from "./checker.ts"
 import { failures, liveness } from "./failures.ts"
+import { erasure, generations } from "./generations.ts"
 import { guesses } from "./guesses.ts"
 import { logged } from "./logged.ts"
 import { answers, oneTime } from "./one-time.ts"
 import { pairs } from "./pairs.ts"
+import { shares } from "./shares.ts"
 import { signatures } from "./signatures.ts"
 import { stores } from "./stores.ts"
 
@@ -19,6 +21,9 @@ export const CHECKERS: readonly Checker[] = [
   logged,
   blame,
   pairs,
+  shares,
+  generations,
+  erasure,
   signatures,
   stores,
   failures,

@@ -2,7 +2,15 @@ import { eventCodec, keyListing } from "@lockkeeper/api"
 import { type Codec, decode, encode, equalBytes } from "@lockkeeper/encoding"
 import { frost, opaque } from "@lockkeeper/protocols"
 import type { Table } from "@lockkeeper/server"
-import { accountRow, answerRow, keyRow, pairRow, presignatureRow } from "@lockkeeper/server/rows"
+import {
+  accountRow,
+  answerRow,
+  generationRow,
+  keyRow,
+  pairRow,
+  presignatureRow,
+  reshareRunRow,
+} from "@lockkeeper/server/rows"
 import { commitToLogBody, EMPTY_HEAD, encodeLogBody, verifyLeaves } from "@lockkeeper/transparency"
 import type { DurableState } from "../observed.ts"
 import type { Checker } from "./checker.ts"
@@ -17,6 +25,8 @@ const CODECS: Partial<Record<Table, Codec<unknown>>> = {
   answers: answerRow,
   pairs: pairRow,
   presignatures: presignatureRow,
+  generations: generationRow,
+  "reshare-runs": reshareRunRow,
 }
 
 export const stores: Checker = {

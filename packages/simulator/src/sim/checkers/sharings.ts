@@ -1,0 +1,95 @@
+import type { SharingKind } from "@lockkeeper/api"
+import { type Identifier, Secret } from "@lockkeeper/crypto"
+import { type Bytes, decode, toHex } from "@lockkeeper/encoding"
+import { opaque, sharing } from "@lockkeeper/protocols"
+import type { Table } from "@lockkeeper/server"
+import { accountRow, keyRow, reshareRunRow } from "@lockkeeper/server/rows"
+import type { Commit, Observed } from "../observed.ts"
+
+const SHARE_LENGTH = 32
+
+/** One share as a row holds it, and the sharing that it is one of. */
+export interface HeldShare {
+  readonly kind: SharingKind
+  readonly sharing: sharing.Sharing
+  readonly share: Secret
+}
+
+/** Shares that a row has in force; an account's are those of its active password. */
+export function inForceIn(table: Table, value: Bytes): readonly HeldShare[] {
+  if (table === "keys") {
+    const { public: pkg, signingShare: share } = decode(keyRow, value).keyPackage
+    return [{ kind: "keys", sharing: sharing.sharingOfKey(pkg), share }]
+  }
+  if (table !== "accounts") return []
+  const { active } = decode(accountRow, value)
+  return active === null ? [] : [heldAccount(active)]
+}
+
+/** Shares of passwords that the account can go back or on to. */
+function besideIn(table: Table, value: Bytes): readonly HeldShare[] {
+  if (table !== "accounts") return []
+  const { previous, pending } = decode(accountRow, value)
+  const registered = pending && opaque.asRegistered(pending)
+  return [previous, registered].flatMap((one) => (one === null ? [] : [heldAccount(one)]))
+}
+
+/** Shares that were confirmed and wait for their certificate. */
+export function pendingIn(table: Table, value: Bytes): readonly HeldShare[] {
+  if (table !== "reshare-runs") return []
+  const { kind, stage } = decode(reshareRunRow, value)
+  if (stage.kind !== "judged" || stage.state.pending === null) return []
+  const { reshared, shares } = stage.state.pending
+  return reshared.map((one, i) => {
+    const start = i * SHARE_LENGTH
+    const share = Secret.copyOf(shares.expose().subarray(start, start + SHARE_LENGTH))
+    return { kind, sharing: one.sharing, share }
+  })
+}
+
+function heldAccount(held: opaque.HeldAccount): HeldShare {
+  return { kind: "accounts", sharing: sharing.sharingOfHeldAccount(held), share: held.share }
+}
+
+/** Everything that a row holds a share of, in force or not. */
+export function allIn(table: Table, value: Bytes): readonly HeldShare[] {
+  return [...inForceIn(table, value), ...besideIn(table, value), ...pendingIn(table, value)]
+}
+
+export function nameOf({ kind, sharing: { id } }: HeldShare): string {
+  return `${kind}/${toHex(id)}`
+}
+
+export function digestOf({ sharing: one }: HeldShare): string {
+  return toHex(sharing.sharingDigest(one))
+}
+
+/** What is said of one in messages. */
+export function shown({ kind, sharing: { id, keyEpoch } }: HeldShare): string {
+  return `generation ${keyEpoch} of ${toHex(id).slice(0, 8)} of the ${kind}`
+}
+
+/** Servers that keep the protocol and whose disk nobody put back. */
+export function soundServers({ servers, cheaters, copies }: Observed): readonly Identifier[] {
+  const unsound = new Set([...cheaters, ...copies.map(({ server }) => server)])
+  return servers.filter((server) => !unsound.has(server))
+}
+
+/** A row that some server's batch has written, in the order in which they became durable. */
+export interface Written {
+  readonly commit: Commit
+  readonly table: Table
+  readonly id: string
+  /** Null where it was taken. */
+  readonly value: Bytes | null
+}
+
+export function writtenIn({ commits }: Observed, tables: readonly Table[]): readonly Written[] {
+  return commits.flatMap((commit) =>
+    commit.changes.flatMap((change) => {
+      const { table, id } = change
+      if (!tables.includes(table)) return []
+      return [{ commit, table, id, value: change.kind === "put" ? change.value : null }]
+    }),
+  )
+}
