@@ -2,9 +2,11 @@ import assert from "node:assert/strict"
 import { before, test } from "node:test"
 import { Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
-import { keyRow, pairRow } from "@lockkeeper/server/rows"
+import type { PublicKeyPackage } from "@lockkeeper/protocols"
+import type { Table } from "@lockkeeper/server"
+import { keyRow, pairRow, reshareRunRow } from "@lockkeeper/server/rows"
 import { CHECKERS, violationsOf } from "../src/sim/checkers/index.ts"
-import type { Commit, DurableRow, Observed } from "../src/sim/observed.ts"
+import type { Commit, DurableRow, DurableState, Observed } from "../src/sim/observed.ts"
 import { type RunReport, runSeed } from "../src/sim/run.ts"
 
 // Each checker is shown a real run in which one thing is not as it was.
@@ -12,21 +14,28 @@ import { type RunReport, runSeed } from "../src/sim/run.ts"
 /** A run with registrations, keys, signatures and nobody who cheats. */
 const SEED = 4
 
+/** A run in which shares of keys are refreshed, and one copy is put back. */
+const OPERATED_SEED = 19
+
 /** As the codec of pairs has them. */
 const SEED_LENGTH = 16
 const SEEDS_LENGTH = 128 * SEED_LENGTH
 
 let report: RunReport
 let observed: Observed
+let operated: Observed
 
 before(async () => {
   report = await runSeed(SEED, "safety")
   observed = report.observed
+  const withOperators = await runSeed(OPERATED_SEED, "safety")
+  assert.deepEqual(withOperators.violations, [])
+  operated = withOperators.observed
 })
 
 /** What the checkers say of the run once it is doctored. */
-function complaints(doctored: Partial<Observed>): readonly string[] {
-  const found = violationsOf({ ...observed, ...doctored })
+function complaints(doctored: Partial<Observed>, of = observed): readonly string[] {
+  const found = violationsOf({ ...of, ...doctored })
   return [...new Set(found.map(({ checker }) => checker))]
 }
 
@@ -134,7 +143,7 @@ test("a key that a client was told of and that is gone, or whose share is wrong,
       else keys.set(id, { ...row, value })
       return { ...state, tables: new Map([...state.tables, ["keys", keys] as const]) }
     })
-  assert.deepEqual(complaints({ durable: rewritten(() => null) }), ["acknowledged"])
+  assert.deepEqual(complaints({ durable: rewritten(() => null) }), ["acknowledged", "shares"])
   const spoiled = rewritten((value) => {
     const row = decode(keyRow, value)
     const share = row.keyPackage.signingShare.expose().slice()
@@ -150,7 +159,7 @@ test("an account that is active at fewer than t servers is noticed", () => {
     ...state,
     tables: new Map([...state.tables, ["accounts", new Map<string, DurableRow>()] as const]),
   }))
-  assert.deepEqual(complaints({ durable, starts: [] }), ["acknowledged"])
+  assert.deepEqual(complaints({ durable, starts: [] }), ["acknowledged", "shares"])
 })
 
 test("a signature that fewer than t logs show before it is given is noticed", () => {
@@ -200,6 +209,124 @@ test("a dead pair that is set up again is noticed", () => {
   assert.deepEqual(complaints({ commits: [...observed.commits, ...commits] }), [])
   const live = { ...commit, changes: [{ ...put, value: livePair() }] }
   assert.deepEqual(complaints({ commits: [...observed.commits, ...commits, live] }), ["pairs"])
+})
+
+/** The commits of the run with operators, with one row of a table as `change` has it. */
+function withRow(
+  commit: Commit,
+  table: Table,
+  change: (value: Bytes) => Bytes | null,
+): readonly Commit[] {
+  const changes = commit.changes.flatMap((one): Commit["changes"] => {
+    if (one.table !== table || one.kind !== "put") return [one]
+    const value = change(one.value)
+    const { id } = one
+    return [value === null ? { kind: "take", table, id, version: 1 } : { ...one, value }]
+  })
+  return operated.commits.map((one) => (one === commit ? { ...commit, changes } : one))
+}
+
+/** A commit in which a row of a table was written, of those such that. */
+function writing(table: Table, such: (value: Bytes) => boolean): Commit {
+  return first(operated.commits, ({ changes }) =>
+    changes.some((one) => one.kind === "put" && one.table === table && such(one.value)),
+  )
+}
+
+function isRefreshed(value: Bytes): boolean {
+  return decode(keyRow, value).keyPackage.public.keyEpoch > 1
+}
+
+function isConfirmation(value: Bytes): boolean {
+  const { stage } = decode(reshareRunRow, value)
+  return stage.kind === "judged" && stage.state.pending !== null
+}
+
+function withPackage(value: Bytes, change: Partial<PublicKeyPackage>): Bytes {
+  const row = decode(keyRow, value)
+  const keyPackage = { ...row.keyPackage, public: { ...row.keyPackage.public, ...change } }
+  return encode(keyRow, { ...row, keyPackage })
+}
+
+test("a key of which fewer than t servers hold one generation in the end is noticed", () => {
+  const without = (state: DurableState) => {
+    const emptied = ["keys", "reshare-runs"] as const
+    const none = emptied.map((table) => [table, new Map<string, DurableRow>()] as const)
+    return { ...state, tables: new Map([...state.tables, ...none]) }
+  }
+  const told = { keys: [], children: [], signatures: [] }
+  const durable = operated.durable.map((state, i) => (i === 0 ? state : without(state)))
+  assert.deepEqual(complaints({ ...told, durable }, operated), ["shares"])
+  // What was put back counts for nothing in any case.
+  const copied = new Set(operated.copies.map(({ server }) => server))
+  assert.equal(copied.size, 1)
+  const one = operated.durable.map((state) => (copied.has(state.server) ? without(state) : state))
+  assert.deepEqual(complaints({ ...told, durable: one }, operated), [])
+})
+
+test("a share that is not the server's own is noticed", () => {
+  const durable = operated.durable.map((state, i) => {
+    if (i > 0) return state
+    const keys = [...(state.tables.get("keys") ?? [])].map(([id, row]) => {
+      const key = decode(keyRow, row.value)
+      const share = key.keyPackage.signingShare.expose().slice()
+      share[31] = (share[31] as number) ^ 1
+      const keyPackage = { ...key.keyPackage, signingShare: new Secret(share) }
+      return [id, { ...row, value: encode(keyRow, { ...key, keyPackage }) }] as const
+    })
+    return { ...state, tables: new Map([...state.tables, ["keys", new Map(keys)] as const]) }
+  })
+  assert.ok(complaints({ durable }, operated).includes("shares"))
+})
+
+test("two sharings of one generation in force are noticed", () => {
+  const commit = writing("keys", isRefreshed)
+  const other = withRow(commit, "keys", (value) => {
+    const { verifyingShares } = decode(keyRow, value).keyPackage.public
+    const [[a, first_] = [], [b, second] = []] = [...verifyingShares]
+    assert.ok(a !== undefined && b !== undefined && first_ !== undefined && second !== undefined)
+    const swapped = new Map([...verifyingShares, [a, second] as const, [b, first_] as const])
+    return withPackage(value, { verifyingShares: swapped })
+  })
+  const found = violationsOf({ ...operated, commits: other })
+  assert.match(found.map(({ message }) => message).join(), /two sharings of generation/)
+})
+
+test("a generation that is confirmed twice by one server is noticed", () => {
+  const commit = writing("reshare-runs", isConfirmation)
+  const changes = commit.changes.flatMap((one) =>
+    one.kind === "put" && one.table === "reshare-runs" ? [{ ...one, id: "00".repeat(32) }] : [],
+  )
+  const commits = [...operated.commits, { ...commit, changes, events: [] }]
+  assert.deepEqual(complaints({ commits }, operated), ["generations"])
+})
+
+test("a public key that changes is noticed", () => {
+  const commit = writing("keys", isRefreshed)
+  const other = withRow(commit, "keys", (value) => {
+    const { verifyingKey, verifyingShares } = decode(keyRow, value).keyPackage.public
+    return withPackage(value, { verifyingKey: [...verifyingShares.values()][0] ?? verifyingKey })
+  })
+  const found = violationsOf({ ...operated, commits: other })
+  assert.match(found.map(({ message }) => message).join(), /has another public key/)
+})
+
+test("a share that gives way before a quorum has confirmed later ones is noticed", () => {
+  const commit = writing("reshare-runs", isConfirmation)
+  const commits = withRow(commit, "reshare-runs", () => null)
+  assert.deepEqual(complaints({ commits }, operated), ["erasure"])
+})
+
+test("confirmed shares that are dropped are noticed", () => {
+  const confirmed = writing("reshare-runs", isConfirmation)
+  const until = operated.commits.slice(0, operated.commits.indexOf(confirmed) + 1)
+  const changes = confirmed.changes.flatMap((one) =>
+    one.table === "reshare-runs" ? [{ ...one, kind: "take", version: 1 } as const] : [],
+  )
+  const told = { keys: [], children: [], signatures: [], shares: [] }
+  const dropped = [...until, { ...confirmed, changes, events: [] }]
+  assert.deepEqual(complaints({ ...told, commits: until }, operated), [])
+  assert.deepEqual(complaints({ ...told, commits: dropped }, operated), ["erasure"])
 })
 
 test("a row that does not decode, one that does not open and a broken log are noticed", () => {

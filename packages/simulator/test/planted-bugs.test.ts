@@ -16,8 +16,8 @@ function run(...args: readonly string[]) {
   })
 }
 
-test("there are ten bugs, and each still fits the source it is planted in", () => {
-  assert.equal(BUGS.length, 10)
+test("there are eleven bugs, and each still fits the source it is planted in", () => {
+  assert.equal(BUGS.length, 11)
   for (const { name, edits } of BUGS) {
     assert.ok(edits.length > 0, name)
     for (const { file, before, after } of edits) {

@@ -169,6 +169,23 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: "activated-unconfirmed",
+    what: "new shares take the place of the old ones as soon as anybody has confirmed them",
+    noticedBy: "erasure",
+    edits: [
+      {
+        file: "packages/protocols/src/reshare/certificate.ts",
+        before: "const quorum = quorumOf(holders.minSigners, holders.identifiers.length)",
+        after: "const quorum = 1",
+      },
+      {
+        file: "packages/protocols/src/reshare/params.ts",
+        before: "return quorumOf(minSigners, holders.length)",
+        after: "return 1",
+      },
+    ],
+  },
+  {
     name: "proof-not-checked",
     what: "a server takes any KE3 for a proof of the password, and gives the guess back",
     noticedBy: "guesses",

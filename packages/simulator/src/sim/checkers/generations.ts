@@ -1,6 +1,5 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { toHex } from "@lockkeeper/encoding"
-import { reshare } from "@lockkeeper/protocols"
 import type { Observed } from "../observed.ts"
 import type { Checker } from "./checker.ts"
 import {
@@ -111,7 +110,7 @@ function erasedEarly(observed: Observed): readonly string[] {
       const { keyEpoch, minSigners, verifyingShares } = one.sharing
       if (keyEpoch === 1) continue
       const by = new Set([...(confirmed.get(digestOf(one)) ?? []), ...cheaters])
-      if (by.size >= reshare.quorumOf(minSigners, verifyingShares.size)) continue
+      if (by.size >= quorumOf(minSigners, verifyingShares.size)) continue
       found.push(`server ${server} has ${shown(one)} in force, which ${by.size} have confirmed`)
     }
     for (const one of pendingIn(table, value)) {
@@ -120,6 +119,11 @@ function erasedEarly(observed: Observed): readonly string[] {
     }
   }
   return found
+}
+
+/** Enough that t honest ones are among them, and that any two such sets share an honest one. */
+function quorumOf(minSigners: number, holders: number): number {
+  return Math.max(Math.min(holders, 2 * minSigners - 1), Math.ceil((holders + minSigners) / 2))
 }
 
 function droppedPending(observed: Observed): readonly string[] {
