@@ -1,11 +1,11 @@
 import { setTimeout as wait } from "node:timers/promises"
-import { LockKeeperError } from "@lockkeeper/api"
+import { LockKeeperError, SHARING_KINDS } from "@lockkeeper/api"
 import type { OperatorSession, RefreshReport, SharingKind } from "@lockkeeper/client/operator"
 import { systemRandomness } from "@lockkeeper/server"
 import { type Context, type Report, report, tell } from "./command.ts"
 import { asLockKeeperError, describeError, errorJson } from "./failure.ts"
 import { openOperator } from "./operator.ts"
-import { counted, isComplete, outcomeJson, outcomeText, REFRESHED } from "./refresh-text.ts"
+import { counted, isComplete, outcomeJson, outcomeText } from "./refresh-text.ts"
 import { dueBefore, othersAtWork, pauseMs, type Turn } from "./refresh-turn.ts"
 import { readRoster } from "./roster-file.ts"
 import { addressOf } from "./session.ts"
@@ -84,7 +84,7 @@ export class Schedule {
     let done = 0
     for (let failures = 0; !signal.aborted; ) {
       let failed = false
-      for (const kind of REFRESHED) {
+      for (const kind of SHARING_KINDS) {
         for (let more = true; more && !signal.aborted; ) {
           const look = await this.#attempt(kind, isOnly)
           done += look.done

@@ -8,9 +8,6 @@ import { toHex } from "@lockkeeper/encoding"
 
 // What a refresh is going to do and came to, for people and for programs.
 
-/** What servers of this version give new shares of. */
-export const REFRESHED: readonly SharingKind[] = ["keys"]
-
 /** Most of those that were left out which are named one by one. */
 const MAX_NAMED = 16
 

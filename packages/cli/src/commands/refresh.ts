@@ -16,7 +16,6 @@ import {
   planJson,
   planText,
   progressText,
-  REFRESHED,
 } from "../refresh-text.ts"
 import { addressOf } from "../session.ts"
 import { withProgress } from "../terminal.ts"
@@ -42,11 +41,12 @@ interface Work {
 export const addRefresh: AddCommands = (add) =>
   add<RefreshCommandOptions>({
     usage: "refresh",
-    summary: "Give all keys new shares at the same servers, which makes the old ones useless",
+    summary:
+      "Give keys and accounts new shares at the same servers, which makes the old ones useless",
     options: [
       option("--directory <dir>", "the directory of the server whose operator you are; it runs"),
-      option("--keys", "keys; what is refreshed without either option, too"),
-      option("--accounts", "accounts, where the servers can: those of this version refuse"),
+      option("--keys", "keys alone"),
+      option("--accounts", "accounts alone: the shares that log their owners in"),
       option("--dry-run", "say what would happen, and change nothing"),
       option("--anew", "also what a refresh that was stopped has done already"),
     ],
@@ -82,7 +82,7 @@ async function refresh(context: Context, options: RefreshCommandOptions): Promis
 
 function kindsOf({ keys, accounts }: RefreshCommandOptions): readonly SharingKind[] {
   const asked = SHARING_KINDS.filter((kind) => (kind === "keys" ? keys : accounts) === true)
-  return asked.length === 0 ? REFRESHED : asked
+  return asked.length === 0 ? SHARING_KINDS : asked
 }
 
 /** @throws LockKeeperError `not-enough-servers` where nothing could be refreshed at all. */

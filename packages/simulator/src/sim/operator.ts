@@ -1,4 +1,4 @@
-import { LockKeeperError, type SharingKind } from "@lockkeeper/api"
+import { LockKeeperError, SHARING_KINDS, type SharingKind } from "@lockkeeper/api"
 import type { OperatorSession, RefreshReport } from "@lockkeeper/client/operator"
 import type { Identifier } from "@lockkeeper/crypto"
 import { toHex } from "@lockkeeper/encoding"
@@ -6,9 +6,6 @@ import type { World } from "../world/world.ts"
 import type { Excuses } from "./owner.ts"
 import type { Dice } from "./plan.ts"
 import type { Recorder } from "./recorder.ts"
-
-/** What servers reshare so far; accounts come here with it. */
-const REFRESHED: readonly SharingKind[] = ["keys"]
 
 /** How many coordinators an operator starts, one after the other or at once. */
 const MOST_COORDINATORS = 4
@@ -64,7 +61,7 @@ export class Operator {
   async #coordinate(): Promise<void> {
     const dice = this.#dice
     const end = new AbortController()
-    const kind = dice.pick(REFRESHED)
+    const kind = dice.pick(SHARING_KINDS)
     const stops = dice.percent(STOPPING)
     const afterMs = dice.between(20, 1_500)
     const server = dice.pick(this.#world.servers)
@@ -84,7 +81,7 @@ export class Operator {
     const session = await this.#open(this.#dice.pick(servers))
     if (session === null) return ["could not begin to refresh after healing"]
     const left: string[] = []
-    for (const kind of REFRESHED) left.push(...(await this.#all(session, kind, isWhole)))
+    for (const kind of SHARING_KINDS) left.push(...(await this.#all(session, kind, isWhole)))
     await session.close()
     return left
   }
