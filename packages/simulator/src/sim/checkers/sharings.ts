@@ -1,9 +1,9 @@
 import type { SharingKind } from "@lockkeeper/api"
 import { type Identifier, Secret } from "@lockkeeper/crypto"
-import { type Bytes, decode, toHex } from "@lockkeeper/encoding"
+import { type Bytes, decode, equalBytes, toHex } from "@lockkeeper/encoding"
 import { opaque, sharing } from "@lockkeeper/protocols"
 import type { Table } from "@lockkeeper/server"
-import { accountRow, keyRow, reshareRunRow } from "@lockkeeper/server/rows"
+import { type AccountRow, accountRow, keyRow, reshareRunRow } from "@lockkeeper/server/rows"
 import type { Commit, Observed } from "../observed.ts"
 
 const SHARE_LENGTH = 32
@@ -22,8 +22,14 @@ export function inForceIn(table: Table, value: Bytes): readonly HeldShare[] {
     return [{ kind: "keys", sharing: sharing.sharingOfKey(pkg), share }]
   }
   if (table !== "accounts") return []
-  const { active } = decode(accountRow, value)
-  return active === null ? [] : [heldAccount(active)]
+  const row = decode(accountRow, value)
+  const { active } = row
+  return active === null || isDecoy(row) ? [] : [heldAccount(active)]
+}
+
+/** What a server reads in place of accounts that nobody has: its own, and a sharing of nothing. */
+function isDecoy({ accountId, name }: AccountRow): boolean {
+  return !equalBytes(accountId, opaque.accountIdOf(name))
 }
 
 /** Shares of passwords that the account can go back or on to. */
