@@ -14,4 +14,24 @@ export const unnoticed: readonly {
     condition: "!LITTLE_ENDIAN",
     why: "only a big-endian processor notices, and the tests run on none",
   },
+  {
+    path: "repair/accusations.ts",
+    condition: "!verdict.valid",
+    why: "evidence made of messages that passed the same checks always names one: nothing sent leads here",
+  },
+  {
+    path: "repair/accusations.ts",
+    condition: '"pair" in verdict',
+    why: "evidence made of messages that passed the same checks always names one: nothing sent leads here",
+  },
+  {
+    path: "reshare/accusations.ts",
+    condition: "!verdict.valid",
+    why: "evidence made of messages that passed the same checks always names one: nothing sent leads here",
+  },
+  {
+    path: "reshare/accusations.ts",
+    condition: '"pair" in verdict',
+    why: "evidence made of messages that passed the same checks always names one: nothing sent leads here",
+  },
 ]
