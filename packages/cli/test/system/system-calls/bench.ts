@@ -147,6 +147,15 @@ export class Bench {
     if (log.some(({ server }) => server === VICTIM)) this.acknowledgedKeys.add(toHex(key.keyId))
   }
 
+  /** Stops the servers that no fault is made at, in order, and starts them again. */
+  async restartOthers(): Promise<void> {
+    for (const server of [PARTNER, THIRD]) {
+      const other = this.deployment.cluster.servers[server - 1] as ServerProcess
+      await other.stop("SIGTERM")
+      await other.start(new AbortController().signal)
+    }
+  }
+
   /** Starts the victim, whose process is there at once. */
   beginStart(): void {
     this.#starting = this.victim.start(new AbortController().signal)
