@@ -42,30 +42,40 @@ describe("an operator on a local cluster", () => {
 
   after(() => cluster.stop())
 
-  test("an operator gives every key new shares, and keys sign on", async () => {
+  test("an operator gives keys and accounts new shares, and keys sign on", async () => {
     const directory = cluster.servers[1]?.directory ?? ""
     const line = ["refresh", "--directory", directory]
-    const of = (due: number, batches: number) => ({
-      ...{ kind: "keys", total: 2, due, batches, behind: [], leftOut: [], unanswered: [] },
-      generations: due === 0 ? {} : { 1: due },
-    })
-    const nothing = { fresh: 0, finished: 0, leftOut: [], missing: {}, lingering: {} }
-    const outcome = { kind: "keys", done: 0, ...nothing, incidents: [] }
-    assert.deepEqual((await succeeds([...line, "--dry-run"]))["plans"], [of(2, 1)])
+    const held = [
+      ["keys", 2],
+      ["accounts", 1],
+    ] as const
+    const plans = (isDue: boolean) =>
+      held.map(([kind, total]) => ({
+        ...{ kind, total, due: isDue ? total : 0, batches: isDue ? 1 : 0 },
+        ...{ behind: [], leftOut: [], unanswered: [] },
+        generations: isDue ? { 1: total } : {},
+      }))
+    const nothing = { finished: 0, leftOut: [], missing: {}, lingering: {}, incidents: [] }
+    const outcomes = (isDone: boolean) =>
+      held.map(([kind, total]) => {
+        const [done, fresh] = isDone ? [total, 0] : [0, total]
+        return { kind, done, fresh, ...nothing }
+      })
+    assert.deepEqual((await succeeds([...line, "--dry-run"]))["plans"], plans(true))
     const refreshed = await succeeds(line)
-    assert.deepEqual(refreshed["plans"], [of(2, 1)])
-    assert.deepEqual(refreshed["refreshed"], [{ ...outcome, done: 2 }])
+    assert.deepEqual(refreshed["plans"], plans(true))
+    assert.deepEqual(refreshed["refreshed"], outcomes(true))
     assert.ok(!readdirSync(directory).includes("refresh-started"))
     // As a run that was stopped after the last batch leaves it.
     writeSecret(directory, "refresh-started", `${Date.now() - 60_000}\n`)
     const rest = await succeeds(line)
-    assert.deepEqual([rest["plans"], rest["refreshed"]], [[of(0, 0)], [{ ...outcome, fresh: 2 }]])
+    assert.deepEqual([rest["plans"], rest["refreshed"]], [plans(false), outcomes(false)])
     assert.ok(!readdirSync(directory).includes("refresh-started"))
     const { holdings } = await succeeds(["health", "--directory", directory])
-    const held = { keys: { 2: 2 }, accounts: { 1: 1 }, problem: "" }
+    const generations = { keys: { 2: 2 }, accounts: { 2: 1 }, problem: "" }
     assert.deepEqual(
       holdings,
-      [1, 2, 3].map((server) => ({ server, ...held })),
+      [1, 2, 3].map((server) => ({ server, ...generations })),
     )
     await succeeds(["sign", "sol", "--message", "after the refresh"])
     assert.equal((await fails(["refresh"], EXIT.usage))["field"], "directory")
