@@ -1,5 +1,6 @@
 import { LAST_ACCOUNT_ID, rangeEnd, type SharingKind } from "@lockkeeper/api"
-import type { Bytes } from "@lockkeeper/encoding"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { reshare } from "@lockkeeper/protocols"
 import type { BatchKind } from "./reshare-steps.ts"
 import type { InForce } from "./sharings-in-force.ts"
@@ -8,6 +9,8 @@ import type { InForce } from "./sharings-in-force.ts"
 export interface CampaignBatch {
   readonly of: BatchKind
   readonly keys: readonly reshare.ReshareKey[]
+  /** Servers that hold all of them in the generation in force. */
+  readonly heldBy: readonly Identifier[]
 }
 
 export interface Pass {
@@ -21,10 +24,21 @@ export interface Pass {
 
 /** What is due, in batches: each of the same holders and threshold. */
 export function batchesOf(pass: Pass, listed: readonly InForce[]): readonly CampaignBatch[] {
-  return pass.kind === "accounts" ? batchesOfAccounts(pass, listed) : batchesOfKeys(pass, listed)
+  const batches =
+    pass.kind === "accounts" ? batchesOfAccounts(pass, listed) : batchesOfKeys(pass, listed)
+  const heldBy = new Map(listed.map((one) => [toHex(one.id), one.heldBy]))
+  return batches.map((batch) => {
+    const [first = [], ...others] = batch.keys.map(({ sharing }) => heldBy.get(toHex(sharing.id)))
+    return {
+      ...batch,
+      heldBy: (first ?? []).filter((id) => others.every((all) => all?.includes(id))),
+    }
+  })
 }
 
-function batchesOfKeys({ size, due }: Pass, listed: readonly InForce[]): readonly CampaignBatch[] {
+type Batch = Omit<CampaignBatch, "heldBy">
+
+function batchesOfKeys({ size, due }: Pass, listed: readonly InForce[]): readonly Batch[] {
   const groups = new Map<string, reshare.ReshareKey[]>()
   for (const one of listed) {
     const key = keyOf(one)
@@ -57,7 +71,7 @@ interface Stretch {
  * In the order of ids, with ranges that follow each other: no range covers an account that stays as it
  * is but one that nobody can refresh, so that unknown names move where accounts do.
  */
-function batchesOfAccounts(pass: Pass, listed: readonly InForce[]): readonly CampaignBatch[] {
+function batchesOfAccounts(pass: Pass, listed: readonly InForce[]): readonly Batch[] {
   const stretches: Stretch[] = []
   for (const one of listed) {
     const key = keyOf(one)
@@ -74,7 +88,7 @@ function batchesOfAccounts(pass: Pass, listed: readonly InForce[]): readonly Cam
     } else stretches.push({ shape, isDue, keys: [key], first: one.id, last: one.id })
   }
   const generation = numberOf(pass, listed)
-  const batches: CampaignBatch[] = []
+  const batches: Batch[] = []
   let after: Bytes | null = null
   for (const [i, { isDue, keys, last }] of stretches.entries()) {
     const next = stretches[i + 1]

@@ -98,8 +98,9 @@ export class RefreshCampaign {
   }
 
   /** One batch, and what some servers could not go on with once more, without those. */
-  async #refresh({ of, keys }: CampaignBatch): Promise<void> {
-    const { leftOut, missing, lingering } = await this.#batch(of, keys, [])
+  async #refresh(batch: CampaignBatch): Promise<void> {
+    const { of, keys } = batch
+    const { leftOut, missing, lingering } = await this.#batch(batch, [])
     // Who missed the others' new shares would move the names between them all the same.
     const behind = of.kind === "accounts" ? [...missing, ...lingering] : []
     const { minSigners } = this.#principal.servers
@@ -112,20 +113,15 @@ export class RefreshCampaign {
     for (const some of again.values()) {
       const ids = new Set(some.map(({ id }) => toHex(id)))
       const rest = keys.filter(({ sharing }) => ids.has(toHex(sharing.id)))
-      const { leftOut: still } = await this.#batch(of, rest, [
-        ...(some[0] as LeftOut).by,
-        ...behind,
-      ])
+      const out = [...(some[0] as LeftOut).by, ...behind]
+      const { leftOut: still } = await this.#batch({ ...batch, keys: rest }, out)
       for (const { id, reason } of still) this.#skipped.push({ id, reason })
     }
   }
 
-  async #batch(
-    of: CampaignBatch["of"],
-    keys: readonly reshare.ReshareKey[],
-    leaveOut: readonly Identifier[],
-  ): Promise<BatchResult> {
-    const order = { of, keys, leaveOut, signal: this.#signal, incidents: this.#incidents }
+  async #batch(batch: CampaignBatch, leaveOut: readonly Identifier[]): Promise<BatchResult> {
+    const order = { ...batch, leaveOut, signal: this.#signal, incidents: this.#incidents }
+    const { keys } = batch
     const result = await new ReshareBatch(this.#principal, order).run()
     this.#done += result.done.length
     for (const one of result.missing) add(this.#missing, one, result.done.length)

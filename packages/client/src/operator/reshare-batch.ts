@@ -36,6 +36,8 @@ export interface BatchOrder {
   readonly of: BatchKind
   /** Of the same holders, at most `reshare.maxKeys`. */
   readonly keys: readonly reshare.ReshareKey[]
+  /** Servers that hold all of them as they are: others cannot deal. */
+  readonly heldBy: readonly Identifier[]
   /** Holders that are not asked. */
   readonly leaveOut?: readonly Identifier[]
   readonly signal: AbortSignal
@@ -109,7 +111,9 @@ export class ReshareBatch {
     const holders = [...verifyingShares.keys()].sort((a, b) => a - b)
     const able = servers.exclusions.together(holders.filter((one) => !out.includes(one)))
     const leaveOut = holders.filter((one) => !able.includes(one))
-    const chosen = servers.inOrder(able, minSigners).slice(0, minSigners)
+    const upToDate = able.filter((one) => this.#order.heldBy.includes(one))
+    const dealing = upToDate.length >= minSigners ? upToDate : able
+    const chosen = servers.inOrder(dealing, minSigners).slice(0, minSigners)
     const params: reshare.ReshareParams = {
       ...{ kind: "refresh", dealers: [...chosen].sort((a, b) => a - b), holders, minSigners },
       ...{ rosterEpoch: roster.rosterEpoch, attempt: this.#attemptAfter(after) },
@@ -215,9 +219,10 @@ export class ReshareBatch {
     { params }: reshare.ReshareAttempt,
   ): void {
     const participants = reshare.participantsOf(params)
-    this.#order.incidents.failed(server, error, participants)
     this.#failures.set(server, error)
+    // Nobody's fault: another run, maybe one's own, began in this very second.
     if (error.code === "conflict" && error.field === "body.params.attempt") this.#isBehind = true
+    else this.#order.incidents.failed(server, error, participants)
     const about = aboutWhom(server, error, participants)
     const refusal = `${server}-${about}`
     if (this.#isBehind || (about !== null && !this.#refusals.has(refusal))) {

@@ -14,6 +14,8 @@ export interface InForce {
   readonly toKeyEpoch: number
   /** Since when at least t servers hold it, milliseconds since the Unix epoch. */
   readonly since: number
+  /** Servers that list this generation: whoever deals must hold it. */
+  readonly heldBy: readonly Identifier[]
   /** Servers that list an earlier generation, and from whom the proof of the later one can be had. */
   readonly behind: readonly Behind[]
 }
@@ -71,6 +73,7 @@ function judge(claims: Claims, minSigners: number, latestClaim: number): InForce
     sharing: inForce,
     toKeyEpoch: Math.max(base, ...highest) + 1,
     since: since[minSigners - 1] ?? 0,
+    heldBy: [...(latest?.keys() ?? [])],
     behind: behindOf(claims),
   }
 }
