@@ -13,6 +13,7 @@ const READERS: Readonly<Record<string, string | null>> = {
   "packages/cli/src/settings.ts": "file: settings of the command line",
   "packages/cli/src/transactions/evm.ts": "transaction: EVM",
   "packages/cli/src/transactions/solana.ts": "transaction: Solana",
+  "packages/client/src/operator/repair-batch.ts": null,
   "packages/crypto/src/scalar-vectors/rest.ts": null,
   "packages/encoding/src/codec.ts": "packages/encoding/src/codec.ts:u8",
   "packages/encoding/src/reader.ts": "packages/encoding/src/codec.ts:u8",

@@ -33,8 +33,8 @@ export const BUGS: readonly Bug[] = [
       },
       {
         file: `${SERVER}/operations/sign.ts`,
-        before: "changes: [taken, ...fresh.changes],",
-        after: "changes: [...fresh.changes],",
+        before: "changes: [taken, ...fresh.changes, keyUnchanged",
+        after: "changes: [...fresh.changes, keyUnchanged",
       },
     ],
   },
