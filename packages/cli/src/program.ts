@@ -21,6 +21,7 @@ import { addPasswd } from "./commands/passwd.ts"
 import { addPoolStatus } from "./commands/pool-status.ts"
 import { addRefresh } from "./commands/refresh.ts"
 import { addRegister } from "./commands/register.ts"
+import { addRepair } from "./commands/repair.ts"
 import { addRosterActivate } from "./commands/roster-activate.ts"
 import { addRosterCreate } from "./commands/roster-create.ts"
 import { addRosterDiff } from "./commands/roster-diff.ts"
@@ -117,6 +118,7 @@ export function buildProgram(
   addPoolStatus(group("pool", "Presignatures, made ahead so that ECDSA signs at once"))
   addMaintain(root)
   addRefresh(root)
+  addRepair(root)
   addHealth(root)
   addDoctor(root)
   const roster = group("roster", "The list of key servers, and what is trusted about it")

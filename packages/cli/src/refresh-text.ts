@@ -9,7 +9,7 @@ import { toHex } from "@lockkeeper/encoding"
 // What a refresh is going to do and came to, for people and for programs.
 
 /** Most of those that were left out which are named one by one. */
-const MAX_NAMED = 16
+export const MAX_NAMED = 16
 
 const NOUNS: Readonly<Record<SharingKind, readonly [one: string, many: string]>> = {
   keys: ["key", "keys"],
@@ -53,7 +53,7 @@ export function progressText({ kind, done, total, keysPerSecond, leftMs }: Refre
   return `Refreshing ${kind}: ${done} of ${total}${pace}${left};`
 }
 
-function durationText(ms: number): string {
+export function durationText(ms: number): string {
   const seconds = Math.ceil(ms / 1000)
   return seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`
 }
