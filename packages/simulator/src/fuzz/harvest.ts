@@ -1,4 +1,4 @@
-import { type KeyType, LockKeeperError } from "@lockkeeper/api"
+import { type KeyType, LockKeeperError, SHARING_KINDS } from "@lockkeeper/api"
 import type { Session } from "@lockkeeper/client"
 import { utf8 } from "@lockkeeper/encoding"
 import { World } from "../index.ts"
@@ -25,12 +25,21 @@ export async function harvest(seed: string): Promise<World> {
     await useEcdsaKey(session)
     await session.changePassword({ current: FIRST_PASSWORD, next: PASSWORD })
     await session.logout()
+    await refreshAll(world)
   })
   return world
 }
 
 function expectRefusal(error: unknown): void {
   if (!(error instanceof LockKeeperError)) throw error
+}
+
+/** By an operator of the first server: keys, accounts, and the names that nobody has. */
+async function refreshAll(world: World): Promise<void> {
+  const [server = 1] = world.servers
+  const operator = await world.operate("operator", server)
+  for (const kind of SHARING_KINDS) await operator.refresh({ kind })
+  await operator.close()
 }
 
 async function useFrostKey(session: Session, type: KeyType): Promise<void> {
