@@ -18,6 +18,7 @@ export * from "./resharing.ts"
 export * from "./roster.ts"
 export * from "./roster-chain.ts"
 export * from "./roster-difference.ts"
+export * from "./roster-transition.ts"
 export {
   type SeedContribution,
   seedContribution,

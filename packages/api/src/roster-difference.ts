@@ -1,5 +1,6 @@
 import { equalBytes } from "@lockkeeper/encoding"
 import type { Member, Roster } from "./roster.ts"
+import { isLeaving } from "./roster-transition.ts"
 
 /** One identifier before and after. */
 export interface MemberChange {
@@ -28,6 +29,10 @@ export interface RosterDifference {
   readonly noLongerDemanded: readonly string[]
   readonly refreshHours: ValueChange | null
   readonly cryptoperiodDays: ValueChange | null
+  /** Members that hold shares only until they have been dealt anew, and did not before. */
+  readonly leaving: readonly Member[]
+  /** Shares are where they are to be, and were on their way before. */
+  readonly settled: boolean
 }
 
 const PLACE = ["name", "url", "operator", "cloud", "jurisdiction"] as const
@@ -72,13 +77,11 @@ export function rosterDifference(before: Roster, after: Roster): RosterDifferenc
     noLongerDemanded: rulesOf(before, after),
     refreshHours: valueChange(before.refreshHours, after.refreshHours),
     cryptoperiodDays: valueChange(before.cryptoperiodDays, after.cryptoperiodDays),
+    leaving: after.members.filter(
+      ({ identifier }) => isLeaving(after, identifier) && !isLeaving(before, identifier),
+    ),
+    settled: before.transition !== null && after.transition === null,
   }
-}
-
-/** Whether shares of keys and accounts have to go to other holders, or be more or fewer. */
-export function needsResharing(difference: RosterDifference): boolean {
-  const { added, removed, replaced, minSigners } = difference
-  return added.length + removed.length + replaced.length > 0 || minSigners !== null
 }
 
 /** The difference for a person: one sentence for each change, none when nothing changes. */
@@ -87,6 +90,7 @@ export function describeDifference(difference: RosterDifference): readonly strin
   return [
     ...added.map((m) => `added: ${nameOf(m)} at ${m.url}, ${placeOf(m)}`),
     ...removed.map((m) => `removed: ${nameOf(m)} at ${m.url}, ${placeOf(m)}`),
+    ...difference.leaving.map((m) => `leaves when its shares have moved: ${nameOf(m)}`),
     ...replaced.map(({ before, after }) => {
       const renamed = before.name === after.name ? "" : ` by "${after.name}"`
       return `replaced: ${nameOf(before)}${renamed}, new keys, at ${after.url}, ${placeOf(after)}`
@@ -102,6 +106,7 @@ export function describeDifference(difference: RosterDifference): readonly strin
     ...sentence("cryptoperiod", difference.cryptoperiodDays, (n) =>
       n === 0 ? "none" : `${n} days`,
     ),
+    ...(difference.settled ? ["settled: every share is where the roster wants it"] : []),
   ]
 }
 

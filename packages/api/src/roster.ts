@@ -59,6 +59,17 @@ export interface PlacementRules {
   readonly distinctJurisdictions: boolean
 }
 
+/**
+ * What a roster says while shares are on their way to other holders, or to more or fewer of them. Until
+ * everything has been dealt anew, what is still held as before is used as before.
+ */
+export interface Transition {
+  /** Ascending: members that hold shares until they have been dealt anew, and get no new ones. */
+  readonly leaving: readonly Identifier[]
+  /** How many servers an operation takes with shares that were not dealt anew yet. */
+  readonly minSignersBefore: number
+}
+
 /** The list of servers that keep an owner's keys. Encoded bytes are what is signed and pinned. */
 export interface Roster {
   readonly rosterEpoch: number
@@ -74,6 +85,8 @@ export interface Roster {
   readonly refreshHours: number
   /** How many days a key signs after it was made; 0 for as long as its owner wants. */
   readonly cryptoperiodDays: number
+  /** Null while every share is where this roster wants it. */
+  readonly transition: Transition | null
 }
 
 const memberCodec: Codec<Member> = struct<Member>({
@@ -93,7 +106,7 @@ type Schedule = Pick<Roster, "refreshHours" | "cryptoperiodDays">
 /** Keys are refreshed, and end, when somebody says so. */
 export const NO_SCHEDULE: Schedule = { refreshHours: 0, cryptoperiodDays: 0 }
 
-const firstFields = struct<Omit<Roster, keyof Schedule>>({
+const firstFields = struct<Omit<Roster, keyof Schedule | "transition">>({
   rosterEpoch: u32,
   minSigners: u16,
   members: list(memberCodec, MAX_MEMBERS),
@@ -108,34 +121,46 @@ const firstFields = struct<Omit<Roster, keyof Schedule>>({
 
 const scheduleFields = struct<Schedule>({ refreshHours: u16, cryptoperiodDays: u16 })
 
-const LABELS = ["lockkeeper/roster/v1", "lockkeeper/roster/v2"] as const
-const [FIRST, SECOND] = LABELS.map(utf8) as [Bytes, Bytes]
+const transitionFields = struct<Transition>({
+  leaving: list(identifierCodec, MAX_MEMBERS),
+  minSignersBefore: u16,
+})
+
+const LABELS = ["lockkeeper/roster/v1", "lockkeeper/roster/v2", "lockkeeper/roster/v3"].map(utf8)
 
 function isScheduled({ refreshHours, cryptoperiodDays }: Schedule): boolean {
   return refreshHours !== 0 || cryptoperiodDays !== 0
 }
 
+/** 0 for version 1, and so on. */
+function versionOf(roster: Roster): number {
+  if (roster.transition !== null) return 2
+  return isScheduled(roster) ? 1 : 0
+}
+
 /**
  * A roster without a schedule is of version 1, as it was before there were any: who pinned one, or
- * knows no other version, reads it. One with a schedule is of version 2.
+ * knows no other version, reads it. One with a schedule is of version 2, one in transition of version 3.
  */
 const rosterFields: Codec<Roster> = {
   write(writer, roster) {
-    writer.bytes(isScheduled(roster) ? SECOND : FIRST)
+    const version = versionOf(roster)
+    writer.bytes(LABELS[version] as Bytes)
     firstFields.write(writer, roster)
-    if (isScheduled(roster)) scheduleFields.write(writer, roster)
+    if (version >= 1) scheduleFields.write(writer, roster)
+    if (roster.transition !== null) transitionFields.write(writer, roster.transition)
   },
   read(reader) {
     const start = reader.offset
-    const label = reader.within("label", () => reader.bytes(FIRST.length))
-    const isSecond = equalBytes(label, SECOND)
-    if (!isSecond && !equalBytes(label, FIRST)) reader.fail("not a roster of this version", start)
-    const roster = firstFields.read(reader)
-    if (!isSecond) return { ...roster, ...NO_SCHEDULE }
+    const label = reader.within("label", () => reader.bytes((LABELS[0] as Bytes).length))
+    const version = LABELS.findIndex((one) => equalBytes(label, one))
+    if (version < 0) reader.fail("not a roster of this version", start)
+    const first = firstFields.read(reader)
     const at = reader.offset
-    const schedule = scheduleFields.read(reader)
-    if (!isScheduled(schedule)) reader.fail("version 2 without a schedule", at)
-    return { ...roster, ...schedule }
+    const schedule = version >= 1 ? scheduleFields.read(reader) : NO_SCHEDULE
+    if (version === 1 && !isScheduled(schedule)) reader.fail("version 2 without a schedule", at)
+    const transition = version >= 2 ? transitionFields.read(reader) : null
+    return { ...first, ...schedule, transition }
   },
 }
 
@@ -183,11 +208,13 @@ function checkRoster(roster: Roster): void {
     refuse(field, `${field} is not a whole number from 0 to ${MAX_SCHEDULE}.`, remedy)
   }
   if (members.length === 0) refuse("members", "The roster lists no server.", "Add servers.")
-  if (minSigners < 1 || minSigners > members.length) {
+  if (roster.transition !== null) checkTransition(roster, roster.transition)
+  const holders = members.length - (roster.transition?.leaving.length ?? 0)
+  if (minSigners < 1 || minSigners > holders) {
     refuse(
       "minSigners",
-      `The threshold is ${minSigners} but the roster lists ${members.length} servers.`,
-      `Choose a threshold from 1 to ${members.length}; 2 of 3 is the usual start.`,
+      `The threshold is ${minSigners} but the roster lists ${holders} servers that hold shares.`,
+      `Choose a threshold from 1 to ${holders}; 2 of 3 is the usual start.`,
     )
   }
   members.forEach((member, i) => {
@@ -220,6 +247,25 @@ function checkRoster(roster: Roster): void {
   checkUnique(members, "identityKey", "identity key")
   checkUnique(members, "channelKey", "channel key")
   checkUnique(members, "opaqueKey", "OPAQUE key")
+}
+
+function checkTransition({ members }: Roster, { leaving, minSignersBefore }: Transition): void {
+  const isAscending = leaving.every((one, i) => i === 0 || one > (leaving[i - 1] as number))
+  const stranger = leaving.find((one) => members.every(({ identifier }) => identifier !== one))
+  if (!isAscending || stranger !== undefined) {
+    refuse(
+      "transition.leaving",
+      "Those that leave are not members, distinct and ascending.",
+      "List the identifiers of members whose shares move to others, in ascending order.",
+    )
+  }
+  if (minSignersBefore < 1 || minSignersBefore > members.length) {
+    refuse(
+      "transition.minSignersBefore",
+      `No shares of ${members.length} servers take ${minSignersBefore} of them.`,
+      "Write the threshold of the roster before.",
+    )
+  }
 }
 
 /** A roster with its members' signatures, as servers publish it. */

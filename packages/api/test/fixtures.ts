@@ -60,6 +60,7 @@ export function testRoster(servers: readonly TestServer[], changes: Partial<Rost
     placement: { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false },
     previousDigest: new Uint8Array(32),
     ...NO_SCHEDULE,
+    transition: null,
     createdAt: 1_700_000_000_000,
     ...changes,
   }

@@ -63,7 +63,7 @@ describe("a roster's bytes", () => {
     const without = encoded.slice()
     without.fill(0, -4)
     assert.throws(() => decodeRoster(without), /version 2 without a schedule/)
-    encoded[19] = "3".charCodeAt(0)
+    encoded[19] = "4".charCodeAt(0)
     assert.throws(() => decodeRoster(encoded), /not a roster of this version at offset 0/)
   })
 

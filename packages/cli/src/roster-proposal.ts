@@ -1,15 +1,18 @@
 import {
   checkPlacement,
+  describeDifference,
   encodeRoster,
   type FollowedChain,
   LockKeeperError,
   type Member,
-  needsResharing,
+  needsTransition,
   type PlacementRules,
   type Roster,
   type RosterDifference,
   rosterDifference,
   rostersOf,
+  settledRoster,
+  transitionFrom,
 } from "@lockkeeper/api"
 import { equalBytes } from "@lockkeeper/encoding"
 
@@ -19,8 +22,10 @@ export type Place = Omit<Member, "identifier">
 /** What is to become of the roster in force. */
 export interface RosterChanges {
   readonly add: readonly Place[]
-  /** Names of members. */
+  /** Names of members that leave once their shares have moved to others. */
   readonly remove: readonly string[]
+  /** Names of members that are lost or not to be trusted: out at once, with what they hold. */
+  readonly drop: readonly string[]
   readonly replace: readonly { readonly name: string; readonly by: Place }[]
   readonly move: { readonly name: string; readonly to: Partial<Place> } | null
   readonly minSigners: number | null
@@ -52,25 +57,27 @@ export function proposeRoster(
   now: number,
 ): RosterProposal {
   const { roster: before, digest: previousDigest } = chain.inForce
-  const roster: Roster = {
+  const members = changedMembers(chain, changes)
+  const leaving = members.filter(({ name }) => changes.remove.includes(name))
+  const changed: Roster = {
     ...before,
     rosterEpoch: before.rosterEpoch + 1,
     minSigners: changes.minSigners ?? before.minSigners,
-    members: changedMembers(chain, changes),
+    members,
     placement: { ...before.placement, ...changes.placement },
     previousDigest,
     createdAt: now,
     refreshHours: changes.refreshHours ?? before.refreshHours,
     cryptoperiodDays: changes.cryptoperiodDays ?? before.cryptoperiodDays,
+    transition: null,
   }
+  const resharing = leaving.length > 0 || needsTransition(before, changed)
+  const ids = leaving.map(({ identifier }) => identifier)
+  const roster = resharing ? { ...changed, transition: transitionFrom(before, ids) } : changed
   encodeRoster(roster)
-  checkPlacement(roster)
+  checkPlacement(resharing ? settledRoster(roster) : roster)
   const difference = rosterDifference(before, roster)
-  if (
-    Object.values(difference)
-      .flat()
-      .every((change) => change === null)
-  ) {
+  if (describeDifference(difference).length === 0) {
     throw new LockKeeperError("conflict", "The roster would stay as it is.", {
       field: "arguments",
       remedy: "Say what is to change; `lockkeeper roster propose --help` lists it.",
@@ -78,7 +85,7 @@ export function proposeRoster(
   }
   const consents = consentsTo(before, roster)
   const consentsNeeded = before.minSigners
-  return { roster, difference, consents, consentsNeeded, resharing: needsResharing(difference) }
+  return { roster, difference, consents, consentsNeeded, resharing }
 }
 
 /** Members before whose signature has a place in the next roster: nobody else took their number. */
@@ -113,7 +120,8 @@ function changedMembers(chain: FollowedChain, changes: RosterChanges): readonly 
     const index = at(name, "move")
     members[index] = { ...(members[index] as Member), ...to }
   }
-  for (const name of changes.remove) members.splice(at(name, "remove"), 1)
+  for (const name of changes.remove) at(name, "remove")
+  for (const name of changes.drop) members.splice(at(name, "drop"), 1)
   for (const { name, by } of changes.replace) {
     const index = at(name, "replace")
     members[index] = { ...by, identifier: (members[index] as Member).identifier }

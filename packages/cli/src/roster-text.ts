@@ -5,13 +5,14 @@ import {
   placementMargin,
   type Roster,
   type RosterDifference,
+  type Transition,
 } from "@lockkeeper/api"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { moment, table } from "./text.ts"
 
 /** A roster for a person, public keys shortened. */
 export function rosterText(roster: Roster, digest: Bytes): string {
-  const { members, minSigners, placement, refreshHours, cryptoperiodDays } = roster
+  const { members, minSigners, placement, refreshHours, cryptoperiodDays, transition } = roster
   const rules = [
     placement.distinctOperators ? "operators" : "",
     placement.distinctClouds ? "clouds" : "",
@@ -25,6 +26,7 @@ export function rosterText(roster: Roster, digest: Bytes): string {
     ["may be lost", placementText(roster)],
     ["refresh", refreshHours === 0 ? "when operators say so" : `every ${refreshHours} hours`],
     ["keys sign", cryptoperiodDays === 0 ? "without an end" : `for ${cryptoperiodDays} days`],
+    ...(transition === null ? [] : [["in transition", transitionText(roster, transition)]]),
     ["digest to pin", toHex(digest)],
   ])
   const columns = ["ID", "NAME", "URL", "OPERATOR", "CLOUD", "JURISDICTION", "IDENTITY KEY"]
@@ -38,6 +40,17 @@ export function rosterText(roster: Roster, digest: Bytes): string {
     toHex(member.identityKey),
   ])
   return `${head}\n${table([columns, ...rows])}`
+}
+
+/** What is on its way under a roster. */
+function transitionText(
+  { members, minSigners }: Roster,
+  { leaving, minSignersBefore }: Transition,
+) {
+  const names = members.filter((m) => leaving.includes(m.identifier)).map(({ name }) => name)
+  const who = names.length === 0 ? "" : `; ${names.join(", ")} leave when it has`
+  const many = minSigners === minSignersBefore ? "" : ` from threshold ${minSignersBefore}`
+  return `shares move to the other holders${many}${who}`
 }
 
 /** How many servers the roster's rules let it lose. */
@@ -88,7 +101,7 @@ export function rosterJson(roster: Roster, digest: Bytes): Readonly<Record<strin
 
 /** What changes, for a program. */
 export function differenceJson(difference: RosterDifference): Readonly<Record<string, unknown>> {
-  const { added, removed, replaced, moved, ...rest } = difference
+  const { added, removed, replaced, moved, leaving, ...rest } = difference
   const changeJson = ({ before, after }: MemberChange) => ({
     before: memberJson(before),
     after: memberJson(after),
@@ -98,6 +111,7 @@ export function differenceJson(difference: RosterDifference): Readonly<Record<st
     removed: removed.map(memberJson),
     replaced: replaced.map(changeJson),
     moved: moved.map(changeJson),
+    leaving: leaving.map(memberJson),
     ...rest,
   }
 }

@@ -2,7 +2,6 @@ import {
   decodeRoster,
   encodeRosterChain,
   LockKeeperError,
-  needsResharing,
   openChain,
   type Roster,
   type RosterChain,
@@ -15,7 +14,6 @@ import {
   type Argon2Cost,
   consentToRoster,
   type Descriptor,
-  holdsShares,
   initialiseServer,
   installRoster,
   joinRoster,
@@ -24,6 +22,7 @@ import {
   rosterBundleCodec,
   rosterSignatureCodec,
   type ServerPlace,
+  strandedShares,
   systemRandomness,
   type Unsealed,
   unsealServer,
@@ -95,8 +94,8 @@ export interface Activated {
 }
 
 /**
- * Makes the server go on under the next roster of a bundle, as far as it can without resharing: a
- * server that holds shares stays as it is where others would have to hold them.
+ * Makes the server go on under the next roster of a bundle, unless shares that it holds could not be
+ * used under that one: those have to be dealt anew first, in transition.
  *
  * @throws LockKeeperError `conflict` then; as `installBundle`.
  */
@@ -107,13 +106,18 @@ export async function activateBundle(unsealed: Unsealed, bundle: Bytes): Promise
   if (current === null) return { roster: await installBundle(unsealed, bundle), difference: null }
   const next = openChain(chain).inForce.roster
   const difference = rosterDifference(decodeRoster(current.signed.roster), next)
-  if (needsResharing(difference) && (await holdsShares(unsealed))) {
+  const stranded = await strandedShares(unsealed, next)
+  if (stranded.keys + stranded.accounts > 0) {
+    const what = `${stranded.keys} keys and ${stranded.accounts} accounts`
     throw new LockKeeperError(
       "conflict",
-      `Roster ${next.rosterEpoch} has other holders, or another threshold, than the shares here.`,
+      `Under roster ${next.rosterEpoch} ${what} of this server could not be used.`,
       {
         field: "bundle",
-        remedy: "The shares have to be dealt anew first; without that, keys would stay behind.",
+        remedy:
+          next.transition === null
+            ? "Deal their shares anew first: `lockkeeper reshare` under a roster in transition."
+            : "Keep more of their holders in the roster, or have lost ones repaired first.",
       },
     )
   }

@@ -43,7 +43,7 @@ function signedEvidence(): { readonly signedRoster: Bytes; readonly evidence: By
   const roster = encodeRoster({
     ...{ rosterEpoch: 1, minSigners: 2, members: [1, 2, 3].map(memberOf) },
     placement: { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false },
-    ...{ previousDigest: new Uint8Array(32), createdAt: 1, ...NO_SCHEDULE },
+    ...{ previousDigest: new Uint8Array(32), createdAt: 1, ...NO_SCHEDULE, transition: null },
   })
   const signatures = new Map([1, 2, 3].map((id) => [id, signRoster(roster, identityOf(id))]))
   const sessionId = new Uint8Array(32)

@@ -71,7 +71,7 @@ describe("lockkeeper roster propose", () => {
   test("makes the next roster, with what changes and what it takes", async (t) => {
     const convenor = new Convenor(t)
     const delta = convenor.descriptor("delta")
-    const json = await convenor.propose(["--add", delta, "--remove", "gamma"])
+    const json = await convenor.propose(["--add", delta, "--drop", "gamma"])
     const roster = convenor.proposed()
     assert.deepEqual(
       roster.members.map(({ identifier, name }) => [identifier, name]),
@@ -90,6 +90,21 @@ describe("lockkeeper roster propose", () => {
     const [added, removed] = json["changes"] as string[]
     assert.match(added ?? "", /^added: server 4 "delta" at https:\/\/delta.example:7443/)
     assert.match(removed ?? "", /^removed: server 3 "gamma"/)
+  })
+
+  test("keeps a server that leaves until its shares have moved, and says so", async (t) => {
+    const convenor = new Convenor(t)
+    const delta = convenor.descriptor("delta")
+    const json = await convenor.propose(["--add", delta, "--remove", "gamma"])
+    const roster = convenor.proposed()
+    assert.deepEqual(roster.transition, { leaving: [3], minSignersBefore: 2 })
+    assert.deepEqual(
+      roster.members.map(({ name }) => name),
+      ["alpha", "beta", "gamma", "delta"],
+    )
+    const [, leaves] = json["changes"] as string[]
+    assert.equal(leaves, 'leaves when its shares have moved: server 3 "gamma"')
+    assert.equal(json["resharing"], true)
   })
 
   test("moves a server, and changes rules, threshold and schedule, without other holders", async (t) => {
@@ -140,7 +155,7 @@ describe("lockkeeper roster propose", () => {
     const chain = extendChain(before, signedByNames(next, { 1: "alpha", 2: "beta", 4: "delta" }))
     const convenor = new Convenor(t, chain)
     const [gamma, epsilon] = [convenor.descriptor("gamma"), convenor.descriptor("epsilon")]
-    await convenor.propose(["--add", epsilon, "--add", gamma, "--remove", "delta"])
+    await convenor.propose(["--add", epsilon, "--add", gamma, "--drop", "delta"])
     assert.deepEqual(
       convenor.proposed().members.map(({ identifier, name }) => [identifier, name]),
       [
@@ -162,6 +177,13 @@ describe("lockkeeper roster propose", () => {
   const cases: readonly [string, readonly string[], number, string, RegExp][] = [
     ["that changes nothing", [], EXIT.conflict, "arguments", /would stay as it is/],
     ["without a server it has", ["--remove", "zeta"], EXIT.notFound, "remove", /no server "zeta"/],
+    [
+      "dropping one that is not there",
+      ["--drop", "zeta"],
+      EXIT.notFound,
+      "drop",
+      /no server "zeta"/,
+    ],
     ["to move nobody", ["--url", "https://x:1"], EXIT.usage, "move", /--move goes with/],
     ["to move nowhere", ["--move", "beta"], EXIT.usage, "move", /--move goes with/],
     ["to replace by nothing", ["--replace", "beta"], EXIT.usage, "replace", /not a name and/],

@@ -50,7 +50,7 @@ export function rosterOf(members: readonly Member[], changes: Partial<Roster> = 
   return {
     ...{ rosterEpoch: 1, minSigners: 2, members },
     placement: { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false },
-    ...{ previousDigest: new Uint8Array(32), createdAt: 1, ...NO_SCHEDULE },
+    ...{ previousDigest: new Uint8Array(32), createdAt: 1, ...NO_SCHEDULE, transition: null },
     ...changes,
   }
 }

@@ -38,12 +38,12 @@ export async function changePassword(principal: Principal, change: PasswordChang
     opaqueVersion,
     registrationDigest: opaque.registrationDigest(registration),
   })
-  const request = principal.request("account.change-password", servers.all, body)
+  const request = principal.request("account.change-password", servers.holders, body)
   const signatures = await dealAll(principal, request, dealings, signal)
   const confirmations = checkConfirmations(servers, registration, signatures)
 
   // From here on the new password counts: whoever misses this learns of it at the next login.
-  const { answers, failures } = await askAll(servers, servers.all, (server) =>
+  const { answers, failures } = await askAll(servers, servers.holders, (server) =>
     principal.act(server, request, 2, confirmations, signal),
   )
   for (const [server, error] of failures) incidents.failed(server, error)
@@ -72,7 +72,7 @@ async function finaliseEverywhere(
   const none = new Uint8Array(0)
   const { servers } = principal
   const finalise = (server: Identifier) => principal.act(server, request, 3, none, signal)
-  return (await askAll(servers, servers.all, finalise)).failures
+  return (await askAll(servers, servers.holders, finalise)).failures
 }
 
 /**
@@ -100,7 +100,7 @@ export async function bringUpToDate(
   // The digest is a server's word; servers with another registration refuse to finalise by it.
   const [activated] = answers.values()
   if (failures.size > 0 || activated?.output.length !== 32) return
-  await finaliseEverywhere(principal, requestFor(activated.output, servers.all), signal)
+  await finaliseEverywhere(principal, requestFor(activated.output, servers.holders), signal)
 }
 
 async function dealAll(
@@ -122,7 +122,7 @@ async function dealAll(
     }
   }
   try {
-    const { answers, failures } = await askAll(servers, servers.all, deal)
+    const { answers, failures } = await askAll(servers, servers.holders, deal)
     if (failures.size > 0) throw needsEveryServer(servers, answers.size, failures)
     return answers
   } finally {

@@ -54,12 +54,12 @@ export async function createKey(principal: Principal, order: KeyOrder): Promise<
     keyId: servers.deps.randomness.bytes(32),
     keyType: order.keyType,
     minSigners: roster.minSigners,
-    participants: servers.holding(servers.all, roster.minSigners),
+    participants: servers.holding(servers.holders, roster.minSigners),
     rosterEpoch: roster.rosterEpoch,
     attempt: 1,
   }
   // Each failed attempt loses a participant, or is repeated once when nobody can be named.
-  const mostAttempts = 2 * (servers.all.length - roster.minSigners + 1)
+  const mostAttempts = 2 * (servers.holders.length - roster.minSigners + 1)
   const refusals = new Set<string>()
   for (;;) {
     const attempt = new KeyGeneration(principal, order, params, refusals)
@@ -72,7 +72,7 @@ export async function createKey(principal: Principal, order: KeyOrder): Promise<
     const abort = attempt.excusing(result.abort)
     order.incidents.aborted(abort)
     for (const server of [...abort.culprits, ...abort.silent]) gone.add(server)
-    const left = servers.all.filter((id) => !gone.has(id))
+    const left = servers.holders.filter((id) => !gone.has(id))
     if (left.length < roster.minSigners || params.attempt === mostAttempts) {
       throw attempt.failure(abort)
     }

@@ -1,5 +1,6 @@
 import {
   type Custody,
+  fewestSigners,
   KEY_TYPES,
   type KeyListing,
   type KeyState,
@@ -66,7 +67,7 @@ export function openListing(
   if (!verified.ok) return { reason: verified.abort.reason }
   const { keyId, keyType, minSigners, verifyingShares } = verified.value
   // A server alone could certify a key that it holds alone.
-  if (minSigners < roster.minSigners) return { reason: "wrong-threshold" }
+  if (minSigners < fewestSigners(roster)) return { reason: "wrong-threshold" }
   if (!equalBytes(keyId, facts.keyId)) return { reason: "wrong-key" }
   const publicKey = frost.publicKeyOf(verified.value)
   if (publicKey === null || !isKeyType(keyType)) return { reason: "wrong-key-type" }

@@ -54,7 +54,7 @@ export async function register(
         const dealing = dealings.get(server) as opaque.AccountDealing
         return dealTo(servers, sessions, { server, name, dealing, signal })
       }
-      const { answers, failures } = await askAll(servers, servers.all, ask)
+      const { answers, failures } = await askAll(servers, servers.holders, ask)
       if (failures.size > 0) throw needsEveryServer(servers, answers.size, failures)
       const confirmations = checkConfirmations(servers, registration, answers)
       await activateAll(servers, sessions, { name, confirmations, signal, incidents })
@@ -83,7 +83,7 @@ export async function dealAccount(
     opaqueVersion,
     rosterEpoch: trust.roster.rosterEpoch,
     minSigners,
-    servers: trust.opaqueKeys,
+    servers: new Map([...trust.opaqueKeys].filter(([id]) => servers.holders.includes(id))),
     stretching: DEFAULT_STRETCHING,
   }
   const start = deps.randomness.bytes(opaque.registrationStartRandomnessLength(minSigners))
@@ -178,7 +178,7 @@ async function activateAll(
   sessions: Map<Identifier, ServerSession>,
   { name, confirmations, signal, incidents }: Activation,
 ): Promise<void> {
-  const { answers, failures } = await askAll(servers, servers.all, (server) => {
+  const { answers, failures } = await askAll(servers, servers.holders, (server) => {
     let first = true
     return repeatedly(servers, signal, async (limited) => {
       const kept = first ? sessions.get(server) : undefined

@@ -1,4 +1,10 @@
-import { LockKeeperError, type Member, memberOf, placementViolation } from "@lockkeeper/api"
+import {
+  holderIds,
+  LockKeeperError,
+  type Member,
+  memberOf,
+  placementViolation,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Dependencies, ServerLink } from "./dependencies.ts"
 import { EvidenceOutbox } from "./evidence-outbox.ts"
@@ -44,6 +50,11 @@ export class Servers {
 
   get all(): readonly Identifier[] {
     return this.trust.roster.members.map(({ identifier }) => identifier)
+  }
+
+  /** Those that new keys and accounts are dealt to: all but members that leave. */
+  get holders(): readonly Identifier[] {
+    return holderIds(this.trust.roster)
   }
 
   member(identifier: Identifier): Member {

@@ -223,6 +223,7 @@ function rosterOf(
   return {
     ...{ rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: 1 },
     ...NO_SCHEDULE,
+    transition: null,
   }
 }
 

@@ -14,7 +14,7 @@ export type { ControlAnswer, ControlRequest, IncidentRecord } from "./control/re
 export { Counters } from "./counters.ts"
 export { encodeAnchor, judgeStore } from "./directory/anchor.ts"
 export { type Descriptor, readDescriptor, writeDescriptor } from "./directory/descriptor.ts"
-export { holdsShares } from "./directory/holdings.ts"
+export { strandedShares } from "./directory/holdings.ts"
 export { type InitOptions, initialiseServer, type ServerPlace } from "./directory/init.ts"
 export { FILES } from "./directory/layout.ts"
 export {

@@ -1,4 +1,10 @@
-import { type Roster, type RosterChain, rosterDigest, type SignedRoster } from "@lockkeeper/api"
+import {
+  holdersOf,
+  type Roster,
+  type RosterChain,
+  rosterDigest,
+  type SignedRoster,
+} from "@lockkeeper/api"
 import {
   type Element,
   type Identifier,
@@ -33,9 +39,11 @@ export function rosterBinding({ signedRoster }: ServerSelf, accountId: Bytes): o
   return opaque.accountBinding(rosterDigest(signedRoster.roster), accountId)
 }
 
-/** The servers' long-term keys in OPAQUE. */
-export function opaqueKeys({ members }: Roster): ReadonlyMap<Identifier, Element> {
-  return new Map(members.map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)]))
+/** The long-term keys in OPAQUE of those that accounts are dealt to. */
+export function opaqueKeys(roster: Roster): ReadonlyMap<Identifier, Element> {
+  return new Map(
+    holdersOf(roster).map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)]),
+  )
 }
 
 /** What this server expects of a dealing for an account. */

@@ -106,7 +106,7 @@ function rosterOf(
   const previousDigest = new Uint8Array(32)
   return {
     ...{ rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: now },
-    ...{ refreshHours: 0, cryptoperiodDays },
+    ...{ refreshHours: 0, cryptoperiodDays, transition: null },
   }
 }
 

@@ -100,6 +100,7 @@ export function rosterOf(servers: readonly TestServer[], minSigners: number): Ro
     },
     previousDigest: new Uint8Array(32),
     ...NO_SCHEDULE,
+    transition: null,
     createdAt: Date.now(),
   }
 }

@@ -56,6 +56,7 @@ export const addRosterCreate: AddCommands = (add) =>
         createdAt: Date.now(),
         refreshHours: parseCount(options.refreshHours, "refresh-hours", 0),
         cryptoperiodDays: parseCount(options.cryptoperiodDays, "cryptoperiod-days", 0),
+        transition: null,
       }
       const encoded = encodeRoster(roster)
       checkPlacement(roster)

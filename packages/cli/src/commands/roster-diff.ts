@@ -1,4 +1,4 @@
-import { describeDifference, needsResharing, rosterDifference } from "@lockkeeper/api"
+import { describeDifference, needsTransition, rosterDifference } from "@lockkeeper/api"
 import { type AddCommands, report } from "../command.ts"
 import { readRoster } from "../roster-file.ts"
 import { differenceJson } from "../roster-text.ts"
@@ -14,13 +14,11 @@ export const addRosterDiff: AddCommands = (add) =>
     ],
     examples: ["lockkeeper roster diff roster.lk next.lk"],
     async run(_, __, [before = "", after = ""]) {
-      const difference = rosterDifference(
-        readRoster(before, null).roster,
-        readRoster(after, null).roster,
-      )
+      const [from, to] = [readRoster(before, null).roster, readRoster(after, null).roster]
+      const difference = rosterDifference(from, to)
       const lines = describeDifference(difference)
       const text = lines.length === 0 ? "Nothing changes.\n" : `${lines.join("\n")}\n`
-      const json = { ...differenceJson(difference), resharing: needsResharing(difference) }
+      const json = { ...differenceJson(difference), resharing: needsTransition(from, to) }
       return report(text, { ...json, changes: lines })
     },
   })

@@ -18,6 +18,7 @@ interface ProposeOptions {
   readonly dryRun?: boolean
   readonly add?: readonly string[]
   readonly remove?: readonly string[]
+  readonly drop?: readonly string[]
   readonly replace?: readonly string[]
   readonly move?: string
   readonly url?: string
@@ -42,7 +43,11 @@ export const addRosterPropose: AddCommands = (add) =>
     summary: "Make the next roster after the one in force, for its members to sign",
     options: [
       several("--add <descriptor>", "descriptor.json of a server that joins; again for another"),
-      several("--remove <name>", "a server that leaves; again for another"),
+      several(
+        "--remove <name>",
+        "a server that leaves once its shares have moved; again for another",
+      ),
+      several("--drop <name>", "one that is lost or caught: out at once, with what it holds"),
       several("--replace <name=descriptor>", "a server made anew, or another in its place"),
       option("--move <name>", "a server whose place changes: with one or more of the next four"),
       option("--url <url>", "where it is from then on, https://host:port"),
@@ -89,7 +94,7 @@ export const addRosterPropose: AddCommands = (add) =>
   })
 
 function changesIn(options: ProposeOptions, read: (file: string) => Place): RosterChanges {
-  const { add = [], remove = [], replace = [], move, threshold } = options
+  const { add = [], remove = [], drop = [], replace = [], move, threshold } = options
   const { url, operator, cloud, jurisdiction } = options
   const to = definedIn({ url, operator, cloud, jurisdiction })
   if ((move === undefined) !== (Object.keys(to).length === 0)) {
@@ -107,6 +112,7 @@ function changesIn(options: ProposeOptions, read: (file: string) => Place): Rost
   return {
     add: add.map(read),
     remove,
+    drop,
     replace: replace.map((text) => {
       const at = text.indexOf("=")
       if (at > 0) return { name: text.slice(0, at), by: read(text.slice(at + 1)) }
@@ -135,7 +141,7 @@ function definedIn<T extends object>(
 function whatItTakes({ roster, consents, consentsNeeded, resharing }: RosterProposal): string {
   const { members, minSigners } = roster
   const shares = resharing
-    ? "Shares of every key and account have to move to these holders before it can be in force.\n"
+    ? "Under it `lockkeeper reshare` moves the shares of every key and account; then it is settled.\n"
     : "No share has to move.\n"
   return (
     `From then on ${minSigners} of ${members.length} servers; it may lose ${placementText(roster)}.\n` +

@@ -106,6 +106,7 @@ export async function makeCluster(directory: string, plan: ClusterPlan): Promise
     placement: { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false },
     previousDigest: new Uint8Array(32),
     ...NO_SCHEDULE,
+    transition: null,
     createdAt: Date.now(),
   }
   const encoded = encodeRoster(roster)

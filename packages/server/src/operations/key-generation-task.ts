@@ -1,6 +1,7 @@
 import {
   type CreateKeyBody,
   identityKeys,
+  isLeaving,
   LockKeeperError,
   protocolStepInput,
 } from "@lockkeeper/api"
@@ -44,6 +45,13 @@ export function contextOf(
       "The holders are not the servers the request is addressed to.",
       { field: "body.holders" },
     )
+  }
+  const leaving = holders.find((holder) => isLeaving(self.roster, holder))
+  if (leaving !== undefined) {
+    throw new LockKeeperError("invalid-request", `Server ${leaving} gets no new shares.`, {
+      field: "body.holders",
+      remedy: "Leave out the members that leave under this roster.",
+    })
   }
   const { rosterEpoch } = self.roster
   const params = { keyId, keyType, minSigners, participants: holders, rosterEpoch, attempt }

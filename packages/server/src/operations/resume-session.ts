@@ -1,4 +1,5 @@
 import {
+  fewestSigners,
   LockKeeperError,
   loginStatement,
   memberOf,
@@ -88,7 +89,8 @@ function checkStatements(
     if (holds && said.opaqueVersion >= active) atActive.set(said.server, said.expiresAt)
     else if (holds && said.opaqueVersion === previous) atPrevious.set(said.server, said.expiresAt)
   }
-  const { minSigners } = self.roster
+  // An account that was not moved yet logs in at as many as before.
+  const minSigners = fewestSigners(self.roster)
   const isActive = atActive.size >= minSigners
   const expiries = isActive ? atActive : atPrevious
   if (expiries.size < minSigners) {

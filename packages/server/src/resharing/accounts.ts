@@ -1,9 +1,21 @@
+import type { SharingShape } from "@lockkeeper/api"
 import { abort, done, type Outcome, type reshare, sharing } from "@lockkeeper/protocols"
 import type { AccountRow } from "../account-row.ts"
 
 /** The sharing of an account's OPRF key that this server holds a share of; null before it has one. */
 export function sharingOfAccountRow({ active }: AccountRow): sharing.Sharing | null {
   return active === null ? null : sharing.sharingOfHeldAccount(active)
+}
+
+/** Who holds shares of an account's OPRF key, and how many it takes; null before it can log in. */
+export function shapeOfAccount({ active }: AccountRow): SharingShape | null {
+  if (active === null) return null
+  const { oprf, registration } = active
+  if (oprf === null) {
+    return { holders: [...registration.servers.keys()], minSigners: registration.minSigners }
+  }
+  const { verifyingShares, minSigners } = oprf.sharing
+  return { holders: [...verifyingShares.keys()], minSigners }
 }
 
 /**

@@ -50,7 +50,7 @@ function memberOf(identifier: Identifier): Member {
 /** A roster that everyone in it has signed. */
 function signedRosterOf(identifiers: readonly Identifier[], createdAt = 1): Bytes {
   const roster = encodeRoster({
-    ...{ rosterEpoch: ROSTER_EPOCH, minSigners: 2, createdAt, ...NO_SCHEDULE },
+    ...{ rosterEpoch: ROSTER_EPOCH, minSigners: 2, createdAt, ...NO_SCHEDULE, transition: null },
     members: identifiers.map(memberOf),
     placement: { distinctOperators: false, distinctClouds: false, distinctJurisdictions: false },
     previousDigest: seeded("the roster before"),

@@ -271,6 +271,7 @@ export class World {
     return {
       ...{ rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: START_MS },
       ...NO_SCHEDULE,
+      transition: null,
     }
   }
 }

@@ -1,0 +1,108 @@
+import type { Identifier } from "@lockkeeper/crypto"
+import { equalBytes } from "@lockkeeper/encoding"
+import { LockKeeperError } from "./errors.ts"
+import { encodeRoster, type Member, type Roster, rosterDigest, type Transition } from "./roster.ts"
+
+// A change of holders takes two rosters. The first one lists everybody, those that leave too, and is in
+// transition: under it shares are dealt anew, batch by batch, while all of them are used. The second
+// one is the first without those that left. Both are signed at once: the one follows from the other.
+
+/** Whether a member's shares move to others. */
+export function isLeaving({ transition }: Pick<Roster, "transition">, one: Identifier): boolean {
+  return transition?.leaving.includes(one) ?? false
+}
+
+/** The members that new keys and accounts are dealt to, and that old ones move to. */
+export function holdersOf(roster: Pick<Roster, "members" | "transition">): readonly Member[] {
+  return roster.members.filter(({ identifier }) => !isLeaving(roster, identifier))
+}
+
+/** Their identifiers, ascending. */
+export function holderIds(roster: Pick<Roster, "members" | "transition">): readonly Identifier[] {
+  return holdersOf(roster).map(({ identifier }) => identifier)
+}
+
+/** The thresholds that shares may have under this roster: its own, and the one before in transition. */
+export function thresholdsOf({
+  minSigners,
+  transition,
+}: Pick<Roster, "minSigners" | "transition">): readonly number[] {
+  const before = transition?.minSignersBefore ?? minSigners
+  return before === minSigners ? [minSigners] : [minSigners, before]
+}
+
+/** The least of them: t of what takes fewest. */
+export function fewestSigners(roster: Pick<Roster, "minSigners" | "transition">): number {
+  return Math.min(...thresholdsOf(roster))
+}
+
+/** Who holds something, and how many of them it takes. */
+export interface SharingShape {
+  readonly holders: readonly Identifier[]
+  readonly minSigners: number
+}
+
+/**
+ * Where shares stand under a roster: `settled` where it wants them, among its holders and with its
+ * threshold; `moving` where they can be used and dealt anew in transition; `stranded` where they cannot.
+ */
+export function placeOfShares(
+  roster: Roster,
+  { holders, minSigners }: SharingShape,
+): "settled" | "moving" | "stranded" {
+  const wanted = holderIds(roster)
+  if (minSigners === roster.minSigners && holders.every((one) => wanted.includes(one))) {
+    return "settled"
+  }
+  if (roster.transition === null || !thresholdsOf(roster).includes(minSigners)) return "stranded"
+  const listed = roster.members.map(({ identifier }) => identifier)
+  const left = holders.filter((one) => listed.includes(one))
+  return left.length >= minSigners ? "moving" : "stranded"
+}
+
+/** Whether the next roster has other holders or another threshold, so that it has to be in transition. */
+export function needsTransition(before: Roster, next: Roster): boolean {
+  const [from, to] = [holdersOf(before), holdersOf(next)]
+  const stays = ({ identifier, identityKey }: Member): boolean =>
+    to.some((m) => m.identifier === identifier && equalBytes(m.identityKey, identityKey))
+  return from.length !== to.length || !from.every(stays) || before.minSigners !== next.minSigners
+}
+
+/**
+ * The transition that takes a roster to its next one.
+ *
+ * @param leaving - members of the next one that hold shares until these have moved.
+ * @throws LockKeeperError `conflict` while shares are still on their way.
+ */
+export function transitionFrom(before: Roster, leaving: readonly Identifier[]): Transition {
+  if (before.transition !== null) {
+    throw new LockKeeperError("conflict", "Shares are still on their way under this roster.", {
+      field: "transition",
+      remedy: "Finish it first: run `lockkeeper reshare`, then `lockkeeper roster settle`.",
+    })
+  }
+  const minSignersBefore = before.minSigners
+  return { leaving: [...leaving].sort((a, b) => a - b), minSignersBefore }
+}
+
+/**
+ * The roster that ends a transition: the same without those that leave. It follows from the one in
+ * transition alone, so that whoever signs the one can sign the other with it.
+ *
+ * @throws LockKeeperError `conflict` where nothing is in transition.
+ */
+export function settledRoster(roster: Roster): Roster {
+  if (roster.transition === null) {
+    throw new LockKeeperError("conflict", "No share is on its way under this roster.", {
+      field: "transition",
+      remedy: "There is nothing to settle.",
+    })
+  }
+  return {
+    ...roster,
+    rosterEpoch: roster.rosterEpoch + 1,
+    members: holdersOf(roster),
+    previousDigest: rosterDigest(encodeRoster(roster)),
+    transition: null,
+  }
+}

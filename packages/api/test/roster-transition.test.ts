@@ -1,0 +1,127 @@
+import assert from "node:assert/strict"
+import { describe, test } from "node:test"
+import {
+  acceptNextRoster,
+  decodeRoster,
+  encodeRoster,
+  fewestSigners,
+  holderIds,
+  LockKeeperError,
+  needsTransition,
+  placeOfShares,
+  type Roster,
+  rosterDigest,
+  settledRoster,
+  thresholdsOf,
+  transitionFrom,
+} from "../src/index.ts"
+import { signedBy, testRoster, testServer } from "./fixtures.ts"
+
+const servers = [1, 2, 3, 4, 5].map((identifier) => testServer(identifier))
+const three = testRoster(servers.slice(0, 3))
+
+function moving(leaving: readonly number[], changes: Partial<Roster> = {}): Roster {
+  return testRoster(servers, {
+    rosterEpoch: 2,
+    previousDigest: rosterDigest(encodeRoster(three)),
+    transition: transitionFrom(three, leaving),
+    ...changes,
+  })
+}
+
+const refused = (code: string, field: string) => (error: unknown) =>
+  error instanceof LockKeeperError && error.code === code && error.field === field
+
+describe("a roster in transition", () => {
+  test("lists those that leave, and is read back as it was", () => {
+    const roster = moving([2, 1], { refreshHours: 0 })
+    assert.deepEqual(decodeRoster(encodeRoster(roster)), roster)
+    assert.deepEqual(roster.transition, { leaving: [1, 2], minSignersBefore: 2 })
+    assert.deepEqual(holderIds(roster), [3, 4, 5])
+  })
+
+  test("is of version 3, and others are as they were", () => {
+    const label = (roster: Roster) => new TextDecoder().decode(encodeRoster(roster).subarray(0, 20))
+    assert.equal(label(three), "lockkeeper/roster/v1")
+    assert.equal(label({ ...three, refreshHours: 1 }), "lockkeeper/roster/v2")
+    assert.equal(label(moving([])), "lockkeeper/roster/v3")
+  })
+
+  test("takes either threshold while shares of both are used", () => {
+    assert.deepEqual(thresholdsOf(moving([], { minSigners: 3 })), [3, 2])
+    assert.equal(fewestSigners(moving([], { minSigners: 3 })), 2)
+    assert.deepEqual(thresholdsOf(moving([])), [2])
+  })
+
+  for (const [what, transition, field] of [
+    ["a stranger that leaves", { leaving: [9], minSignersBefore: 2 }, "transition.leaving"],
+    [
+      "those that leave out of order",
+      { leaving: [2, 1], minSignersBefore: 2 },
+      "transition.leaving",
+    ],
+    ["one that leaves twice", { leaving: [1, 1], minSignersBefore: 2 }, "transition.leaving"],
+    ["no threshold before", { leaving: [], minSignersBefore: 0 }, "transition.minSignersBefore"],
+    [
+      "a threshold of too many",
+      { leaving: [], minSignersBefore: 6 },
+      "transition.minSignersBefore",
+    ],
+    ["more signers than holders", { leaving: [1, 2, 3, 4], minSignersBefore: 2 }, "minSigners"],
+  ] as const) {
+    test(`is refused with ${what}`, () => {
+      assert.throws(() => encodeRoster(moving([], { transition })), refused("misconfigured", field))
+    })
+  }
+
+  test("is not followed by another transition before it is settled", () => {
+    assert.throws(() => transitionFrom(moving([1]), []), refused("conflict", "transition"))
+  })
+
+  test("is settled without those that leave, by a roster that follows from it alone", () => {
+    const roster = moving([1, 2])
+    const settled = settledRoster(roster)
+    assert.deepEqual(
+      settled.members.map(({ identifier }) => identifier),
+      [3, 4, 5],
+    )
+    assert.equal(settled.transition, null)
+    assert.deepEqual(encodeRoster(settledRoster(roster)), encodeRoster(settled))
+    const signed = signedBy(settled, servers.slice(2))
+    assert.deepEqual(acceptNextRoster(encodeRoster(roster), signed), settled)
+    assert.throws(() => settledRoster(settled), refused("conflict", "transition"))
+  })
+})
+
+describe("what a change of the roster does to shares", () => {
+  test("needs a transition where holders or the threshold change, and only there", () => {
+    assert.equal(needsTransition(three, three), false)
+    assert.equal(needsTransition(three, moving([])), true)
+    assert.equal(needsTransition(three, moving([4, 5])), false)
+    assert.equal(needsTransition(three, moving([3, 4])), true)
+    assert.equal(needsTransition(three, { ...three, minSigners: 3 }), true)
+    const another = { ...three, members: [testServer(1, "b"), ...servers.slice(1, 3)] }
+    const members = another.members.map((one) => ("member" in one ? one.member : one))
+    assert.equal(needsTransition(three, { ...three, members }), true)
+    const renamed = three.members.map((member) => ({ ...member, url: "https://x.example:1" }))
+    assert.equal(needsTransition(three, { ...three, members: renamed }), false)
+  })
+
+  const old = { holders: [1, 2, 3], minSigners: 2 }
+  for (const [what, roster, shape, place] of [
+    ["all as before", three, old, "settled"],
+    ["fewer holders than there are members", three, { ...old, holders: [1, 3] }, "settled"],
+    ["another threshold", { ...three, minSigners: 3 }, old, "stranded"],
+    ["another threshold in transition", moving([], { minSigners: 3 }), old, "moving"],
+    ["holders that leave", moving([1]), old, "moving"],
+    ["holders that stay", moving([4]), old, "settled"],
+    ["a holder that is gone", moving([], { members: moving([]).members.slice(1) }), old, "moving"],
+    ["too many gone", moving([], { members: moving([]).members.slice(2) }), old, "stranded"],
+    ["a threshold nobody knows", moving([1]), { ...old, minSigners: 3 }, "stranded"],
+    ["those that left", settledRoster(moving([1])), old, "stranded"],
+  ] as const) {
+    test(`${what}: ${place}`, () => {
+      assert.equal(placeOfShares(roster as Roster, shape), place)
+    })
+  }
+})
