@@ -36,6 +36,29 @@ export function fewestSigners(roster: Pick<Roster, "minSigners" | "transition">)
   return Math.min(...thresholdsOf(roster))
 }
 
+/**
+ * The same for the shares that each member may hold: members that leave hold those of before alone, and
+ * members that were no holders in the roster before hold none of those.
+ *
+ * @param before - the roster before this one; null where it is not known.
+ */
+export function thresholdsAt(
+  roster: Roster,
+  before: Roster | null,
+): ReadonlyMap<Identifier, readonly number[]> {
+  const { members, minSigners, transition } = roster
+  const old = transition?.minSignersBefore ?? minSigners
+  const heldBefore = ({ identityKey }: Member): boolean =>
+    before === null || holdersOf(before).some((m) => equalBytes(m.identityKey, identityKey))
+  return new Map(
+    members.map((member) => {
+      const { identifier } = member
+      if (isLeaving(roster, identifier)) return [identifier, [old]]
+      return [identifier, heldBefore(member) ? thresholdsOf(roster) : [minSigners]]
+    }),
+  )
+}
+
 /** Who holds something, and how many of them it takes. */
 export interface SharingShape {
   readonly holders: readonly Identifier[]

@@ -12,6 +12,7 @@ import {
   type Roster,
   rosterDigest,
   settledRoster,
+  thresholdsAt,
   thresholdsOf,
   transitionFrom,
 } from "../src/index.ts"
@@ -51,6 +52,28 @@ describe("a roster in transition", () => {
     assert.deepEqual(thresholdsOf(moving([], { minSigners: 3 })), [3, 2])
     assert.equal(fewestSigners(moving([], { minSigners: 3 })), 2)
     assert.deepEqual(thresholdsOf(moving([])), [2])
+  })
+
+  test("takes of each member the thresholds of shares that it may hold", () => {
+    const to = moving([3], { minSigners: 3 })
+    const each = (before: Roster | null) => [...thresholdsAt(to, before)]
+    assert.deepEqual(each(three), [
+      [1, [3, 2]],
+      [2, [3, 2]],
+      [3, [2]],
+      [4, [3]],
+      [5, [3]],
+    ])
+    const five = testRoster(servers)
+    assert.deepEqual(each(five).slice(3), [
+      [4, [3, 2]],
+      [5, [3, 2]],
+    ])
+    assert.deepEqual(each(null), each(five))
+    // Another key is another member, whatever its number.
+    const other = { ...testServer(1).member, identityKey: testServer(9).member.identityKey }
+    assert.deepEqual(thresholdsAt(to, { ...three, members: [other] }).get(1), [3])
+    assert.deepEqual([...thresholdsAt(three, null).values()], [[2], [2], [2]])
   })
 
   for (const [what, transition, field] of [

@@ -1,4 +1,4 @@
-import type { LockKeeperError } from "@lockkeeper/api"
+import { fewestSigners, type LockKeeperError, thresholdsAt, thresholdsOf } from "@lockkeeper/api"
 import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, equalBytes } from "@lockkeeper/encoding"
 import { type Outcome, opaque } from "@lockkeeper/protocols"
@@ -52,6 +52,7 @@ export async function loginTo(
     binding: opaque.accountBinding(trust.digest, accountId),
     rosterEpoch: trust.roster.rosterEpoch,
     minSigners,
+    thresholds: thresholdsAt(trust.roster, trust.chain.before.at(-1)?.roster ?? null),
     verifyKeys: trust.verifyKeys,
     serverKeys: trust.opaqueKeys,
     stretchingBounds: opaque.STRETCHING_BOUNDS,
@@ -95,16 +96,22 @@ class LoginRun {
   /** Versions to ask for that are left to try, latest first; null before the first is tried. */
   #olderVersions: readonly number[] | null = null
   #kept = false
+  /** How many servers a login takes at least: before and after shares have moved. */
+  readonly #fewest: number
+  /** How many it takes at this account, as those say who agree. */
+  #minSigners: number
 
   constructor(servers: Servers, task: LoginTask) {
     this.#servers = servers
     this.#task = task
+    this.#fewest = fewestSigners(servers.trust.roster)
+    this.#minSigners = servers.minSigners
   }
 
   async finish(): Promise<LoginOutcome> {
     const { minSigners, all, patience } = this.#servers
     const among = this.#servers.usable(all)
-    if (among.length < minSigners) throw this.#servers.leftOut(minSigners, all, among)
+    if (among.length < this.#fewest) throw this.#servers.leftOut(this.#fewest, all, among)
     const order = this.#servers.inOrder(among, minSigners)
     await this.#ask(order, minSigners)
     for (;;) {
@@ -134,7 +141,7 @@ class LoginRun {
     const responses = new Map([...this.#answered].map(([id, { response }]) => [id, response]))
     this.#olderVersions ??= opaque
       .olderVersions(this.#task.state, responses)
-      .slice(0, this.#servers.minSigners)
+      .slice(0, Math.max(...thresholdsOf(this.#servers.trust.roster)))
     const [older, ...rest] = this.#olderVersions
     if (older === undefined) return false
     this.#olderVersions = rest
@@ -193,7 +200,7 @@ class LoginRun {
   async #attempt(): Promise<LoginOutcome | null> {
     const { state, signal, incidents } = this.#task
     const untried = [...this.#answered].filter(([id]) => !this.#wrongAt.has(id))
-    if (untried.length < this.#servers.minSigners) return null
+    if (untried.length < this.#fewest) return null
     const responses = new Map(untried.map(([id, { response }]) => [id, response]))
     const outcome = opaque.combineLogin(state, responses)
     if (!outcome.ok) {
@@ -202,6 +209,7 @@ class LoginRun {
       return null
     }
     const { combined, toStretch, stretching } = outcome.value
+    this.#minSigners = combined.minSigners
     for (const { identifier, reason, evidence } of combined.faults) {
       if (evidence !== null) incidents.proven(evidence)
       // It has gone on to the next generation of shares, or not yet: nothing is wrong with it.
@@ -276,7 +284,7 @@ class LoginRun {
   #result(): LoginOutcome | null {
     const finished = [...this.#finished]
     const [first] = finished
-    if (first === undefined || finished.length < this.#servers.minSigners) return null
+    if (first === undefined || finished.length < this.#minSigners) return null
     this.#kept = true
     // All copies are the same, since each opened; one is enough.
     const [server, { keys, opaqueVersion, confirmations }] = first
@@ -327,10 +335,9 @@ class LoginRun {
   }
 
   #failure(): LockKeeperError {
-    const { minSigners } = this.#servers
     const locked = [...this.#failures.values()].find(({ code }) => code === "locked")
     if (locked !== undefined) return locked
-    return notEnough(minSigners, this.#finished.size, this.#failures)
+    return notEnough(this.#minSigners, this.#finished.size, this.#failures)
   }
 }
 

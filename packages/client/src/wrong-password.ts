@@ -1,4 +1,4 @@
-import { LockKeeperError } from "@lockkeeper/api"
+import { fewestSigners, LockKeeperError } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Servers } from "./servers.ts"
 
@@ -20,10 +20,10 @@ export interface WrongPassword {
  * way, servers that missed its end agree with each other as well as those that have it.
  */
 export function othersCouldDiffer(
-  { minSigners }: Servers,
+  { trust }: Servers,
   { agreed, among }: Pick<WrongPassword, "agreed" | "among">,
 ): boolean {
-  return among.filter((id) => !agreed.has(id)).length >= minSigners
+  return among.filter((id) => !agreed.has(id)).length >= fewestSigners(trust.roster)
 }
 
 /**
@@ -31,11 +31,10 @@ export function othersCouldDiffer(
  * servers may have in force.
  */
 export function wrongPassword(servers: Servers, wrong: WrongPassword): LockKeeperError {
-  const { minSigners } = servers
   const { version, shown, among, guessesRemaining } = wrong
   const later = among.filter((id) => (shown.get(id) ?? 0) > version)
   const unheard = among.filter((id) => !shown.has(id))
-  const couldDiffer = later.length + unheard.length >= minSigners
+  const couldDiffer = later.length + unheard.length >= fewestSigners(servers.trust.roster)
   if (later.length > 0 && couldDiffer) return unfinishedChange(servers, later, unheard)
   return new LockKeeperError("wrong-password", "The name or the password is wrong.", {
     field: "password",

@@ -65,7 +65,8 @@ export function examine(
   if (!evaluationSigned(verifyKey, statement, frame.signature)) return abort("wrong-signature")
   if (frame.rosterEpoch !== plan.rosterEpoch) return abort("wrong-roster-epoch")
   const { signature, vector } = frame
-  if (vector.length === plan.minSigners) return done({ ke2, statement, signature })
+  const thresholds = plan.thresholds?.get(identifier) ?? [plan.minSigners]
+  if (thresholds.includes(vector.length)) return done({ ke2, statement, signature })
   if (evaluationFault(statement) === null) return abort("wrong-vector-length")
   const evidence = [evidenceOf({ statement, signature })]
   return abort("wrong-evaluation", { culprits: [identifier], evidence })
@@ -84,14 +85,11 @@ const agreementCodec: Codec<Agreement> = struct<Agreement>({
 })
 
 /**
- * The answers that agree on version, stretching and vector, if at least `minSigners` do: then an
- * honest server is among them. Of two such groups the later version counts, so that servers which
- * missed a password change do not bring the old password back.
+ * The answers that agree on version, stretching and vector, if at least as many do as the vector is
+ * long: then an honest server is among them. Of two such groups the later version counts, so that
+ * servers which missed a password change do not bring the old password back.
  */
-export function agreeing(
-  examined: ReadonlyMap<Identifier, Examined>,
-  minSigners: number,
-): {
+export function agreeing(examined: ReadonlyMap<Identifier, Examined>): {
   readonly group: ReadonlyMap<Identifier, Examined>
   readonly others: readonly Identifier[]
 } {
@@ -103,8 +101,14 @@ export function agreeing(
   }
   // The encoding starts with the version, big-endian: the greatest key is the latest version.
   const [group = new Map<Identifier, Examined>()] = [...groups]
-    .filter(([, members]) => members.size >= minSigners)
+    .filter(([, members]) => members.size >= thresholdOf(members))
     .sort(([a], [b]) => (a < b ? 1 : -1))
     .map(([, members]) => members)
   return { group, others: [...examined.keys()].filter((identifier) => !group.has(identifier)) }
+}
+
+/** All of them agree on the vector: it is as long as many servers its shares take. */
+function thresholdOf(members: ReadonlyMap<Identifier, Examined>): number {
+  const [any] = members.values()
+  return any === undefined ? Number.POSITIVE_INFINITY : any.statement.vector.length
 }

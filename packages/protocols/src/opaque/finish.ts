@@ -39,8 +39,8 @@ type CredentialsByNonce = Map<string, Credentials>
  * stretched bytes; the login's own state stays until `wipeLogin`.
  *
  * `wrong-password-or-envelope`: no server's envelope opens; nobody is blamed, the password is the
- * likely cause. `too-few-authenticated`: the password is right, but fewer than minSigners servers
- * proved themselves; its `silent` are the others. Ask the servers not asked yet and combine again.
+ * likely cause. `too-few-authenticated`: the password is right, but fewer servers proved themselves
+ * than the shares take; its `silent` are the others. Ask the servers not asked yet and combine again.
  *
  * @param stretched - 64 bytes: Argon2id of what `combineLogin` gave to stretch.
  */
@@ -83,13 +83,13 @@ export function finishLogin(combined: CombinedLogin, stretched: Secret): Outcome
 }
 
 function conclusion(
-  { state }: CombinedLogin,
+  { minSigners }: CombinedLogin,
   sessions: ReadonlyMap<Identifier, LoginSession>,
   refused: ReadonlyMap<Identifier, AbortReason>,
   exportKey: Bytes | undefined,
 ): Outcome<FinishedLogin> {
   if (exportKey === undefined) return abort("wrong-password-or-envelope")
-  if (sessions.size >= state.plan.minSigners) {
+  if (sessions.size >= minSigners) {
     return done({ exportKey: new Secret(exportKey), sessions, refused })
   }
   exportKey.fill(0)

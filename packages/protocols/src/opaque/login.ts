@@ -27,6 +27,11 @@ export interface LoginPlan {
   readonly binding: Binding
   readonly rosterEpoch: number
   readonly minSigners: number
+  /**
+   * While shares are on their way: how many servers the shares of each may take, where that is not
+   * `minSigners` alone. Whoever is not in it takes part in nothing.
+   */
+  readonly thresholds?: ReadonlyMap<Identifier, readonly number[]>
   /** Identity keys of all servers of the pinned roster. */
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
   /** The same servers' AKE public keys, from the same roster. */
@@ -132,6 +137,8 @@ export interface CombinedLogin {
   readonly oprfOutput: Secret
   /** Responses whose evaluation was proven right; all of them may become sessions. */
   readonly answers: ReadonlyMap<Identifier, Ke2>
+  /** How many of them the shares take that were combined. */
+  readonly minSigners: number
   readonly faults: readonly LoginFault[]
 }
 
@@ -143,8 +150,8 @@ export interface Combined {
 
 /**
  * Combines the evaluations of everyone who answered so far. One commitment vector counts if at
- * least minSigners servers signed it, and of those whose proofs are right minSigners are combined;
- * which ones makes no difference to the result, so no subset is ever tried.
+ * least as many servers signed it as it is long, and of those whose proofs are right as many are
+ * combined; which ones makes no difference to the result, so no subset is ever tried.
  *
  * `too-few-agree` means: ask every server not asked yet, with its KE1 of the same start, and combine
  * all responses once more; if all were asked, the login has failed. Its `silent` are those whose
@@ -157,7 +164,6 @@ export function combineLogin(
   state: LoginState,
   responses: ReadonlyMap<Identifier, Bytes>,
 ): Outcome<Combined> {
-  const { plan } = state
   const faults: LoginFault[] = []
   const examined = new Map<Identifier, Examined>()
   for (const [identifier, response] of responses) {
@@ -168,7 +174,7 @@ export function combineLogin(
       faults.push({ identifier, reason, evidence: evidence[0] ?? null })
     }
   }
-  const { group, others } = agreeing(examined, plan.minSigners)
+  const { group, others } = agreeing(examined)
   const [agreed] = group.values()
   for (const identifier of others) {
     faults.push(unlike(identifier, examined.get(identifier)!, agreed ?? null))
@@ -179,15 +185,16 @@ export function combineLogin(
     if (fault === null) proven.set(identifier, answer)
     else faults.push({ identifier, reason: "wrong-evaluation", evidence: evidenceOf(answer) })
   }
-  if (proven.size < plan.minSigners) return tooFew(faults)
-  return combineProven(state, proven, faults)
+  const minSigners = agreed?.statement.vector.length ?? 0
+  if (agreed === undefined || proven.size < minSigners) return tooFew(faults)
+  return combineProven(state, minSigners, proven, faults)
 }
 
 /**
  * Versions, as shown, that servers signed for this login and that are older than another one of
  * theirs, latest first. Where a password change stopped half way, the servers that took it still
  * answer for the version before when they are asked for it, and so all can agree on it. A liar may
- * show any version; an answer for it counts only when minSigners sign it, like any other.
+ * show any version; an answer for it counts only when enough sign it, like any other.
  */
 export function olderVersions(
   state: LoginState,
@@ -240,10 +247,11 @@ function tooFew(faults: readonly LoginFault[]): Outcome<never> {
 
 function combineProven(
   state: LoginState,
+  minSigners: number,
   proven: ReadonlyMap<Identifier, Examined>,
   faults: readonly LoginFault[],
 ): Outcome<Combined> {
-  const { minSigners, stretchingBounds } = state.plan
+  const { stretchingBounds } = state.plan
   const [any] = proven.values()
   const { stretching } = (any as Examined).statement
   if (!withinBounds(stretching, stretchingBounds)) return abort("wrong-stretching")
@@ -255,6 +263,6 @@ function combineProven(
   const oprfOutput = finalize(state.password.expose(), scalar, evaluated)
   scalar.fill(0)
   const answers = new Map([...proven].map(([identifier, { ke2 }]) => [identifier, ke2]))
-  const combined = { state, oprfOutput, answers, faults }
+  const combined = { state, oprfOutput, answers, minSigners, faults }
   return done({ combined, toStretch: Secret.copyOf(oprfOutput.expose()), stretching })
 }
