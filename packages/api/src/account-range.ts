@@ -7,6 +7,7 @@ import {
   struct,
   u32,
 } from "@lockkeeper/encoding"
+import type { LockKeeperError } from "./errors.ts"
 
 /**
  * What a batch of accounts covers beside its accounts: the unknown names whose ids lie between theirs.
@@ -43,6 +44,14 @@ export function rangeEnd(last: Bytes, next: Bytes): Bytes {
   const below = 0xff >> (Math.clz32((last[at]! ^ next[at]!) << 24) + 1)
   end[at] = last[at]! | below
   return end.fill(0xff, at + 1)
+}
+
+/** Field of refusals, code `unavailable`, of what waits until accounts have moved to other servers. */
+export const ON_THEIR_WAY = "accounts"
+
+/** Whether a server only says that accounts of that range are not there, or have yet to move. */
+export function isOnItsWay({ code, field }: LockKeeperError): boolean {
+  return code === "unavailable" && field === ON_THEIR_WAY
 }
 
 /** Bytes at the end of a range's last id that are ones: no account's id ends like this. */

@@ -1,4 +1,4 @@
-import type { LockKeeperError } from "@lockkeeper/api"
+import { isOnItsWay, type LockKeeperError } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import {
@@ -126,7 +126,7 @@ export class IncidentLog {
    */
   failed(server: Identifier, error: LockKeeperError, among: readonly Identifier[] = []): void {
     // It has gone on to another generation, or not yet: nothing is wrong with it.
-    if (isOtherGeneration(error)) return
+    if (isOtherGeneration(error) || isOnItsWay(error)) return
     const about = this.#servers.exclusions.heard(server, error, among)
     if (about !== null) {
       this.#quarantined(about, server)

@@ -1,4 +1,4 @@
-import { DEFAULT_STRETCHING, LockKeeperError } from "@lockkeeper/api"
+import { DEFAULT_STRETCHING, isOnItsWay, LockKeeperError } from "@lockkeeper/api"
 import { type Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
@@ -161,6 +161,7 @@ async function repeatedly<T>(
       return await within(clock, callMs, signal, act)
     } catch (error) {
       if (!(error instanceof LockKeeperError) || isTimeout(error) || tries === TRIES) throw error
+      if (isOnItsWay(error)) throw error
       if (!["unavailable", "session-ended", "conflict"].includes(error.code)) throw error
     }
   }
@@ -199,6 +200,8 @@ export function needsEveryServer(
   got: number,
   failures: ReadonlyMap<Identifier, LockKeeperError>,
 ): LockKeeperError {
+  const moving = [...failures.values()].find(isOnItsWay)
+  if (moving !== undefined) return moving
   const [answered] = tellable(servers.minSigners, failures)
   if (answered !== undefined) return answered
   const names = [...failures.keys()].map((server) => `"${servers.member(server).name}"`)

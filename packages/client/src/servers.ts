@@ -1,5 +1,6 @@
 import {
   holderIds,
+  isOnItsWay,
   LockKeeperError,
   type Member,
   memberOf,
@@ -123,7 +124,8 @@ export class Servers {
   /** Records how a call ended, so that servers which fail stand last in line for a while. */
   report(identifier: Identifier, error: LockKeeperError | null): void {
     if (error === null) this.#failedAt.delete(identifier)
-    else if (error.code === "unavailable") this.#failedAt.set(identifier, this.deps.clock.now())
+    else if (error.code === "unavailable" && !isOnItsWay(error))
+      this.#failedAt.set(identifier, this.deps.clock.now())
   }
 
   /** Says that it follows another roster. */

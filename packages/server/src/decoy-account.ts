@@ -31,6 +31,11 @@ export async function storeDecoy(self: ServerSelf, { store, randomness }: Depend
   await store.commit([{ kind: "put", ...PLACE, ifVersion: before?.version ?? "absent", value }])
 }
 
+/** Whether this store has served before. */
+export async function decoyIsStored(store: Store): Promise<boolean> {
+  return (await store.read(PLACE.table, PLACE.id)) !== null
+}
+
 /**
  * Reads the decoy in place of the account that a name does not have, so that the time which reading
  * and checking takes does not tell who exists.

@@ -8,6 +8,7 @@ import { Guesses } from "./guesses.ts"
 import { clearIncident } from "./incidents/clear.ts"
 import { Incidents } from "./incidents/incidents.ts"
 import { OperatorRates } from "./limits/operator-rates.ts"
+import { adoptRoster } from "./names-under-roster.ts"
 import { OneTimeLedger } from "./one-time.ts"
 import { burnExpired, burnUnfinished } from "./operations/key-generation.ts"
 import type { Dependencies } from "./ports/dependencies.ts"
@@ -91,6 +92,7 @@ export class KeyServer {
    */
   async start(store: StoreCondition, pool: Bytes | null = null): Promise<void> {
     this.#storeCondition = store
+    await adoptRoster(this.self, this.#deps)
     await storeDecoy(this.self, this.#deps)
     const burnt = await burnUnfinished(this.#deps.store)
     if (burnt > 0) this.#deps.events.event("burnt-unfinished", { count: burnt })

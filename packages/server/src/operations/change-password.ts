@@ -7,6 +7,7 @@ import {
 import { equalBytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 import { activeVersion, heldRecord, putAccount, wipeDealing } from "../accounts.ts"
+import { checkSettled } from "../names-under-roster.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
 import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
@@ -46,6 +47,7 @@ async function keep(
   dealt: opaque.AccountDealing,
 ): Promise<StepOutcome> {
   const { self, deps, account, request } = step
+  await checkSettled(deps, request.accountId)
   const { registration } = dealt
   const expectation = dealingExpectation(self, request.accountId, account.value.active.registration)
   const accepted = opaque.acceptDealing(expectation, dealt)

@@ -13,6 +13,7 @@ import { opaque } from "@lockkeeper/protocols"
 import { type ActiveAccount, heldRecord, readActiveAccount, wipeAccount } from "../accounts.ts"
 import { readDecoy } from "../decoy-account.ts"
 import { lockedOut } from "../guesses.ts"
+import { checkAnswers } from "../names-under-roster.ts"
 import type { Versioned } from "../ports/store.ts"
 import { commitChanges } from "../request/commit.ts"
 import { sessionEvent } from "../request/events.ts"
@@ -20,7 +21,7 @@ import type { Opening, OpeningContext } from "../request/opening.ts"
 import { LOGIN_LIFETIME_MS, UNFINISHED_MS } from "../request/sessions.ts"
 import type { CallContext } from "../request/step.ts"
 import { rosterBinding } from "../self.ts"
-import { generationOf, readUnknownNames } from "../unknown-names.ts"
+import { readUnknownNames } from "../unknown-names.ts"
 import { abortError } from "./aborts.ts"
 
 /** How often a login that others of the account get ahead of tries to count itself. */
@@ -37,6 +38,7 @@ export async function startLogin(
   const { self, deps } = context
   const accountId = opaque.accountIdOf(payload.name)
   const { value: unknown } = await readUnknownNames(deps.store)
+  const { generation: epoch, minSigners } = checkAnswers(unknown, accountId)
   const account = await readActiveAccount(deps.store, accountId)
   // Reading an account takes a while, which must not tell whether there is one.
   if (account === null) wipeAccount(await readDecoy(deps.store))
@@ -53,9 +55,9 @@ export async function startLogin(
   const record =
     account === null ? null : recordFor(self.loginServer.fakes, account, payload.shownVersion)
   const { ke1 } = payload
-  const fakes = { ...self.loginServer.fakes, epoch: generationOf(unknown, accountId) }
+  const fakes = { ...self.loginServer.fakes, epoch }
   const answered = opaque.answerLogin(
-    { ...self.loginServer, fakes },
+    { ...self.loginServer, minSigners, fakes },
     { accountId, binding: rosterBinding(self, accountId), ke1 },
     record,
     deps.randomness.bytes(opaque.ANSWER_RANDOMNESS_LENGTH),
@@ -140,7 +142,11 @@ export async function finishLogin(context: CallContext, ke3: Bytes): Promise<Cal
   const { accountId, opaqueVersion } = verified.value
   using sessionKey = verified.value.sessionKey
   const account = await readActiveAccount(deps.store, accountId)
-  if (account === null) throw new Error("an account vanished during its login")
+  if (account === null) {
+    // With the names of its range, while this login waited.
+    checkAnswers((await readUnknownNames(deps.store)).value, accountId)
+    throw new Error("an account vanished during its login")
+  }
   wipeAccount(account.value)
   const record = heldRecord(account.value, opaqueVersion)
   if (record === null) {

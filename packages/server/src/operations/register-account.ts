@@ -9,6 +9,7 @@ import {
   wipeAccount,
   wipeDealing,
 } from "../accounts.ts"
+import { checkAnswers, checkSettled } from "../names-under-roster.ts"
 import type { Versioned } from "../ports/store.ts"
 import { commitChanges } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
@@ -17,6 +18,7 @@ import type { Opening, OpeningContext } from "../request/opening.ts"
 import { UNFINISHED_MS } from "../request/sessions.ts"
 import type { CallContext } from "../request/step.ts"
 import { dealingExpectation } from "../self.ts"
+import { readUnknownNames } from "../unknown-names.ts"
 import { abortError } from "./aborts.ts"
 
 /** Opens a session for a registration; the dealing follows in a forward-secret frame. */
@@ -70,6 +72,7 @@ async function keepDealing(
   existing: Versioned<AccountRow> | null,
 ): Promise<CallAnswer> {
   const accountId = opaque.accountIdOf(name)
+  await checkSettled(deps, accountId)
   if (existing !== null && existing.value.active !== null) throw nameTaken()
   const accepted = opaque.acceptDealing(dealingExpectation(self, accountId, null), dealt)
   // Not logged: a stranger could write as much as they like, and nothing was given away.
@@ -111,6 +114,7 @@ export async function activateRegistration(
   const { self, deps } = context
   const accountId = opaque.accountIdOf(registeringName(context))
   const confirmations = decodeAs("confirmations", opaque.confirmationsCodec, encoded)
+  checkAnswers((await readUnknownNames(deps.store)).value, accountId)
   const row = await readAccount(deps.store, accountId)
   const record = row?.value.pending ?? row?.value.active ?? null
   if (row === null || record === null) {

@@ -17,12 +17,14 @@ import {
   wipeAccount,
 } from "../accounts.ts"
 import { readDecoy } from "../decoy-account.ts"
+import { checkAnswers } from "../names-under-roster.ts"
 import { commitEvent } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
 import { sessionEvent } from "../request/events.ts"
 import type { Opening, OpeningContext } from "../request/opening.ts"
 import { LOGIN_LIFETIME_MS } from "../request/sessions.ts"
 import type { ServerSelf } from "../self.ts"
+import { readUnknownNames } from "../unknown-names.ts"
 
 /**
  * Opens an authenticated session for an owner who has logged in at t servers: their statements say
@@ -41,6 +43,8 @@ export async function resumeSession(
   const signed = encode(resumptionInput, { label: null, transcript, issuedAt })
   const right = verifySignature(accountKey(account), signed, signature)
   if (!right || known === null) {
+    // Where it does not answer for the range it says that, to owners and to everybody else.
+    checkAnswers((await readUnknownNames(deps.store)).value, accountId)
     throw new LockKeeperError("unauthenticated", "The account's key did not sign this handshake.", {
       field: "payload.signature",
       remedy: "Log in again.",
