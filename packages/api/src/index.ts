@@ -14,11 +14,13 @@ export * from "./presigning.ts"
 export * from "./refusal.ts"
 export * from "./repairing.ts"
 export * from "./request.ts"
+export * from "./reshare-target.ts"
 export * from "./resharing.ts"
 export * from "./roster.ts"
 export * from "./roster-chain.ts"
 export * from "./roster-difference.ts"
 export * from "./roster-transition.ts"
+export * from "./sealed-records.ts"
 export {
   type SeedContribution,
   seedContribution,

@@ -55,6 +55,7 @@ export const OPERATIONS = [
   "keys.resume",
   "keys.deactivate",
   "repair",
+  "reshare.leave",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]
@@ -92,6 +93,7 @@ export const OPERATION_ROLES = {
   "keys.resume": ["owner"],
   "keys.deactivate": ["owner"],
   repair: ["operator"],
+  "reshare.leave": ["operator"],
 } as const satisfies Readonly<Record<Operation, readonly Role[]>>
 
 type OperationOf<R extends Role> = {

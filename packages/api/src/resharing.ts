@@ -1,3 +1,4 @@
+import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
 import {
   type Bytes,
   bytes,
@@ -14,6 +15,7 @@ import {
 import { reshare } from "@lockkeeper/protocols"
 import { type AccountRange, accountRange } from "./account-range.ts"
 import { MAX_MEMBERS } from "./roster.ts"
+import { type SealedRecords, sealedRecordsCodec } from "./sealed-records.ts"
 import { SHARING_KINDS, type SharingKind } from "./sharings.ts"
 
 /** Longest encoded message of a run, bytes. */
@@ -30,7 +32,9 @@ export function latestKeyEpoch(now: number): number {
 }
 
 /** The steps of `reshare` as requests number them. */
-export const RESHARE_STEPS = { open: 1, deal: 2, verdict: 3, activate: 4, answer: 5 } as const
+export const RESHARE_STEPS = {
+  ...{ open: 1, deal: 2, verdict: 3, activate: 4, answer: 5, describe: 6 },
+} as const
 
 /**
  * Body of `reshare`: a run over a batch of sharings of one kind. The parameters name the batch by its
@@ -83,11 +87,56 @@ const messages = list(bytes(MAX_RESHARE_MESSAGE), MAX_MEMBERS)
 export interface ReshareStepInput {
   readonly messages: readonly Bytes[]
   readonly opens: readonly Bytes[]
+  /** Of the verdict of a holder that holds none of something yet: what others keep beside their shares. */
+  readonly records: readonly SealedRecords[]
 }
 
 export const reshareStepInput: Codec<ReshareStepInput> = struct<ReshareStepInput>({
   messages,
   opens: messages,
+  records: list(sealedRecordsCodec, MAX_MEMBERS),
+})
+
+/**
+ * Input of step 6, which whoever holds the whole batch answers with its SealedRecords, whether it takes
+ * part in the run or not, and keeps nothing of: the batch, and the opening of a holder that has none.
+ */
+export interface ReshareDescribeInput extends ReshareOpenInput {
+  readonly member: Identifier
+  readonly opening: Bytes
+}
+
+export const reshareDescribeInput: Codec<ReshareDescribeInput> = struct<ReshareDescribeInput>({
+  keys: reshare.reshareKeysCodec,
+  member: identifierCodec,
+  opening: bytes(MAX_RESHARE_MESSAGE),
+})
+
+/**
+ * Body of `reshare.leave`, which has a member that is no holder any more erase its shares, whether it
+ * took part in a run or not.
+ */
+export interface LeaveReshareBody {
+  readonly kind: SharingKind
+  /** What the batch covered beside its accounts; null for keys. */
+  readonly range: AccountRange | null
+  /** 32 bytes: the run that it dealt in, which it erases too; or null. */
+  readonly run: Bytes | null
+}
+
+export const leaveReshareBody: Codec<LeaveReshareBody> = struct<LeaveReshareBody>({
+  kind: oneOf(...SHARING_KINDS),
+  range: nullable(accountRange),
+  run: nullable(fixedBytes(32)),
+})
+
+/** Input of `reshare.leave`: what proves that others hold a later generation. It answers nothing. */
+export interface LeaveReshareInput {
+  readonly certificates: readonly reshare.ReshareCertificate[]
+}
+
+export const leaveReshareInput: Codec<LeaveReshareInput> = struct<LeaveReshareInput>({
+  certificates: list(reshare.reshareCertificateCodec, 0xff),
 })
 
 /** Body of `reshare.show`: what a server can tell of one sharing, and of a run that was about it. */

@@ -37,7 +37,8 @@ export const keyRow: Codec<KeyRow> = struct<KeyRow>({
 /**
  * The share of a key that this account may use.
  *
- * @throws LockKeeperError `not-found` alike for keys that do not exist and keys of other accounts.
+ * @throws LockKeeperError `not-found` alike for keys that do not exist and keys of other accounts;
+ *   `conflict` with field `keyEpoch` where its share was held here and has moved to others.
  */
 export async function readKey(
   store: Store,
@@ -50,8 +51,9 @@ export async function readKey(
     row.value.fill(0)
     if (equalBytes(value.accountId, accountId)) return { version: row.version, value }
     value.keyPackage.signingShare.wipe()
+    throw noSuchKey()
   }
-  throw noSuchKey()
+  throw (await readListed(store, accountId, keyId)) === null ? noSuchKey() : movedAway()
 }
 
 /** The share of a key, whoever's it is; null where none is held. The caller wipes it. */
@@ -67,6 +69,14 @@ function noSuchKey(): LockKeeperError {
   return new LockKeeperError("not-found", "The account has no such key at this server.", {
     field: "keyId",
     remedy: "List the account's keys.",
+  })
+}
+
+/** The shares went to other servers; what stayed is the proof of where they are. */
+function movedAway(): LockKeeperError {
+  return new LockKeeperError("conflict", "The key's shares have moved to other servers.", {
+    field: "keyEpoch",
+    remedy: "Fetch the key's certificate again.",
   })
 }
 
@@ -193,9 +203,29 @@ export async function readListing(
   accountId: Bytes,
   keyId: Bytes,
 ): Promise<KeyListing> {
+  const listed = await readListed(store, accountId, keyId)
+  if (listed === null) throw noSuchKey()
+  return listed.value
+}
+
+/** What the owner may see of a key, also where its share has left; null where it never was. */
+export async function readListed(
+  store: Store,
+  accountId: Bytes,
+  keyId: Bytes,
+): Promise<Versioned<KeyListing> | null> {
   const row = await store.read("account-keys", `${toHex(accountId)}-${toHex(keyId)}`)
-  if (row === null) throw noSuchKey()
-  return decode(keyListing, row.value)
+  return row === null ? null : { version: row.version, value: decode(keyListing, row.value) }
+}
+
+/** The change that has the owner see this from now on. */
+export function putListing(
+  accountId: Bytes,
+  listing: KeyListing,
+  ifVersion: number | "absent",
+): Change {
+  const id = `${toHex(accountId)}-${toHex(listing.keyId)}`
+  return { kind: "put", table: "account-keys", id, ifVersion, value: encode(keyListing, listing) }
 }
 
 /** The account's keys in id order, after `after`, at most `limit`. */

@@ -1,4 +1,5 @@
 import {
+  decodeRoster,
   holdersOf,
   type Roster,
   type RosterChain,
@@ -32,6 +33,16 @@ export interface ServerSelf {
   readonly loginServer: Omit<opaque.LoginServer, "fakes"> & {
     readonly fakes: Pick<opaque.FakeSource, "seed">
   }
+}
+
+/** The roster of an epoch, up to the one in force; null where this server does not know it. */
+export function rosterAt(
+  { roster, rostersBefore }: Pick<ServerSelf, "roster" | "rostersBefore">,
+  rosterEpoch: number,
+): Roster | null {
+  if (roster.rosterEpoch === rosterEpoch) return roster
+  const before = rostersBefore.map((signed) => decodeRoster(signed.roster))
+  return before.find((one) => one.rosterEpoch === rosterEpoch) ?? null
 }
 
 /** What both ends of a login bind it to. */

@@ -56,7 +56,7 @@ test("parameters that no run under this roster may have are refused by name", as
   const attempt = await attemptFor(world)
   const now = attempt.params.attempt
   const cases: readonly (readonly [Partial<reshare.ReshareParams>, string])[] = [
-    [{ kind: "reshare" }, "invalid-request body.params.kind"],
+    [{ kind: "reshare", holders: [1, 2] }, "invalid-request body.params.holders"],
     [{ rosterEpoch: 2 }, "wrong-roster body.params.rosterEpoch"],
     [{ minSigners: 3 }, "invalid-request body.params.minSigners"],
     [{ dealers: [1, 2, 3], minSigners: 3 }, "invalid-request body.params.minSigners"],
@@ -143,11 +143,11 @@ test("an attempt that is not later than one that was opened is not opened, run o
 test("steps out of turn are refused, and messages of another run name nobody", async () => {
   const world = await startReshare({}, ["ed25519"])
   const coordinator = new Coordinator(world, await attemptFor(world))
-  const nothing = encode(reshareStepInput, { messages: [], opens: [] })
+  const nothing = encode(reshareStepInput, { messages: [], opens: [], records: [] })
   for (const step of [RESHARE_STEPS.deal, RESHARE_STEPS.verdict, RESHARE_STEPS.answer]) {
     await refused(world, 1, () => coordinator.ask(1, step, nothing), "out-of-order step")
   }
-  await refused(world, 1, () => coordinator.ask(1, 6, nothing), "invalid-request step")
+  await refused(world, 1, () => coordinator.ask(1, 7, nothing), "invalid-request step")
   await coordinator.open(1)
   await coordinator.open(3)
   assert.equal(await refusalOf(coordinator.ask(1, RESHARE_STEPS.deal, nothing)), "aborted")
@@ -346,7 +346,7 @@ test("a dealer whose share is wrong answers the complaint once, and is named by 
   assert.equal((await generationsAt(world, 1))[0]?.highestKeyEpoch, 2)
   assert.equal((await generationsAt(world, 3))[0]?.highestKeyEpoch, 1)
   const again = new Coordinator(world, coordinator.attempt)
-  const nothing = encode(reshareStepInput, { messages: [], opens: [] })
+  const nothing = encode(reshareStepInput, { messages: [], opens: [], records: [] })
   const first = await again.ask(2, RESHARE_STEPS.answer, nothing)
   assert.deepEqual(
     run && (await readRun(serverOf(world, 2).store, runIdOf(again)))?.value.answers.answer,

@@ -2,6 +2,7 @@ import {
   encodeRoster,
   type Member,
   type Roster,
+  rosterDigest,
   type SignedRoster,
   signRoster,
 } from "@lockkeeper/api"
@@ -43,8 +44,10 @@ export interface TestServer {
 }
 
 export interface TestCluster {
-  readonly roster: Roster
-  readonly signed: SignedRoster
+  roster: Roster
+  signed: SignedRoster
+  /** Those of before, oldest first. */
+  rostersBefore: readonly SignedRoster[]
   readonly servers: Map<Identifier, TestServer>
   readonly clock: { time: number }
   readonly secrets: readonly ServerSecrets[]
@@ -80,7 +83,21 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
       await startServer({ identifier, own, roster, signed, clock, rows: rows(identifier) }),
     )
   }
-  return { roster, signed, servers, clock, secrets }
+  return { roster, signed, rostersBefore: [], servers, clock, secrets }
+}
+
+/** Every server stops without ceremony, and those that the next roster lists start under it. */
+export async function changeRoster(cluster: TestCluster, changes: Partial<Roster>): Promise<void> {
+  const { roster: before, signed, secrets } = cluster
+  const rosterEpoch = before.rosterEpoch + 1
+  const previousDigest = rosterDigest(signed.roster)
+  const roster = { ...before, rosterEpoch, previousDigest, ...changes }
+  const encoded = encodeRoster(roster)
+  const signatures = new Map(secrets.map((s, i) => [i + 1, signRoster(encoded, s.identity)]))
+  cluster.rostersBefore = [...cluster.rostersBefore, signed]
+  cluster.roster = roster
+  cluster.signed = { roster: encoded, signatures }
+  for (const { identifier } of roster.members) await restart(cluster, identifier)
 }
 
 function rosterOf(
@@ -117,6 +134,7 @@ interface Start {
   readonly signed: SignedRoster
   readonly clock: { time: number }
   readonly rows: RowStore
+  readonly rostersBefore?: readonly SignedRoster[]
   /** Seeded by the number of servers that were started, unless given. */
   readonly randomness?: Randomness
   /** What its anchor would say; a kill without ceremony by default. */
@@ -145,7 +163,7 @@ export async function startServer(start: Start): Promise<TestServer> {
     identifier,
     roster,
     signedRoster: signed,
-    rostersBefore: [],
+    rostersBefore: start.rostersBefore ?? [],
     identity: own.identity,
     channelSecret: Secret.copyOf(own.channelSecret.expose()),
     loginServer: {
@@ -169,10 +187,11 @@ export async function restart(
   identifier: Identifier,
   left: Pick<Start, "condition" | "pool"> = {},
 ): Promise<TestServer> {
-  const { roster, signed, clock, secrets, servers } = cluster
+  const { roster, signed, rostersBefore, clock, secrets, servers } = cluster
   const own = secrets[identifier - 1] as ServerSecrets
   const { rows } = servers.get(identifier) as TestServer
-  const started = await startServer({ identifier, own, roster, signed, clock, rows, ...left })
+  const next = { roster, signed, rostersBefore }
+  const started = await startServer({ identifier, own, ...next, clock, rows, ...left })
   servers.set(identifier, started)
   return started
 }

@@ -9,6 +9,7 @@ import {
   reshareOpenInput,
   reshareOpenOutput,
   reshareStepInput,
+  type SealedRecords,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
@@ -190,6 +191,7 @@ export class Coordinator {
     id: Identifier,
     step: reshare.ReshareStep,
     { messages, opens }: reshare.Delivery,
+    records: readonly SealedRecords[] = [],
   ): Promise<Message> {
     if (step === "open") {
       const output = decode(reshareOpenOutput, await this.open(id))
@@ -197,7 +199,7 @@ export class Coordinator {
       return decode(messageCodec, output.message)
     }
     const [sent, before] = [messages, opens].map((all) => all.map((m) => encode(messageCodec, m)))
-    const input = encode(reshareStepInput, { messages: sent ?? [], opens: before ?? [] })
+    const input = encode(reshareStepInput, { messages: sent ?? [], opens: before ?? [], records })
     return decode(messageCodec, await this.ask(id, RESHARE_STEPS[step], input))
   }
 

@@ -37,6 +37,7 @@ import {
   startReshare,
   verifyKeysOf,
 } from "./reshare-flows.ts"
+import { subsets } from "./subsets.ts"
 
 const EMPTY = new Uint8Array(0)
 
@@ -50,13 +51,6 @@ async function certificateAt(
   const payload = { kind: "act", request, step: 1, input: EMPTY } as const
   const { output } = expectKind(await session.call(payload), "act")
   return decode(keyCertificateCodec, decode(keyListing, output).certificate)
-}
-
-function subsets<T>(items: readonly T[], size: number): T[][] {
-  if (size === 0) return [[]]
-  return items.flatMap((item, i) =>
-    subsets(items.slice(i + 1), size - 1).map((rest) => [item, ...rest]),
-  )
 }
 
 type Share = readonly [Identifier, Bytes]

@@ -6,6 +6,7 @@ import {
   reshareOpenInput,
   reshareOpenOutput,
   reshareStepInput,
+  type SealedRecords,
   type SharingKind,
   type SignedRequest,
 } from "@lockkeeper/api"
@@ -71,9 +72,11 @@ export class ReshareSteps {
     server: Identifier,
     step: Exclude<reshare.ReshareStep, "open">,
     { messages, opens }: reshare.Delivery,
+    records: readonly SealedRecords[] = [],
   ): Promise<Message> {
     const encoded = (all: readonly Message[]) => all.map((one) => encode(messageCodec, one))
-    const input = encode(reshareStepInput, { messages: encoded(messages), opens: encoded(opens) })
+    const sent = { messages: encoded(messages), opens: encoded(opens), records }
+    const input = encode(reshareStepInput, sent)
     return decodeMessage(server, await this.#act(server, step, input))
   }
 

@@ -20,6 +20,7 @@ export {
   reshareCoordinate,
 } from "./coordinator.ts"
 export { dealRandomnessLength, type Resharable, reshareDeal } from "./deal.ts"
+export { certificatesFor, holderSealingKey } from "./joiner.ts"
 export {
   checkKeys,
   type KnownSharing,
@@ -34,6 +35,8 @@ export { nextAttempt, type ReshareAttempt } from "./next-attempt.ts"
 export { OPEN_RANDOMNESS_LENGTH, type ReshareRequest, reshareOpen } from "./open.ts"
 export {
   checkParams,
+  isDealer,
+  isHolder,
   openingDigest,
   participantsOf,
   type ReshareIdentity,

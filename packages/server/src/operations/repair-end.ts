@@ -1,19 +1,14 @@
-import {
-  describeInput,
-  LockKeeperError,
-  type RecordsPlace,
-  sealedRecordsCodec,
-} from "@lockkeeper/api"
-import { type Bytes, decode, encode } from "@lockkeeper/encoding"
+import { describeInput, LockKeeperError } from "@lockkeeper/api"
+import { type Bytes, decode } from "@lockkeeper/encoding"
 import { type Message, messageCodec, repair } from "@lockkeeper/protocols"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs, decodeField } from "../request/decode.ts"
 import { readEntries, wipeEntries } from "../resharing/held.ts"
 import { putRepair } from "../resharing/repair-runs.ts"
 import type { RepairRunRow } from "../resharing/rows.ts"
-import { sealRecords } from "../resharing/sealed-records.ts"
 import { refuseAbort } from "./aborts.ts"
 import { checkBatch, checkRole, type RepairTask, unfitEntries } from "./repair-task.ts"
+import { describeTo, notHeld } from "./told-records.ts"
 
 const NOTHING = new Uint8Array(0)
 
@@ -24,7 +19,7 @@ const NOTHING = new Uint8Array(0)
 export async function describe(task: RepairTask): Promise<StepOutcome> {
   checkRole(task, "helper")
   const { step, params, source, runId, identity } = task
-  const { self, deps } = step
+  const { deps } = step
   step.incidents.checkNone([params.member])
   const input = decodeAs("input", describeInput, step.input)
   const sharings = checkBatch(task, input.sharings)
@@ -35,33 +30,9 @@ export async function describe(task: RepairTask): Promise<StepOutcome> {
   const entries = await readEntries(deps.store, source, ids)
   wipeEntries(entries)
   const [unfit] = unfitEntries(task, sharings, entries)
-  if (unfit !== undefined) throw notHeld(unfit)
-  const records: Bytes[] = []
-  for (const [index, id] of ids.entries()) {
-    const record = await task.repair.describe(deps.store, id)
-    if (record === null) throw notHeld({ index, reason: "wrong-key" })
-    records.push(record)
-  }
-  const { identifier: holder } = self
-  const place: RecordsPlace = {
-    ...{ label: null, run: runId, kind: source.kind, holder, member: params.member },
-  }
-  const sealed = sealRecords(place, records, key.value, self.identity, deps.randomness)
-  for (const record of records) record.fill(0)
-  if (sealed === null) {
-    throw new LockKeeperError("too-large", "More is kept of the batch than one answer holds.", {
-      field: "input.sharings",
-      remedy: "Make smaller batches.",
-    })
-  }
-  return { output: encode(sealedRecordsCodec, sealed), changes: [], event: step.event() }
-}
-
-function notHeld({ index, reason }: repair.UnfitSharing): LockKeeperError {
-  return new LockKeeperError("conflict", `This server does not hold that entry: ${reason}.`, {
-    field: `input.sharings.${index}`,
-    remedy: "Ask another holder.",
-  })
+  if (unfit !== undefined) throw notHeld(unfit.index, unfit.reason)
+  const telling = { step, runId, source, records: task.repair }
+  return describeTo(telling, params.member, key.value, ids)
 }
 
 function readMessage(field: string, encoded: Bytes): Message {

@@ -1,6 +1,4 @@
-import { identityKeys, LockKeeperError, latestKeyEpoch, type SealedRecords } from "@lockkeeper/api"
-import type { Identifier } from "@lockkeeper/crypto"
-import type { Bytes } from "@lockkeeper/encoding"
+import { LockKeeperError, latestKeyEpoch, type SealedRecords } from "@lockkeeper/api"
 import type { repair } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
 import {
@@ -10,11 +8,8 @@ import {
   readEntries,
   wipeEntries,
 } from "../resharing/held.ts"
-import { openRecords } from "../resharing/sealed-records.ts"
 import type { RepairTask } from "./repair-task.ts"
-
-/** Most changes of one commit that are not the sharings' own rows. */
-const SPARE_CHANGES = 320
+import { notToldAlike, SPARE_CHANGES, tellings } from "./told-records.ts"
 
 /** What puts repaired shares in their places, and what follows from it in this process's memory. */
 export async function restoreAll(
@@ -24,7 +19,8 @@ export async function restoreAll(
   records: readonly SealedRecords[],
 ): Promise<{ readonly changes: readonly Change[]; readonly afterCommit: () => void }> {
   const { step, source, params } = task
-  const told = tellings(task, state, records)
+  const telling = { step, runId: task.runId, source, records: task.repair }
+  const told = tellings(telling, state.sealingSeed, state.sharings, records)
   const ids = shares.map(({ sharing }) => sharing.id)
   const entries = await readEntries(step.deps.store, source, ids)
   try {
@@ -33,10 +29,12 @@ export async function restoreAll(
     for (const [index, repaired] of shares.entries()) {
       const entry = entries[index] as Entry
       checkStillLacking(entry, repaired, index)
-      const own = new Map([...told].map(([holder, all]) => [holder, all[index] as Bytes]))
-      const restoring = { need: params.helpers.length, room }
-      const put = await task.repair.restore(step.deps.store, repaired, own, restoring)
-      if (put === null) throw notToldAlike(index)
+      const { store } = step.deps
+      const need = params.helpers.length
+      const record = await task.repair.agree(store, repaired.sharing, told(index), need)
+      if (record === null) throw notToldAlike(index)
+      const put = await task.repair.restore(store, repaired, record, room)
+      record.fill(0)
       changes.push(...put, restoredGeneration(task, entry, repaired))
     }
     const afterCommit = () => {
@@ -46,26 +44,6 @@ export async function restoreAll(
   } finally {
     wipeEntries(entries)
   }
-}
-
-/** What each holder told, of those whose word can be read; nobody has a second one. */
-function tellings(
-  { step, params, runId, source }: RepairTask,
-  { sealingSeed, sharings }: repair.RepairOpened,
-  records: readonly SealedRecords[],
-): ReadonlyMap<Identifier, readonly Bytes[]> {
-  const keys = identityKeys(step.self.roster)
-  const told = new Map<Identifier, readonly Bytes[]>()
-  for (const sealed of records) {
-    const { holder } = sealed
-    const key = keys.get(holder)
-    const isHolder = sharings.every((one) => one.verifyingShares.has(holder))
-    if (key === undefined || !isHolder) continue
-    const place = { label: null, run: runId, kind: source.kind, holder, member: params.member }
-    const all = openRecords(place, sealed, sealingSeed, key)
-    if (all !== null && all.length === sharings.length) told.set(holder, all)
-  }
-  return told
 }
 
 /** @throws LockKeeperError `conflict` where a later generation has come into force since. */
@@ -78,14 +56,6 @@ function checkStillLacking(
   throw new LockKeeperError("conflict", "A later generation has come into force here.", {
     field: `sharings.${index}`,
     remedy: "Nothing of that entry is to be repaired; begin again without it.",
-  })
-}
-
-function notToldAlike(index: number): LockKeeperError {
-  const message = "Too few holders tell the same of an entry, or none proves it."
-  return new LockKeeperError("conflict", message, {
-    field: `input.records.${index}`,
-    remedy: "Bring the records of all other holders.",
   })
 }
 

@@ -180,18 +180,20 @@ interface Kept {
 function kept({ step, runId }: RepairTask, next: Kept): StepOutcome {
   const { row, version, output, changes, afterCommit } = next
   const { repairs } = step.resharing
-  const room = version === "absent" ? repairs.reserve(step.operator.server) : null
-  const put = putRepair(runId, row, version)
-  wipeRepair(row.stage)
-  return {
-    output,
-    changes: [...changes, put],
-    event: step.event(),
-    afterCommit: () => {
-      repairs.note(runId, row)
-      afterCommit?.()
-    },
-    release: () => room?.release(),
+  try {
+    const room = version === "absent" ? repairs.reserve(step.operator.server) : null
+    return {
+      output,
+      changes: [...changes, putRepair(runId, row, version)],
+      event: step.event(),
+      afterCommit: () => {
+        repairs.note(runId, row)
+        afterCommit?.()
+      },
+      release: () => room?.release(),
+    }
+  } finally {
+    wipeRepair(row.stage)
   }
 }
 

@@ -1,5 +1,5 @@
 import { LockKeeperError } from "@lockkeeper/api"
-import { equalBytes } from "@lockkeeper/encoding"
+import { type Bytes, equalBytes } from "@lockkeeper/encoding"
 import { reshare, sharing } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
 import type { StepOutcome } from "../request/commit.ts"
@@ -9,6 +9,7 @@ import {
   generationOf,
   putGeneration,
   readEntries,
+  sameShare,
   wipeEntries,
 } from "../resharing/held.ts"
 import type { ReshareRunRow } from "../resharing/rows.ts"
@@ -16,6 +17,7 @@ import { putRun } from "../resharing/runs.ts"
 import { moveUnknownNames } from "../unknown-names.ts"
 import { refuseAbort } from "./aborts.ts"
 import type { ReshareTask } from "./reshare-task.ts"
+import { SPARE_CHANGES } from "./told-records.ts"
 
 const NOTHING = new Uint8Array(0)
 
@@ -42,37 +44,49 @@ export async function activate(task: ReshareTask): Promise<StepOutcome> {
   const ids = reshared.map((one) => one.sharing.id)
   const entries = await readEntries(step.deps.store, task.source, ids)
   try {
-    return await putInForce(task, { row: run.value, version: run.version }, reshared, entries)
+    const { records } = stage
+    const judged = { row: run.value, version: run.version, records }
+    return await putInForce(task, judged, reshared, entries)
   } finally {
     wipeEntries(entries)
     for (const { share } of reshared) share.wipe()
   }
 }
 
+interface Judged {
+  readonly row: ReshareRunRow
+  readonly version: number
+  /** See `ReshareStage`. */
+  readonly records: readonly Bytes[]
+}
+
 async function putInForce(
-  { step, source, runId }: ReshareTask,
-  { row, version }: { readonly row: ReshareRunRow; readonly version: number },
+  task: ReshareTask,
+  { row, version, records }: Judged,
   reshared: readonly reshare.ResharedShare[],
   entries: readonly Entry[],
 ): Promise<StepOutcome> {
+  const { step, source, runId } = task
   const { deps, resharing } = step
   const activatedAt = deps.clock.now()
+  const room = Math.floor(SPARE_CHANGES / reshared.length)
   const changes: Change[] = []
   for (const [i, one] of reshared.entries()) {
     const entry = entries[i] as Entry
-    const { held } = entry
     const before = generationOf(entry)
     const { keyEpoch } = one.sharing
     const isPending = before.pendingRun !== null && equalBytes(before.pendingRun, runId)
     const now = { ...before, pendingRun: isPending ? null : before.pendingRun }
-    // What came later stays; and a share that is not there any more has nothing to give way.
-    const continues = held !== null && sharing.continues(held.sharing, one.sharing).ok
-    const replaced = continues ? await source.replace(deps.store, one.sharing.id, one) : []
-    if (replaced.length > 0) {
+    const taken = await takenBy(task, entry, one, { record: records[i] ?? NOTHING, room })
+    if (taken.length > 0) {
       const highestKeyEpoch = Math.max(before.highestKeyEpoch, keyEpoch)
       const inForce = { ...now, highestKeyEpoch, activeRun: runId, activatedAt }
-      changes.push(...replaced, putGeneration(source, entry, inForce))
-    } else if (isPending) changes.push(putGeneration(source, entry, now))
+      changes.push(...taken, putGeneration(source, entry, inForce))
+    } else {
+      // What is left as it is must be what was looked at.
+      changes.push(sameShare(source, entry))
+      if (isPending) changes.push(putGeneration(source, entry, now))
+    }
   }
   if (row.range !== null) {
     const ids = reshared.map((one) => one.sharing.id)
@@ -89,4 +103,26 @@ async function putInForce(
       resharing.note(runId, over)
     },
   }
+}
+
+/**
+ * The changes that put one share in force. What came later stays; what has left here since stays away;
+ * and where no share was, one is put with what was told of it.
+ */
+async function takenBy(
+  { step, source }: ReshareTask,
+  entry: Entry,
+  one: reshare.ResharedShare,
+  { record, room }: { readonly record: Bytes; readonly room: number },
+): Promise<readonly Change[]> {
+  const { store } = step.deps
+  const { held } = entry
+  if (held !== null) {
+    const continues = sharing.continues(held.sharing, one.sharing).ok
+    return continues ? source.replace(store, one.sharing.id, one) : []
+  }
+  // A later one may have been here, and have left.
+  const isLatest = generationOf(entry).highestKeyEpoch <= one.sharing.keyEpoch
+  if (record.length === 0 || !isLatest || source.move === null) return []
+  return source.move.join(store, one, record, room)
 }

@@ -5,17 +5,24 @@ import {
   LockKeeperError,
   latestKeyEpoch,
   MAX_CLOCK_SKEW_MS,
+  mayReshare,
+  RESHARE_STEPS,
   type ReshareBody,
+  type Roster,
   reshareBody,
+  reshareTarget,
+  type SharingKind,
+  thresholdsOf,
 } from "@lockkeeper/api"
 import { type Bytes, decode, encode, equalBytes } from "@lockkeeper/encoding"
 import { type Message, messageCodec, reshare } from "@lockkeeper/protocols"
 import type { Versioned } from "../ports/store.ts"
 import { decodeAs, decodeField } from "../request/decode.ts"
 import type { OperatorStep } from "../request/step.ts"
-import { type Entry, generationOf, type ShareSource } from "../resharing/held.ts"
+import { type Entry, generationOf, knownOf, type ShareSource } from "../resharing/held.ts"
 import type { ReshareRunRow } from "../resharing/rows.ts"
 import { readRun, wipeStage } from "../resharing/runs.ts"
+import { rosterAt } from "../self.ts"
 
 type Params = reshare.ReshareParams
 
@@ -36,6 +43,32 @@ export interface ReshareTask {
 export async function reshareTask(step: OperatorStep): Promise<ReshareTask> {
   const { self, deps, resharing } = step
   const { kind, params, range } = decodeAs("body", reshareBody, step.request.body)
+  const source = sourceFor(resharing, kind, range)
+  const runId = reshare.openingDigest(params)
+  const run = await readRun(deps.store, runId)
+  const task = { step, params, runId, source, range, run }
+  try {
+    const wrong = run === null ? null : misfit(run.value, kind, range)
+    if (wrong !== null) throw wrong
+    // What was confirmed under an earlier roster comes into force whenever its certificate comes.
+    const isOver = run !== null && step.step === RESHARE_STEPS.activate
+    if (!isOver) checkParams(step, source, params)
+    const roster = isOver ? rosterAt(self, params.rosterEpoch) : self.roster
+    if (roster === null) throw otherRoster()
+    const identity = { signer: self.identity, verifyKeys: identityKeys(roster) }
+    return { ...task, identity }
+  } catch (error) {
+    if (run !== null) wipeStage(run.value.stage)
+    throw error
+  }
+}
+
+/** How shares of this kind are kept, with the range that a batch of them covers. */
+export function sourceFor(
+  resharing: OperatorStep["resharing"],
+  kind: SharingKind,
+  range: AccountRange | null,
+): ShareSource {
   const source = resharing.sourceOf(kind)
   if (source === null) {
     throw invalid("body.kind", `Shares of ${kind} are not reshared by this server.`)
@@ -46,19 +79,17 @@ export async function reshareTask(step: OperatorStep): Promise<ReshareTask> {
   if (kind !== "accounts" && range !== null) {
     throw invalid("body.range", `A batch of ${kind} covers no range.`)
   }
-  checkParams(step, params)
-  const runId = reshare.openingDigest(params)
-  const run = await readRun(deps.store, runId)
-  if (run !== null && run.value.kind !== kind) {
-    wipeStage(run.value.stage)
-    throw invalid("body.kind", `The run is about ${run.value.kind}.`)
-  }
-  if (run !== null && !isSameRange(run.value.range, range)) {
-    wipeStage(run.value.stage)
-    throw invalid("body.range", "The run covers another range.")
-  }
-  const identity = { signer: self.identity, verifyKeys: identityKeys(self.roster) }
-  return { step, params, runId, source, range, identity, run }
+  return source
+}
+
+function misfit(
+  run: ReshareRunRow,
+  kind: SharingKind,
+  range: AccountRange | null,
+): LockKeeperError | null {
+  if (run.kind !== kind) return invalid("body.kind", `The run is about ${run.kind}.`)
+  if (isSameRange(run.range, range)) return null
+  return invalid("body.range", "The run covers another range.")
 }
 
 function isSameRange(a: AccountRange | null, b: AccountRange | null): boolean {
@@ -66,37 +97,74 @@ function isSameRange(a: AccountRange | null, b: AccountRange | null): boolean {
   return equalBytes(encode(accountRange, a), encode(accountRange, b))
 }
 
-function checkParams({ self }: OperatorStep, params: ReshareBody["params"]): void {
-  const { identifier, roster } = self
+function checkParams(
+  { self: { roster } }: OperatorStep,
+  source: ShareSource,
+  params: ReshareBody["params"],
+): void {
   const checked = reshare.checkParams(params)
   if (!checked.ok) {
     const { field, reason } = checked.abort
     throw invalid(`body.params.${field}`, `No run has such parameters: ${reason}.`)
   }
-  if (params.kind !== "refresh") {
-    throw invalid("body.params.kind", "Other holders come with a change of the roster.")
+  if (params.kind === "reshare" && source.move === null) {
+    throw invalid("body.params.kind", `Shares of ${source.kind} do not move to other servers.`)
   }
-  if (params.rosterEpoch !== roster.rosterEpoch) {
-    throw new LockKeeperError("wrong-roster", "The run is for another roster.", {
-      field: "body.params.rosterEpoch",
-      remedy: "Begin one for the roster in force.",
-    })
-  }
+  if (params.rosterEpoch !== roster.rosterEpoch) throw otherRoster()
   if (params.minSigners !== roster.minSigners) {
     throw invalid("body.params.minSigners", `The roster asks for ${roster.minSigners} signers.`)
   }
-  const listed = new Set(roster.members.map((member) => member.identifier))
-  const participants = reshare.participantsOf(params)
-  const stranger = participants.find((one) => !listed.has(one))
+  const listed = identityKeys(roster)
+  const stranger = params.holders.find((one) => !listed.has(one))
   if (stranger !== undefined) {
     throw invalid("body.params.holders", `The roster has no server ${stranger}.`)
   }
-  if (!participants.includes(identifier)) {
-    throw invalid("body.params.holders", "This server takes no part in the run.")
+  const unknown = params.dealers.find((one) => !listed.has(one))
+  if (unknown !== undefined) {
+    throw invalid("body.params.dealers", `The roster has no server ${unknown}.`)
+  }
+  checkHolders(roster, params)
+}
+
+/** Only the holders that the roster names: with a choice of them one liar could bring in two sharings. */
+function checkHolders(roster: Roster, params: ReshareBody["params"]): void {
+  const { holders } = reshareTarget(roster)
+  const leaving = params.holders.find((one) => !holders.includes(one))
+  if (leaving !== undefined) {
+    throw invalid("body.params.holders", `Server ${leaving} leaves, and is given no shares.`)
+  }
+  if (params.kind === "refresh") return
+  if (params.holders.length !== holders.length) {
+    throw invalid("body.params.holders", `The roster gives shares to servers ${holders}.`)
+  }
+  const thresholds = thresholdsOf(roster)
+  if (!thresholds.includes(params.dealers.length)) {
+    const message = `Shares under this roster take ${thresholds.join(" or ")} dealers.`
+    throw invalid("body.params.dealers", message)
   }
 }
 
-function invalid(field: string, message: string): LockKeeperError {
+/** The batch is to be the one of the parameters. @throws LockKeeperError `invalid-request` */
+export function checkBatch({ params }: ReshareTask, keys: readonly reshare.ReshareKey[]): void {
+  const listed = reshare.checkKeys(params, keys)
+  if (listed.ok) return
+  const { reason, field } = listed.abort
+  throw invalid(`input.${field}`, `The batch is not the one: ${reason}.`)
+}
+
+export function checkParticipates({ step, params }: ReshareTask): void {
+  if (reshare.participantsOf(params).includes(step.self.identifier)) return
+  throw invalid("body.params.holders", "This server takes no part in the run.")
+}
+
+function otherRoster(): LockKeeperError {
+  return new LockKeeperError("wrong-roster", "The run is for another roster.", {
+    field: "body.params.rosterEpoch",
+    remedy: "Begin one for the roster in force.",
+  })
+}
+
+export function invalid(field: string, message: string): LockKeeperError {
   return new LockKeeperError("invalid-request", message, { field })
 }
 
@@ -120,29 +188,42 @@ export function checkAttempt({ step, params }: ReshareTask, entries: readonly En
 }
 
 /**
- * What cannot be gone on with: the protocol's reasons, and two of this server's. Generations are no
+ * What cannot be gone on with: the protocol's reasons, and some of this server's. Generations are no
  * higher than seconds by its clock: however far ahead somebody has it confirm what is never activated,
  * time goes on behind that, and a later one can always follow.
  */
 export function unfitEntries(
   { step, params }: ReshareTask,
   keys: readonly reshare.ReshareKey[],
-  known: readonly (reshare.Resharable | null)[],
+  entries: readonly Entry[],
 ): readonly reshare.UnfitKey[] {
   const found = new Map<number, reshare.UnfitKey>()
   const latest = latestKeyEpoch(step.deps.clock.now())
+  const known = entries.map(knownOf)
   for (const unfit of reshare.unfitKeys(params, keys, step.self.identifier, known)) {
     found.set(unfit.index, unfit)
   }
-  for (const [index, { toKeyEpoch }] of keys.entries()) {
-    const held = known[index] ?? null
-    // A holder without the share before has nowhere to put the next one: it is to be repaired.
-    if (held === null) found.set(index, { index, reason: "wrong-key" })
-    else if (toKeyEpoch > latest) {
-      found.set(index, { index, reason: "wrong-key-epoch" })
-    }
+  for (const [index, key] of keys.entries()) {
+    if (found.has(index)) continue
+    const reason = unfitHere(step.self.roster, params, key, entries[index] as Entry)
+    if (reason !== null) found.set(index, { index, reason })
+    else if (key.toKeyEpoch > latest) found.set(index, { index, reason: "wrong-key-epoch" })
   }
   return [...found.values()].sort((a, b) => a.index - b.index)
+}
+
+function unfitHere(
+  roster: Roster,
+  { kind }: Params,
+  { sharing, toKeyEpoch }: reshare.ReshareKey,
+  entry: Entry,
+): reshare.UnfitKey["reason"] | null {
+  // A holder without the share before has nowhere to put a refreshed one: it is to be repaired.
+  if (kind === "refresh") return entry.held === null ? "wrong-key" : null
+  // Nor does one deal or take again what it has confirmed once, whose share has left here since.
+  if (toKeyEpoch <= generationOf(entry).highestKeyEpoch) return "wrong-key-epoch"
+  const shape = { holders: [...sharing.verifyingShares.keys()], minSigners: sharing.minSigners }
+  return mayReshare(roster, shape) ? null : "wrong-participants"
 }
 
 export function readMessages(field: string, encoded: readonly Bytes[]): readonly Message[] {

@@ -4,6 +4,7 @@ import {
   reshareOpenInput,
   reshareOpenOutput,
   reshareStepInput,
+  type SealedRecords,
 } from "@lockkeeper/api"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { type Abort, type Message, messageCodec, reshare } from "@lockkeeper/protocols"
@@ -26,8 +27,11 @@ import { putRun, wipeStage } from "../resharing/runs.ts"
 import { moveUnknownNames } from "../unknown-names.ts"
 import { refuseAbort } from "./aborts.ts"
 import { activate } from "./reshare-activate.ts"
+import { describe, recordsFor } from "./reshare-join.ts"
 import {
   checkAttempt,
+  checkBatch,
+  checkParticipates,
   type ReshareTask,
   readMessages,
   reshareTask,
@@ -36,14 +40,17 @@ import {
 import { noSuchStep } from "./steps.ts"
 
 /**
- * Refresh of a batch, one step at a time: 1 open, 2 deal, 3 verdict, 4 activate, or 5 answer where there
- * are complaints. Every state is stored with the answer that it goes with, so that a run goes on behind a
+ * Refresh or reshare of a batch, one step at a time: 1 open, 2 deal, 3 verdict, 4 activate, or 5 answer
+ * where there are complaints; 6 is any holder's word about the batch, for one that has no share of it yet.
+ * Every state is stored with the answer that it goes with, so that a run goes on behind a
  * restart, and whoever asks for the same run again, by whatever request, gets the same bytes.
  */
 export const reshareOperation: OperatorOperationStep = async (step) => {
   if (!Object.values<number>(RESHARE_STEPS).includes(step.step)) throw noSuchStep()
   const task = await reshareTask(step)
   try {
+    if (step.step === RESHARE_STEPS.describe) return await describe(task)
+    checkParticipates(task)
     switch (step.step) {
       case RESHARE_STEPS.open:
         return await open(task)
@@ -93,26 +100,16 @@ async function open(task: ReshareTask): Promise<StepOutcome> {
   // Holders that are left out are in no danger; the others' openings are looked at with the dealings.
   incidents.checkNone([...params.dealers, ...request.servers])
   const { keys } = decodeAs("input", reshareOpenInput, step.input)
-  const listed = reshare.checkKeys(params, keys)
-  if (!listed.ok) {
-    throw new LockKeeperError(
-      "invalid-request",
-      `The batch is not the one: ${listed.abort.reason}.`,
-      {
-        field: `input.${listed.abort.field}`,
-      },
-    )
-  }
+  checkBatch(task, keys)
   // Refused before anything is begun, as activating it would be.
   if (range !== null) await moveUnknownNames(deps, range, idsOf(keys))
   const entries = await readEntries(deps.store, source, idsOf(keys))
   try {
     checkAttempt(task, entries)
-    const known = entries.map(knownOf)
-    const unfit = unfitEntries(task, keys, known)
+    const unfit = unfitEntries(task, keys, entries)
     if (unfit.length > 0) return withoutThese(task, unfit)
     const randomness = deps.randomness.bytes(reshare.OPEN_RANDOMNESS_LENGTH)
-    const asked = { params, keys, known }
+    const asked = { params, keys, known: entries.map(knownOf) }
     const outcome = reshare.reshareOpen(asked, self.identifier, task.identity, randomness)
     randomness.fill(0)
     if (!outcome.ok) return await refuseAbort(step, outcome.abort, [], {})
@@ -128,9 +125,12 @@ async function open(task: ReshareTask): Promise<StepOutcome> {
       stage: { kind: "opened", state },
       answers: { open: output, deal: null, verdict: null, answer: null },
     }
-    const opened = entries.map((entry) =>
-      putGeneration(source, entry, { ...generationOf(entry), lastAttempt: params.attempt }),
-    )
+    // Of what this server never had a share of it keeps nothing before that is proven to exist.
+    const opened = entries
+      .filter(({ held, generation }) => held !== null || generation !== null)
+      .map((entry) =>
+        putGeneration(source, entry, { ...generationOf(entry), lastAttempt: params.attempt }),
+      )
     const guards = entries.map((entry) => sameShare(source, entry))
     return kept(task, { row, version: "absent", output, changes: [...guards, ...opened] })
   } finally {
@@ -155,15 +155,17 @@ interface Kept {
 /** The run's next state, in the transaction that keeps the answer. */
 function kept({ step, runId }: ReshareTask, { row, version, output, changes }: Kept): StepOutcome {
   const { resharing } = step
-  const room = version === "absent" ? resharing.reserve(step.operator.server) : null
-  const put = putRun(runId, row, version)
-  wipeStage(row.stage)
-  return {
-    output,
-    changes: [...changes, put],
-    event: step.event(),
-    afterCommit: () => resharing.note(runId, row),
-    release: () => room?.release(),
+  try {
+    const room = version === "absent" ? resharing.reserve(step.operator.server) : null
+    return {
+      output,
+      changes: [...changes, putRun(runId, row, version)],
+      event: step.event(),
+      afterCommit: () => resharing.note(runId, row),
+      release: () => room?.release(),
+    }
+  } finally {
+    wipeStage(row.stage)
   }
 }
 
@@ -235,11 +237,13 @@ function advanced(
 function readInput(input: Bytes): {
   readonly messages: readonly Message[]
   readonly opens: readonly Message[]
+  readonly records: readonly SealedRecords[]
 } {
-  const { messages, opens } = decodeAs("input", reshareStepInput, input)
+  const { messages, opens, records } = decodeAs("input", reshareStepInput, input)
   return {
     messages: readMessages("input.messages", messages),
     opens: readMessages("input.opens", opens),
+    records,
   }
 }
 
@@ -250,14 +254,16 @@ async function verdict(task: ReshareTask): Promise<StepOutcome> {
   const { step, source, runId } = task
   step.resharing.checkVouches()
   const { state, row, version } = stateIn(task, "opened", "dealt")
-  const { messages: deals, opens } = readInput(step.input)
+  const { messages: deals, opens, records: told } = readInput(step.input)
   const entries = await readEntries(step.deps.store, source, idsOf(state.keys))
   try {
+    // Whoever confirms a share is to hold it, with all that its owner needs.
+    const records = await recordsFor(task, state, entries, told)
     const known = entries.map(knownOf)
     const outcome = reshare.reshareVerdict(state, { opens, deals, known }, task.identity)
     if (!outcome.ok) return await abortOf(task, outcome.abort)
     const { message, state: next } = outcome.value
-    const stage = { kind: "judged", state: next } as const
+    const stage = { kind: "judged", state: next, records } as const
     checkParticipants(task, next.opens.keys(), stage)
     const { pending } = next
     const confirmed = entries.map((entry, i) => {
@@ -266,7 +272,7 @@ async function verdict(task: ReshareTask): Promise<StepOutcome> {
       const highestKeyEpoch = reshared.sharing.keyEpoch
       return putGeneration(source, entry, {
         ...generationOf(entry),
-        ...{ highestKeyEpoch, pendingRun: runId },
+        ...{ highestKeyEpoch, pendingRun: runId, lastAttempt: task.params.attempt },
       })
     })
     const guards = entries.map((entry) => sameShare(source, entry))

@@ -13,6 +13,7 @@ import { changePassword } from "../operations/change-password.ts"
 import { createKey } from "../operations/create-key.ts"
 import { deriveKey } from "../operations/derive-key.ts"
 import { forgiveGuesses } from "../operations/forgive-guesses.ts"
+import { leaveReshare } from "../operations/leave-reshare.ts"
 import { listIncidents } from "../operations/list-incidents.ts"
 import { listKeys } from "../operations/list-keys.ts"
 import { listSharings } from "../operations/list-sharings.ts"
@@ -68,6 +69,7 @@ const OPERATOR_STEPS: Readonly<Record<OperatorOperation, OperatorOperationStep>>
   reshare: reshareOperation,
   "reshare.show": showReshare,
   repair: repairOperation,
+  "reshare.leave": leaveReshare,
 }
 
 /** What refills of pools give way to. */

@@ -36,5 +36,6 @@ export const heldAccounts: ShareSource = {
   },
 
   // A record that a server lacks comes with the range that its name is in: not here yet.
+  move: null,
   repair: null,
 }

@@ -4,8 +4,9 @@ import { keyCertificateCodec, sharing } from "@lockkeeper/protocols"
 import { keyRow, readHeldKey, readListing } from "../keys.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
 import type { ServerSelf } from "../self.ts"
-import type { ShareSource } from "./held.ts"
-import { describeKey, restoreKey } from "./key-records.ts"
+import type { RecordSource, ShareSource } from "./held.ts"
+import { joinKey, leaveKey, restoreKey } from "./key-moves.ts"
+import { agreeOnKey, describeKey } from "./key-records.ts"
 
 /** Shares of keys. What their owner is shown becomes the certificate of the generation in force. */
 export function heldKeys(
@@ -13,6 +14,10 @@ export function heldKeys(
   presigning: Pick<PresigningRoom, "pool" | "countBurnt">,
 ): ShareSource {
   const { rosterEpoch } = self.roster
+  const records: RecordSource = {
+    describe: describeKey,
+    agree: (...args) => agreeOnKey(self, ...args),
+  }
   return {
     kind: "keys",
     table: "keys",
@@ -67,7 +72,13 @@ export function heldKeys(
       return { sharing: sharing.sharingOfKey(pkg), confirmations, ...batch }
     },
 
-    repair: { describe: describeKey, restore: (...args) => restoreKey(self, ...args) },
+    move: {
+      ...records,
+      join: (...args) => joinKey(self, ...args),
+      leave: leaveKey,
+    },
+
+    repair: { ...records, restore: (...args) => restoreKey(self, ...args) },
 
     // Their rows are taken a while later: nothing reads what the pool has struck off.
     replaced(id, keyEpoch) {

@@ -8,13 +8,6 @@ import { type GenerationRow, generationId, generationRow } from "./rows.ts"
 /** What other holders told of one sharing, by holder. */
 export type Told = ReadonlyMap<Identifier, Bytes>
 
-export interface Restoring {
-  /** How many holders have to say the same: one of as many is honest. */
-  readonly need: number
-  /** Most changes beside those of the sharing's own rows. */
-  readonly room: number
-}
-
 /** This server's share of something, with the version of the row that it stands in. */
 export interface HeldShare {
   readonly sharing: sharing.Sharing
@@ -38,26 +31,65 @@ export interface ShareSource {
   replace(store: Store, id: Bytes, reshared: reshare.ResharedShare): Promise<readonly Change[]>
   /** What proves the generation that is held; null for one as it was generated. */
   certificate(store: Store, id: Bytes): Promise<reshare.ReshareCertificate | null>
+  /** How shares come to other holders; null where they stay with those that have them. */
+  readonly move: MoveSource | null
   /** Null where shares of this kind are not repaired. */
   readonly repair: RepairSource | null
   /** What of this process's memory is of no use once they are committed. */
   replaced?(id: Bytes, keyEpoch: number): void
 }
 
-/** How a share of one kind comes to a holder that lacks it. */
-export interface RepairSource {
+/** What stands beside a share, and comes to who has none from those that have. */
+export interface RecordSource {
   /** What this server keeps beside its share, encoded for a holder that lacks it; null without one. */
   describe(store: Store, id: Bytes): Promise<Bytes | null>
   /**
-   * The changes that put a share where it is lacking, or in place of an earlier one. Null where what the
-   * other holders told is not enough for that.
+   * What the tellings come to with what is kept here: an encoding that `join` and `restore` take, and
+   * that may wait in the run's row. Null where none of them proves the sharing, or they are not enough.
+   *
+   * @param known - the sharing that they hold shares of.
+   * @param need - how many have to say the same: one of as many is honest.
    */
+  agree(store: Store, known: sharing.Sharing, told: Told, need: number): Promise<Bytes | null>
+}
+
+/** How shares of one kind come to a holder that had none, and go where they are not held any more. */
+export interface MoveSource extends RecordSource {
+  /**
+   * The changes that put a share of a generation in force where none is, with what goes with it. None
+   * where something else is there by now: it stays.
+   *
+   * @param record - what `agree` made of the tellings about the generation before.
+   * @param room - most changes beside those of the sharing's own rows.
+   */
+  join(
+    store: Store,
+    reshared: reshare.ResharedShare,
+    record: Bytes,
+    room: number,
+  ): Promise<readonly Change[]>
+  /**
+   * The changes that destroy the share that is held, and its data key, and leave what the owner is to be
+   * answered with from now on. None where what is held has become another one: it stays.
+   *
+   * @param certificate - checked: a quorum of others holds a later generation of the same.
+   */
+  leave(
+    store: Store,
+    id: Bytes,
+    certificate: reshare.ReshareCertificate,
+  ): Promise<readonly Change[]>
+}
+
+/** How a share of one kind comes back to a holder that lacks it. */
+export interface RepairSource extends RecordSource {
+  /** The changes that put a share where it is lacking, or in place of an earlier one. */
   restore(
     store: Store,
     repaired: repair.RepairedShare,
-    told: Told,
-    restoring: Restoring,
-  ): Promise<readonly Change[] | null>
+    record: Bytes,
+    room: number,
+  ): Promise<readonly Change[]>
 }
 
 /** What a server knows of one entry of a batch, as it was read for one step. */

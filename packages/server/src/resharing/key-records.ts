@@ -1,13 +1,11 @@
 import {
   CUSTODIES,
   childPath,
-  decodeRoster,
+  fewestSigners,
   identityKeys,
   KEY_STATES,
   type KeyListing,
   type KeyState,
-  keyListing,
-  MAX_CHILDREN,
 } from "@lockkeeper/api"
 import {
   type Bytes,
@@ -28,15 +26,14 @@ import {
 import {
   type KeyCertificate,
   keyCertificateCodec,
-  type repair,
   sharing,
   verifyKeyCertificate,
 } from "@lockkeeper/protocols"
-import { childrenOf, registerAll } from "../children.ts"
-import { type KeyRow, keyRow, readHeldKey, readListing } from "../keys.ts"
-import type { Change, Store } from "../ports/store.ts"
-import type { ServerSelf } from "../self.ts"
-import type { Restoring, Told } from "./held.ts"
+import { childrenOf } from "../children.ts"
+import { type KeyRow, readHeldKey, readListed, readListing } from "../keys.ts"
+import type { Store } from "../ports/store.ts"
+import { rosterAt, type ServerSelf } from "../self.ts"
+import type { Told } from "./held.ts"
 
 /** Most children of one key that are told of; others are registered again when they next sign. */
 const MAX_TOLD = 64
@@ -57,7 +54,7 @@ const ownerFields = {
 const keyOwner: Codec<KeyOwner> = struct<KeyOwner>(ownerFields)
 
 /** What a holder keeps of a key beside its share. */
-interface KeyRecord extends KeyOwner {
+export interface KeyRecord extends KeyOwner {
   /** By the holder's own clock: not the same everywhere. */
   readonly createdAt: number
   readonly certificate: Bytes
@@ -65,7 +62,7 @@ interface KeyRecord extends KeyOwner {
   readonly children: readonly (readonly number[])[]
 }
 
-const keyRecord: Codec<KeyRecord> = struct<KeyRecord>({
+export const keyRecord: Codec<KeyRecord> = struct<KeyRecord>({
   ...ownerFields,
   createdAt: safeInteger,
   certificate: bytes(16_384),
@@ -85,55 +82,45 @@ export async function describeKey(store: Store, keyId: Bytes): Promise<Bytes | n
 }
 
 /**
- * The changes that put a share of a key where it is lacking, in place of an earlier one if there is one,
- * with all that the key's owner needs to use it. Null where what the others told is not enough for that:
- * fewer than `need` of them agree on whose key it is, or none proves the sharing.
+ * What other holders' words of a key come to, with what this server keeps of it already. Null where that
+ * is not enough to hold a share of it: nobody proves the sharing, fewer than `need` agree on whose key it
+ * is, or they say another owner than is known here.
  */
-export async function restoreKey(
+export async function agreeOnKey(
   self: ServerSelf,
   store: Store,
-  repaired: repair.RepairedShare,
+  known: sharing.Sharing,
   told: Told,
-  { need, room }: Restoring,
-): Promise<readonly Change[] | null> {
-  const { id: keyId } = repaired.sharing
+  need: number,
+): Promise<Bytes | null> {
   const records = [...told.values()].flatMap((encoded) => {
     const record = recordOrNull(encoded)
     return record === null ? [] : [record]
   })
-  const certificate = provenBy(self, repaired.sharing, records)
+  const certificate = provenBy(self, known, records)
   const agreed = agreedBy(records, need)
-  const row = await readHeldKey(store, keyId)
+  const row = await readHeldKey(store, known.id)
   row?.value.keyPackage.signingShare.wipe()
-  const owner = row?.value ?? agreed
-  if (certificate === null || owner === null) return null
-  const { accountId } = owner
-  const listingId = `${toHex(accountId)}-${toHex(keyId)}`
-  const listed = await store.read("account-keys", listingId)
-  const listing =
-    listed === null ? agreed && { keyId, ...agreed } : decode(keyListing, listed.value)
-  if (listing === null || !equalBytes(accountId, agreed?.accountId ?? accountId)) return null
+  const accountId = row?.value.accountId ?? agreed?.accountId
+  if (certificate === null || accountId === undefined) return null
+  if (!equalBytes(accountId, agreed?.accountId ?? accountId)) return null
+  const listed = await readListed(store, accountId, known.id)
+  // What stayed behind where a share has left is not kept up to date.
+  const isOwn = row !== null || (listed !== null && isHolder(self, listed.value))
+  const listing = (isOwn ? listed?.value : null) ?? agreed
+  if (listing === null) return null
   const { label, custody, createdAt } = listing
-  const state = row === null ? stricter(owner.state, listing.state) : owner.state
-  const shown: KeyListing = {
-    ...{ keyId, label, custody, state, createdAt },
-    certificate: encode(keyCertificateCodec, certificate),
-  }
-  const { share: signingShare } = repaired
-  const keyPackage = { identifier: self.identifier, signingShare, public: certificate.public }
-  const children = agreed === null ? [] : agreed.children
-  return [
-    {
-      ...{ kind: "put", table: "keys", id: toHex(keyId), ifVersion: row?.version ?? "absent" },
-      value: encode(keyRow, { accountId, state, keyPackage }),
-    },
-    {
-      ...{ kind: "put", table: "account-keys", id: listingId },
-      ifVersion: listed?.version ?? "absent",
-      value: encode(keyListing, shown),
-    },
-    ...(await registerAll(store, keyId, children, Math.min(room, MAX_CHILDREN))),
-  ]
+  const state = row?.value.state ?? stricter(agreed?.state, listing.state)
+  const children = agreed?.children ?? []
+  const encoded = encode(keyCertificateCodec, certificate)
+  return encode(keyRecord, {
+    ...{ accountId, state, label, custody, createdAt, certificate: encoded, children },
+  })
+}
+
+/** Whether this server holds a share of the generation that a listing proves. */
+function isHolder({ identifier }: ServerSelf, { certificate }: KeyListing): boolean {
+  return decode(keyCertificateCodec, certificate).public.verifyingShares.has(identifier)
 }
 
 function recordOrNull(encoded: Bytes): KeyRecord | null {
@@ -148,17 +135,18 @@ function recordOrNull(encoded: Bytes): KeyRecord | null {
 /** The first certificate that proves the sharing under the roster that it names. */
 function provenBy(
   self: ServerSelf,
-  repaired: sharing.Sharing,
+  known: sharing.Sharing,
   records: readonly KeyRecord[],
 ): KeyCertificate | null {
-  const wanted = sharing.sharingDigest(repaired)
-  const rosters = [self.roster, ...self.rostersBefore.map(({ roster }) => decodeRoster(roster))]
+  const wanted = sharing.sharingDigest(known)
   for (const { certificate } of records) {
     const decoded = certificateOrNull(certificate)
     if (decoded === null) continue
     const digest = sharing.sharingDigest(sharing.sharingOfKey(decoded.public))
-    const roster = rosters.find(({ rosterEpoch }) => rosterEpoch === decoded.public.rosterEpoch)
-    if (!equalBytes(digest, wanted) || roster === undefined) continue
+    const roster = rosterAt(self, decoded.public.rosterEpoch)
+    if (!equalBytes(digest, wanted) || roster === null) continue
+    // Fewer than any threshold of then could have made it by themselves.
+    if (decoded.public.minSigners < fewestSigners(roster)) continue
     if (verifyKeyCertificate(decoded, identityKeys(roster)).ok) return decoded
   }
   return null
@@ -177,8 +165,8 @@ function strictness(state: KeyState | undefined): number {
   return state === undefined ? -1 : KEY_STATES.indexOf(state)
 }
 
-function stricter(a: KeyState, b: KeyState): KeyState {
-  return strictness(a) > strictness(b) ? a : b
+function stricter(a: KeyState | undefined, b: KeyState): KeyState {
+  return a !== undefined && strictness(a) > strictness(b) ? a : b
 }
 
 type Agreed = Omit<KeyRecord, "certificate">

@@ -1,13 +1,15 @@
-import { LockKeeperError } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
 import { type Change, type Store, StoreConflict, type Versioned } from "../ports/store.ts"
+import { OperatorRoom } from "./operator-room.ts"
 import { type RepairRunRow, type RepairStage, repairRunRow } from "./rows.ts"
 
 const TABLE = "repair-runs"
 
 /** Most runs that the operators of one server may have begun and not brought to an end. */
 export const MAX_REPAIRS_OF_OPERATOR = 64
+
+const REMEDY = "Bring those to an end that were begun, or wait an hour."
 
 /** Most runs that are kept for who asks again, of those that are over. */
 const MAX_OVER = 256
@@ -52,7 +54,7 @@ interface Known {
 export class RepairRuns {
   readonly #store: Store
   readonly #runs = new Map<string, Known>()
-  readonly #reserved = new Map<Identifier, number>()
+  readonly #room = new OperatorRoom(MAX_REPAIRS_OF_OPERATOR, "repairs", REMEDY)
 
   constructor(store: Store) {
     this.#store = store
@@ -75,23 +77,8 @@ export class RepairRuns {
 
   /** Room for one more run, to be released however its commit ended. */
   reserve(operator: Identifier): { release(): void } {
-    const reserved = this.#reserved.get(operator) ?? 0
     const isTheirs = (known: Known) => known.operator === operator && !known.isOver
-    const begun = [...this.#runs.values()].filter(isTheirs).length + reserved
-    if (begun >= MAX_REPAIRS_OF_OPERATOR) {
-      const message = `The operators of server ${operator} have too many repairs under way here.`
-      throw new LockKeeperError("rate-limited", message, {
-        remedy: "Bring those to an end that were begun, or wait an hour.",
-      })
-    }
-    this.#reserved.set(operator, reserved + 1)
-    let isHeld = true
-    return {
-      release: () => {
-        if (isHeld) this.#reserved.set(operator, (this.#reserved.get(operator) ?? 1) - 1)
-        isHeld = false
-      },
-    }
+    return this.#room.reserve(operator, [...this.#runs.values()].filter(isTheirs).length)
   }
 
   /** Remembers a run as it is now stored; after its commit. */

@@ -17,7 +17,8 @@ import { StoreConflict } from "../ports/store.ts"
 import { commitChanges } from "../request/commit.ts"
 import { sessionEvent } from "../request/events.ts"
 import type { ServerSelf } from "../self.ts"
-import { type HeldShare, readEntries, type ShareSource, wipeEntries } from "./held.ts"
+import { type Entry, readEntries, type ShareSource, wipeEntries } from "./held.ts"
+import { OperatorRoom } from "./operator-room.ts"
 import { RepairRuns } from "./repair-runs.ts"
 import type { ReshareRunRow } from "./rows.ts"
 import { readRunAt, scanRuns, takeRun, wipeStage } from "./runs.ts"
@@ -30,6 +31,8 @@ const MAX_ACTIVE = 256
 
 /** Longest a run is kept that others cannot count on, milliseconds. */
 export const RUN_LIFETIME_MS = 3_600_000
+
+const REMEDY = "Bring the certificates of those that were confirmed, or wait an hour."
 
 /** How many runs with shares are looked at in one round of housekeeping. */
 const LOOKED_AT = 4
@@ -61,7 +64,7 @@ export class ResharingRoom {
   readonly #deps: Dependencies
   readonly #sources: ReadonlyMap<SharingKind, ShareSource>
   readonly #runs = new Map<string, Known>()
-  readonly #reserved = new Map<Identifier, number>()
+  readonly #room = new OperatorRoom(MAX_RUNS_OF_OPERATOR, "runs", REMEDY)
   #isRestored = false
   readonly repairs: RepairRuns
 
@@ -117,22 +120,7 @@ export class ResharingRoom {
   /** Room for one more run, to be released however its commit ended. */
   reserve(operator: Identifier): { release(): void } {
     const isTheirs = (known: Known) => known.operator === operator && !known.isActive
-    const reserved = this.#reserved.get(operator) ?? 0
-    const begun = [...this.#runs.values()].filter(isTheirs).length + reserved
-    if (begun >= MAX_RUNS_OF_OPERATOR) {
-      const message = `The operators of server ${operator} have too many runs under way here.`
-      throw new LockKeeperError("rate-limited", message, {
-        remedy: "Bring the certificates of those that were confirmed, or wait an hour.",
-      })
-    }
-    this.#reserved.set(operator, reserved + 1)
-    let isHeld = true
-    return {
-      release: () => {
-        if (isHeld) this.#reserved.set(operator, (this.#reserved.get(operator) ?? 1) - 1)
-        isHeld = false
-      },
-    }
+    return this.#room.reserve(operator, [...this.#runs.values()].filter(isTheirs).length)
   }
 
   /** Remembers a run as it is now stored; after its commit. */
@@ -184,7 +172,7 @@ export class ResharingRoom {
     const ids = sharings.map((sharing) => sharing.id)
     const entries = await readEntries(this.#deps.store, source, ids)
     wipeEntries(entries)
-    return sharings.every((one, i) => isOver(one, entries[i]?.held ?? null))
+    return sharings.every((one, i) => isOver(one, entries[i] as Entry))
   }
 
   /** Takes the row, unless a step has changed it meanwhile. */
@@ -213,10 +201,11 @@ export class ResharingRoom {
 
 /**
  * Whether a share that waits can never be needed: that generation or a later one is held, or what it is
- * of is neither held nor gone back to, as after a password change.
+ * of is neither held nor gone back to, as after a password change; or its share has left here.
  */
-function isOver({ context, keyEpoch }: sharing.Sharing, held: HeldShare | null): boolean {
-  if (held === null) return false
+function isOver({ context, keyEpoch }: sharing.Sharing, { held, generation }: Entry): boolean {
+  // Where none is held yet, a run that waits is named; where one has left, none is.
+  if (held === null) return generation !== null && generation.value.pendingRun === null
   const { sharing: now, before } = held
   if (equalBytes(now.context, context)) return now.keyEpoch >= keyEpoch
   return before === null || !equalBytes(before.context, context)

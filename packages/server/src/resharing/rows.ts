@@ -11,6 +11,7 @@ import {
   bytes,
   type Codec,
   fixedBytes,
+  list,
   nullable,
   oneOf,
   safeInteger,
@@ -53,9 +54,21 @@ export function generationId(kind: SharingKind, id: Bytes): string {
 export type ReshareStage =
   | { readonly kind: "opened"; readonly state: reshare.ReshareOpened }
   | { readonly kind: "dealt"; readonly state: reshare.ReshareDealt }
-  | { readonly kind: "judged"; readonly state: reshare.ReshareJudged }
+  | {
+      readonly kind: "judged"
+      readonly state: reshare.ReshareJudged
+      /**
+       * What goes with the shares that this server had none of before: for each entry what others told
+       * alike, empty where it holds one. None at all where it holds all.
+       */
+      readonly records: readonly Bytes[]
+    }
   /** Its shares are in force, or later ones are: kept for a while for who asks again. */
   | { readonly kind: "active" }
+
+/** Longest that is kept of one entry beside its share, bytes, and most entries. */
+export const MAX_RECORD = 32_768
+const MAX_BATCH = 0xff
 
 const messageBytes = bytes(MAX_RESHARE_MESSAGE)
 
@@ -81,7 +94,10 @@ const withoutRange: Codec<Omit<ReshareRunRow, "range">> = struct<Omit<ReshareRun
   stage: union<ReshareStage>({
     opened: struct({ state: reshare.reshareOpenedCodec }),
     dealt: struct({ state: reshare.reshareDealtCodec }),
-    judged: struct({ state: reshare.reshareJudgedCodec }),
+    judged: struct({
+      state: reshare.reshareJudgedCodec,
+      records: list(bytes(MAX_RECORD), MAX_BATCH),
+    }),
     active: struct({}),
   }),
   answers: struct<ReshareAnswers>({

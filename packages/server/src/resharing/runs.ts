@@ -50,6 +50,7 @@ export function takeRun(id: string, version: number): Change {
 export function wipeStage(stage: ReshareStage): void {
   if (stage.kind === "active") return
   const { state } = stage
+  if (stage.kind === "judged") for (const record of stage.records) record.fill(0)
   if ("sealingSeed" in state) state.sealingSeed?.wipe()
   if ("dealing" in state) state.dealing?.seed.wipe()
   if ("ownShares" in state) state.ownShares?.wipe()

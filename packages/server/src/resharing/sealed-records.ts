@@ -22,9 +22,7 @@ import {
   list,
 } from "@lockkeeper/encoding"
 import type { Randomness } from "../ports/dependencies.ts"
-
-/** Longest that is told of one entry, bytes. */
-export const MAX_RECORD = 32_768
+import { MAX_RECORD } from "./rows.ts"
 
 /** What a holder tells of a batch: an encoding for each entry, which its kind of shares reads. */
 export const recordsCodec: Codec<readonly Bytes[]> = list(bytes(MAX_RECORD), 0xff)

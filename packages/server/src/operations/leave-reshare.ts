@@ -1,0 +1,141 @@
+import { identityKeys, isAtTarget, leaveReshareBody, leaveReshareInput } from "@lockkeeper/api"
+import { type Bytes, toHex } from "@lockkeeper/encoding"
+import { abort, type Outcome, reshare, sharing } from "@lockkeeper/protocols"
+import type { Change } from "../ports/store.ts"
+import type { StepOutcome } from "../request/commit.ts"
+import { decodeAs } from "../request/decode.ts"
+import type { OperatorOperationStep, OperatorStep } from "../request/step.ts"
+import {
+  type Entry,
+  generationOf,
+  type MoveSource,
+  putGeneration,
+  readEntries,
+  type ShareSource,
+  sameShare,
+  wipeEntries,
+} from "../resharing/held.ts"
+import type { ReshareRunRow } from "../resharing/rows.ts"
+import { putRun, readRun, wipeStage } from "../resharing/runs.ts"
+import { rosterAt, type ServerSelf } from "../self.ts"
+import { refuseAbort } from "./aborts.ts"
+import { invalid, sourceFor } from "./reshare-task.ts"
+import { noSuchStep } from "./steps.ts"
+
+const NOTHING = new Uint8Array(0)
+
+/**
+ * Erases the shares of a member that is no holder any more, whether it took part in the run or not: on
+ * certificates that it verifies itself, and on nothing else. What it holds in a later generation stays.
+ */
+export const leaveReshare: OperatorOperationStep = async (step) => {
+  if (step.step !== 1) throw noSuchStep()
+  const { kind, range, run } = decodeAs("body", leaveReshareBody, step.request.body)
+  const source = sourceFor(step.resharing, kind, range)
+  const { move } = source
+  if (move === null) throw invalid("body.kind", `Shares of ${kind} do not move to other servers.`)
+  const { certificates } = decodeAs("input", leaveReshareInput, step.input)
+  for (const [index, certificate] of certificates.entries()) {
+    const field = `input.certificates.${index}`
+    if (certificate.sharing.verifyingShares.has(step.self.identifier)) {
+      throw invalid(field, "This server holds a share of that generation, or is to.")
+    }
+    const verified = verify(step.self, certificate)
+    if (!verified.ok) return refuseAbort(step, { ...verified.abort, field }, [], {})
+  }
+  const ids = certificates.map((one) => one.sharing.id)
+  if (new Set(ids.map(toHex)).size < ids.length) {
+    throw invalid("input.certificates", "Two certificates are of the same sharing.")
+  }
+  const entries = await readEntries(step.deps.store, source, ids)
+  try {
+    return await erase(step, { source, move, run }, certificates, entries)
+  } finally {
+    wipeEntries(entries)
+  }
+}
+
+/** Whether a quorum of those that the roster of then gave shares to has confirmed. */
+function verify(
+  self: ServerSelf,
+  certificate: reshare.ReshareCertificate,
+): Outcome<sharing.Sharing> {
+  const { rosterEpoch, minSigners, verifyingShares } = certificate.sharing
+  const roster = rosterAt(self, rosterEpoch)
+  if (roster === null) return abort("wrong-roster-epoch")
+  if (!isAtTarget(roster, { holders: [...verifyingShares.keys()], minSigners })) {
+    return abort("wrong-participants")
+  }
+  const view = { rosterEpoch, minSigners: roster.minSigners, verifyKeys: identityKeys(roster) }
+  return reshare.verifyReshareCertificate(certificate, view)
+}
+
+interface Leaving {
+  readonly source: ShareSource
+  readonly move: MoveSource
+  readonly run: Bytes | null
+}
+
+async function erase(
+  step: OperatorStep,
+  { source, move, run }: Leaving,
+  certificates: readonly reshare.ReshareCertificate[],
+  entries: readonly Entry[],
+): Promise<StepOutcome> {
+  const { deps, resharing } = step
+  const changes: Change[] = []
+  const left: sharing.Sharing[] = []
+  for (const [i, certificate] of certificates.entries()) {
+    const entry = entries[i] as Entry
+    const { held } = entry
+    const { sharing: later } = certificate
+    const isLater = held !== null && sharing.continues(held.sharing, later).ok
+    const erased = isLater ? await move.leave(deps.store, later.id, certificate) : []
+    if (erased.length === 0) {
+      changes.push(sameShare(source, entry))
+      continue
+    }
+    left.push(later)
+    const before = generationOf(entry)
+    const highestKeyEpoch = Math.max(before.highestKeyEpoch, later.keyEpoch)
+    const gone = { highestKeyEpoch, pendingRun: null, activeRun: null, activatedAt: 0 }
+    changes.push(...erased, putGeneration(source, entry, { ...before, ...gone }))
+  }
+  const over = run === null ? null : await dealtIn(step, source, run, certificates)
+  if (over !== null) changes.push(putRun(over.runId, over.row, over.version))
+  return {
+    output: NOTHING,
+    changes,
+    event: step.event(),
+    afterCommit: () => {
+      for (const { id, keyEpoch } of left) source.replaced?.(id, keyEpoch)
+      if (over !== null) resharing.note(over.runId, over.row)
+    },
+  }
+}
+
+interface Over {
+  readonly runId: Bytes
+  readonly row: ReshareRunRow
+  readonly version: number
+}
+
+/** The run that these shares were dealt in here, without the secrets of it; null where it was another. */
+async function dealtIn(
+  { self, deps }: OperatorStep,
+  { kind }: ShareSource,
+  runId: Bytes,
+  certificates: readonly reshare.ReshareCertificate[],
+): Promise<Over | null> {
+  const found = await readRun(deps.store, runId)
+  if (found === null) return null
+  const { version, value } = found
+  const { stage } = value
+  wipeStage(stage)
+  if (value.kind !== kind || (stage.kind !== "opened" && stage.kind !== "dealt")) return null
+  const { params, keys } = stage.state
+  const ids = new Set(certificates.map((one) => toHex(one.sharing.id)))
+  const isWhole = keys.every((key) => ids.has(toHex(key.sharing.id)))
+  if (reshare.isHolder(params, self.identifier) || !isWhole) return null
+  return { runId, row: { ...value, stage: { kind: "active" } }, version }
+}
