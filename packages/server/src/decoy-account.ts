@@ -85,7 +85,8 @@ function decoyRecord(
     opaqueVersion: 1,
     rosterEpoch,
     minSigners,
-    servers: opaqueKeys(self.roster),
+    // With this server too, where it leaves.
+    servers: opaqueKeys(self.roster, self.roster.members),
     stretching: self.loginServer.stretching,
   }
   using password = new Secret(randomness.bytes(32))

@@ -1,6 +1,7 @@
 import {
   decodeRoster,
   holdersOf,
+  type Member,
   type Roster,
   type RosterChain,
   rosterDigest,
@@ -51,10 +52,11 @@ export function rosterBinding({ signedRoster }: ServerSelf, accountId: Bytes): o
 }
 
 /** The long-term keys in OPAQUE of those that accounts are dealt to. */
-export function opaqueKeys(roster: Roster): ReadonlyMap<Identifier, Element> {
-  return new Map(
-    holdersOf(roster).map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)]),
-  )
+export function opaqueKeys(
+  roster: Roster,
+  among: readonly Member[] = holdersOf(roster),
+): ReadonlyMap<Identifier, Element> {
+  return new Map(among.map((m) => [m.identifier, ristretto255.decodeElement(m.opaqueKey)]))
 }
 
 /** What this server expects of a dealing for an account. */

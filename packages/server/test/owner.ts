@@ -22,6 +22,7 @@ import {
   sealFrame,
   signRequest,
   startHello,
+  thresholdsOf,
 } from "@lockkeeper/api"
 import {
   type Identifier,
@@ -231,9 +232,12 @@ export class TestOwner {
   async startLogin(password: string, at: readonly TestServer[], shownVersion = 0) {
     const { rosterEpoch, minSigners, members } = this.cluster.roster
     const verifyKeys = new Map(members.map((m) => [m.identifier, m.identityKey]))
+    const either = thresholdsOf(this.cluster.roster)
+    const thresholds = new Map(members.map((m) => [m.identifier, either]))
     const plan: opaque.LoginPlan = {
       ...{ accountId: this.accountId, binding: this.binding, rosterEpoch, minSigners, verifyKeys },
-      serverKeys: opaqueKeys(this.cluster.roster),
+      ...(either.length > 1 ? { thresholds } : {}),
+      serverKeys: opaqueKeys(this.cluster.roster, members),
       stretchingBounds: opaque.STRETCHING_BOUNDS,
     }
     const secret = new SecretBytes(utf8(password))
