@@ -1,28 +1,25 @@
 import {
   decodeRoster,
   encodeRosterChain,
-  LockKeeperError,
-  openChain,
-  type Roster,
   type RosterChain,
-  type RosterDifference,
   rosterDifference,
 } from "@lockkeeper/api"
 import type { Secret } from "@lockkeeper/crypto"
-import { type Bytes, decode, encode } from "@lockkeeper/encoding"
+import { type Bytes, decode, encode, fromHex, toBase64url } from "@lockkeeper/encoding"
 import {
+  type Activated,
   type Argon2Cost,
+  askServer,
+  checkOwnerOnlyDirectory,
   consentToRoster,
   type Descriptor,
+  holdDirectory,
   initialiseServer,
-  installRoster,
   joinRoster,
   PassphraseSeal,
-  readInstalledRosterOrNone,
   rosterBundleCodec,
   rosterSignatureCodec,
   type ServerPlace,
-  strandedShares,
   systemRandomness,
   type Unsealed,
   unsealServer,
@@ -43,7 +40,11 @@ export async function initialise(
   }
 }
 
-/** Runs `use` on the unsealed directory of a server that is not running, and seals it again. */
+/**
+ * Runs `use` on the unsealed directory of a server that is not running, and seals it again.
+ *
+ * @throws LockKeeperError `misconfigured` while a process runs it.
+ */
 export async function withServer<T>(
   directory: string,
   passphrase: Secret,
@@ -51,15 +52,42 @@ export async function withServer<T>(
 ): Promise<T> {
   const seal = new PassphraseSeal(passphrase, systemRandomness)
   try {
-    const unsealed = await unsealServer(directory, seal, systemRandomness)
+    checkOwnerOnlyDirectory(directory, "directory")
+    const letGo = holdDirectory(directory)
     try {
-      return await use(unsealed)
+      const unsealed = await unsealServer(directory, seal, systemRandomness)
+      try {
+        return await use(unsealed)
+      } finally {
+        await unsealed.close()
+      }
     } finally {
-      await unsealed.close()
+      letGo()
     }
   } finally {
     await seal.close()
   }
+}
+
+/** What a roster changed at a server that goes on under it; null for the server's first. */
+export type RosterTaken = Activated
+
+/** Has the server that runs over a directory go on under the next roster of a bundle. */
+export async function activateRunning(directory: string, bundle: Bytes): Promise<RosterTaken> {
+  const request = { command: "roster.activate", bundle: toBase64url(bundle) } as const
+  return takenOf(await askServer(directory, request, "activated"))
+}
+
+function takenOf(answer: { readonly before: string; readonly roster: string }): RosterTaken {
+  const before = decodeRoster(fromHex(answer.before))
+  const roster = decodeRoster(fromHex(answer.roster))
+  return { roster, difference: rosterDifference(before, roster) }
+}
+
+/** A member's signature file for a roster, of the server that runs over a directory. */
+export async function signRosterRunning(directory: string, roster: Bytes): Promise<Bytes> {
+  const request = { command: "roster.consent", roster: toBase64url(roster) } as const
+  return fromHex((await askServer(directory, request, "consented")).signature)
 }
 
 /** A member's signature file for a roster, with its sealed parts of the roster-wide seed. */
@@ -85,46 +113,4 @@ export function joinSignatures(
     chain: encodeRosterChain(joined.chain),
     bundle: encode(rosterBundleCodec, joined),
   }
-}
-
-/** What a roster changed at the server that it was activated at; null for the server's first. */
-export interface Activated {
-  readonly roster: Roster
-  readonly difference: RosterDifference | null
-}
-
-/**
- * Makes the server go on under the next roster of a bundle, unless shares that it holds could not be
- * used under that one: those have to be dealt anew first, in transition.
- *
- * @throws LockKeeperError `conflict` then; as `installBundle`.
- */
-export async function activateBundle(unsealed: Unsealed, bundle: Bytes): Promise<Activated> {
-  const { chain } = decode(rosterBundleCodec, bundle)
-  const current = await readInstalledRosterOrNone(unsealed)
-  current?.enumerationSeed.wipe()
-  if (current === null) return { roster: await installBundle(unsealed, bundle), difference: null }
-  const next = openChain(chain).inForce.roster
-  const difference = rosterDifference(decodeRoster(current.signed.roster), next)
-  const stranded = await strandedShares(unsealed, next)
-  if (stranded.keys + stranded.accounts > 0) {
-    const what = `${stranded.keys} keys and ${stranded.accounts} accounts`
-    throw new LockKeeperError(
-      "conflict",
-      `Under roster ${next.rosterEpoch} ${what} of this server could not be used.`,
-      {
-        field: "bundle",
-        remedy:
-          next.transition === null
-            ? "Deal their shares anew first: `lockkeeper reshare` under a roster in transition."
-            : "Keep more of their holders in the roster, or have lost ones repaired first.",
-      },
-    )
-  }
-  return { roster: await installBundle(unsealed, bundle), difference }
-}
-
-/** Makes the server follow the roster of a bundle. */
-export async function installBundle(unsealed: Unsealed, bundle: Bytes): Promise<Roster> {
-  return await installRoster(unsealed, decode(rosterBundleCodec, bundle))
 }

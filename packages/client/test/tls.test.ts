@@ -16,6 +16,7 @@ import {
   listenHttp,
   parseConfig,
   readTls,
+  Turnstile,
 } from "@lockkeeper/server"
 import { TestCluster } from "./cluster.ts"
 import { refused } from "./refusals.ts"
@@ -61,7 +62,7 @@ describe("the SDK over HTTP/2 and TLS 1.3", () => {
     const config = parseConfig({ version: 1, listen: { port, host: "127.0.0.1" }, tls: TLS })
     const { server } = cluster.server(identifier)
     return listenHttp(
-      endpointOf(server, new Gate(config.limits), () => "ready"),
+      endpointOf(new Turnstile(server), new Gate(config.limits), () => "ready"),
       {
         listen: config.listen,
         limits: config.limits,

@@ -77,6 +77,13 @@ export class Counters {
     return this.#refusals
   }
 
+  /** What a server of this process counts on from the one before: all but what that one had left. */
+  succeed(): this {
+    for (const set of this.#pools.keys()) this.#pools.set(set, 0)
+    this.quarantined = 0
+    return this
+  }
+
   /** By signer set, written as its identifiers joined by `-`. */
   pools(): ReadonlyMap<string, number> {
     return this.#pools

@@ -6,17 +6,20 @@ export { type LogLevel, pinoEvents } from "./adapters/pino-events.ts"
 export { SqliteRowStore } from "./adapters/sqlite/row-store.ts"
 export { systemClock, systemRandomness } from "./adapters/system.ts"
 export { WorkerCompute, type WorkerOptions } from "./adapters/worker-compute/worker-compute.ts"
+export { checkClock } from "./assemble-self.ts"
 export { readConfig } from "./config/read.ts"
 export { parseConfig, type ServerConfig } from "./config/schema.ts"
 export { readTls, type TlsMaterial } from "./config/tls.ts"
-export { askServer } from "./control/ask.ts"
+export { askServer, isRunning } from "./control/ask.ts"
 export type { ControlAnswer, ControlRequest, IncidentRecord } from "./control/requests.ts"
 export { Counters } from "./counters.ts"
+export { type Activated, activateBundle, installBundle } from "./directory/activate.ts"
 export { encodeAnchor, judgeStore } from "./directory/anchor.ts"
 export { type Descriptor, readDescriptor, writeDescriptor } from "./directory/descriptor.ts"
-export { strandedShares } from "./directory/holdings.ts"
 export { type InitOptions, initialiseServer, type ServerPlace } from "./directory/init.ts"
 export { FILES } from "./directory/layout.ts"
+export { checkOwnerOnlyDirectory } from "./directory/owner-only.ts"
+export { holdDirectory } from "./directory/process-lock.ts"
 export {
   type InstalledRoster,
   installRoster,
@@ -71,7 +74,8 @@ export {
   type Table,
   type Versioned,
 } from "./ports/store.ts"
-export { checkClock, type RunningServer, type RunOptions, runServer } from "./run-server.ts"
+export { type RunningServer, type RunOptions, runServer } from "./run-server.ts"
 export { SealBroken, SealedStore } from "./sealing/sealed-store.ts"
 export type { ServerSelf } from "./self.ts"
+export { Turnstile } from "./turnstile.ts"
 export { PROTOCOL_VERSION, VERSION } from "./version.ts"

@@ -42,7 +42,7 @@ export type StoreCondition = "orderly" | "unclean" | "restored"
  */
 export class KeyServer {
   readonly self: ServerSelf
-  readonly counters = new Counters()
+  readonly counters: Counters
   readonly #deps: Dependencies
   readonly #guesses: Guesses
   readonly #sessions = new Sessions()
@@ -55,9 +55,18 @@ export class KeyServer {
   readonly incidents: Incidents
   readonly #operatorRates = new OperatorRates()
 
-  /** @param maxAgeMs - longest a presignature is kept. */
-  constructor(self: ServerSelf, deps: Dependencies, maxAgeMs = DEFAULT_MAX_AGE_MS) {
+  /**
+   * @param maxAgeMs - longest a presignature is kept.
+   * @param counters - those of the server that this one follows in the same process.
+   */
+  constructor(
+    self: ServerSelf,
+    deps: Dependencies,
+    maxAgeMs = DEFAULT_MAX_AGE_MS,
+    counters = new Counters(),
+  ) {
     this.self = self
+    this.counters = counters
     this.#deps = deps
     this.#presigning = new PresigningRoom(self, deps, this.counters, maxAgeMs)
     const sources = [heldKeys(self, this.#presigning), heldAccounts]
@@ -166,12 +175,19 @@ export class KeyServer {
     await renewDecoy(this.self, this.#deps)
   }
 
-  /** Ends every session and wipes what is secret in memory. */
-  stop(): void {
+  /**
+   * Ends every session and wipes what is secret in memory.
+   *
+   * @param next - the server that goes on in its place, with secrets that are the same in memory.
+   */
+  stop(next: KeyServer | null = null): void {
     this.#sessions.endAll()
     this.#presigning.stop()
-    this.self.channelSecret.wipe()
-    this.self.loginServer.fakes.seed.wipe()
-    this.self.loginServer.ake.privateKey.wipe()
+    const kept = next === null ? [] : secretsOf(next.self)
+    for (const secret of secretsOf(this.self)) if (!kept.includes(secret)) secret.wipe()
   }
+}
+
+function secretsOf({ channelSecret, loginServer }: ServerSelf): readonly { wipe(): void }[] {
+  return [channelSecret, loginServer.fakes.seed, loginServer.ake.privateKey]
 }

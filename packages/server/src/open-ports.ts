@@ -54,15 +54,16 @@ export async function openPorts(
   source: MetricsSource,
   state: () => ServerState,
 ): Promise<OpenPorts> {
-  const { server, gate } = source
-  const tls = readTls(directory, config.tls, server.now())
-  warnOfExpiry(tls.expiresAt, server.now(), events)
+  const { turnstile, gate } = source
+  const now = turnstile.server.now()
+  const tls = readTls(directory, config.tls, now)
+  warnOfExpiry(tls.expiresAt, now, events)
   const { listen, limits, allowedOrigins, metrics: asked } = config
   const families = () => metricFamilies(source)
   const metrics =
     asked === null ? null : await listening("metrics", asked, listenForScrapes(asked, families))
   try {
-    const endpoint = endpointOf(server, gate, state)
+    const endpoint = endpointOf(turnstile, gate, state)
     const http = listenHttp(endpoint, { listen, limits, allowedOrigins, tls, events })
     const { host, port, close } = await listening("listen", listen, http)
     return {

@@ -1,16 +1,15 @@
 import { join } from "node:path"
-import { DEFAULT_STRETCHING, LockKeeperError, MAX_CLOCK_SKEW_MS, openRoster } from "@lockkeeper/api"
 import { type ControlListening, listenForControl } from "./adapters/control-socket.ts"
 import { systemClock, systemRandomness } from "./adapters/system.ts"
 import { WorkerCompute } from "./adapters/worker-compute/worker-compute.ts"
+import { assembleSelf, checkClock } from "./assemble-self.ts"
 import type { ServerConfig } from "./config/schema.ts"
 import { readTls } from "./config/tls.ts"
 import { answerControl } from "./control/answer.ts"
-import { MAX_CONTROL_REQUEST } from "./control/requests.ts"
+import { maxControlRequest } from "./control/requests.ts"
 import { findAnchor, judgeStore, removeAnchor, writeAnchor } from "./directory/anchor.ts"
 import { FILES } from "./directory/layout.ts"
 import { holdDirectory } from "./directory/process-lock.ts"
-import { ownMember, readInstalledRoster } from "./directory/roster.ts"
 import { type Unsealed, unsealServer } from "./directory/unseal.ts"
 import { markStart, markStop } from "./incarnation.ts"
 import { KeyServer } from "./key-server.ts"
@@ -26,7 +25,9 @@ import type {
 } from "./ports/dependencies.ts"
 import type { ServerState } from "./ports/listener.ts"
 import type { SealProvider } from "./ports/seal-provider.ts"
-import type { ServerSelf } from "./self.ts"
+import { RosterSuccession } from "./roster-succession.ts"
+import { Turnstile } from "./turnstile.ts"
+import { WatchedStore } from "./watched-store.ts"
 
 const TIDY_MS = 60_000
 
@@ -43,6 +44,7 @@ export interface RunOptions {
 
 /** A key server that answers. */
 export interface RunningServer {
+  /** The one that answers now: the next one after each change of the roster. */
   readonly server: KeyServer
   readonly name: string
   /** Where it listens, as the operating system gave it. */
@@ -54,55 +56,12 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-async function assembleSelf(unsealed: Unsealed): Promise<ServerSelf> {
-  const { signed, before, enumerationSeed } = await readInstalledRoster(unsealed)
-  const roster = openRoster(signed)
-  const { identifier } = ownMember(unsealed, roster)
-  const { identity, channelSecret, keyExchange } = unsealed.secrets
-  const { rosterEpoch, minSigners } = roster
-  return {
-    identifier,
-    roster,
-    signedRoster: signed,
-    rostersBefore: before,
-    identity,
-    channelSecret,
-    loginServer: {
-      identifier,
-      rosterEpoch,
-      minSigners,
-      ake: keyExchange,
-      signer: identity,
-      fakes: { seed: enumerationSeed },
-      stretching: DEFAULT_STRETCHING,
-    },
-  }
-}
-
-/** Refuses a clock that contradicts what this server or its roster have already seen. */
-export async function checkClock(
-  { store }: Pick<Unsealed, "store">,
-  self: ServerSelf,
-  now: number,
-): Promise<void> {
-  const refuse = (what: string): never => {
-    throw new LockKeeperError("misconfigured", `This machine's clock is behind ${what}.`, {
-      field: "clock",
-      remedy: "Set the clock, with NTP for instance, then start again.",
-    })
-  }
-  if (now + MAX_CLOCK_SKEW_MS < self.roster.createdAt) refuse("the roster's making")
-  const position = await store.logPosition()
-  if (position === null) return
-  const [last] = await store.entries(position.index, 1)
-  if (last !== undefined && now + MAX_CLOCK_SKEW_MS < last.time) refuse("its own last log entry")
-}
-
 /** What a start has made so far. */
 interface Started {
   readonly unsealed: Unsealed
   readonly deps: Dependencies
-  readonly server: KeyServer
+  readonly turnstile: Turnstile
+  readonly succession: RosterSuccession
   readonly compute: ComputePool
   readonly letGo: () => void
 }
@@ -126,14 +85,17 @@ export async function runServer(options: RunOptions): Promise<RunningServer> {
     unsealed = await unsealServer(directory, seal, randomness)
     const self = await assembleSelf(unsealed)
     await checkClock(unsealed, self, clock.now())
-    const { store } = unsealed
+    const store = new WatchedStore(unsealed.store)
     const deps: Dependencies = { clock, randomness, compute, store, events }
-    const server = new KeyServer(self, deps, config.pool.maxAgeHours * 3_600_000)
+    const maxAgeMs = config.pool.maxAgeHours * 3_600_000
+    const server = new KeyServer(self, deps, maxAgeMs)
     const { condition, pool } = await judgeStore(anchor, store, self.identity.publicKey)
     removeAnchor(directory)
     await markStart(deps, condition)
     await server.start(condition, pool)
-    return await serve(options, { unsealed, deps, server, compute, letGo })
+    const turnstile = new Turnstile(server)
+    const succession = new RosterSuccession({ unsealed, store, deps, turnstile, maxAgeMs })
+    return await serve(options, { unsealed, deps, turnstile, succession, compute, letGo })
   } catch (error) {
     await compute.close()
     await unsealed?.close()
@@ -145,13 +107,13 @@ export async function runServer(options: RunOptions): Promise<RunningServer> {
 /** Records the stop, closes the store, and vouches for what it then is. */
 async function stopInOrder(
   { directory, events }: RunOptions,
-  { unsealed, deps, server }: Started,
+  { unsealed, deps, turnstile }: Started,
 ): Promise<void> {
   const incarnation = await markStop(deps)
   const end = await unsealed.store.close()
-  if (incarnation === null || end === null) return
+  if (incarnation === null || end === null || turnstile.isBroken) return
   try {
-    const left = { incarnation, ...end, pool: server.poolDigest() }
+    const left = { incarnation, ...end, pool: turnstile.server.poolDigest() }
     writeAnchor(directory, left, unsealed.secrets.identity)
   } catch {
     // The next start takes it for a crash and burns what it might have gone on with.
@@ -162,11 +124,11 @@ async function stopInOrder(
 /** The operator's way in; a server that cannot have one serves all the same, and says so. */
 async function openControl(
   { directory, events }: RunOptions,
-  server: KeyServer,
+  started: Started,
 ): Promise<ControlListening | null> {
   const path = join(directory, FILES.control)
   try {
-    return await listenForControl(path, MAX_CONTROL_REQUEST, (line) => answerControl(server, line))
+    return await listenForControl(path, maxControlRequest, (line) => answerControl(started, line))
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : ""
     events.event("control-unavailable", { code })
@@ -176,27 +138,27 @@ async function openControl(
 
 async function serve(options: RunOptions, started: Started): Promise<RunningServer> {
   const { config, events } = options
-  const { unsealed, server, compute, letGo } = started
+  const { unsealed, turnstile, succession, compute, letGo } = started
   let state: ServerState = "ready"
   const gate = new Gate(config.limits)
   const source = {
-    server,
+    turnstile,
     gate,
     load: (urgency: Urgency) => compute.load(urgency),
-    startedAt: server.now(),
+    startedAt: turnstile.server.now(),
   }
   const listening = await openPorts(options, source, () => state).catch(async (error) => {
     await stopInOrder(options, started)
     throw error
   })
-  const control = await openControl(options, server)
+  const control = await openControl(options, started)
   const tidying = setInterval(() => {
-    server.tidy().catch(() => events.event("tidy-failed", {}))
+    turnstile.pass((server) => server.tidy()).catch(() => events.event("tidy-failed", {}))
   }, TIDY_MS)
   tidying.unref()
   compute.warmUp()
   const { host, port, metrics } = listening
-  const { identifier, roster } = server.self
+  const { identifier, roster } = turnstile.server.self
   const name = roster.members.find((m) => m.identifier === identifier)?.name ?? ""
   events.event("listening", { host, port, server: identifier, roster: roster.rosterEpoch })
   let closing: Promise<void> | null = null
@@ -204,9 +166,10 @@ async function serve(options: RunOptions, started: Started): Promise<RunningServ
     state = "stopping"
     clearInterval(tidying)
     await control?.close()
+    await succession.close()
     await listening.close(config.limits.shutdownTimeoutMs)
     await compute.close()
-    server.stop()
+    turnstile.server.stop()
     try {
       await stopInOrder(options, started)
     } finally {
@@ -216,7 +179,9 @@ async function serve(options: RunOptions, started: Started): Promise<RunningServ
     events.event("stopped", { refused: gate.refused })
   }
   return {
-    server,
+    get server() {
+      return turnstile.server
+    },
     name,
     host,
     port,

@@ -168,6 +168,11 @@ test("requests of no known form are refused by field, and change nothing", async
   assert.equal(await say(alpha, ""), "")
   assert.equal(await say(alpha, '{"command":"incidents.list"}'), "", "no line feed, no request")
   assert.equal(await say(alpha, `${" ".repeat(MAX_CONTROL_REQUEST + 1)}\n`), "")
+  const long = (command: string) => `{"command":"${command}","bundle":"${"A".repeat(8192)}"}\n`
+  assert.equal(await say(alpha, long("incidents.list")), "", "only what has a roster in it is long")
+  assert.match(await say(alpha, long("roster.activate")), /"code":"invalid-request"/)
+  const endless = `{"command":"roster.activate","bundle":"${"A".repeat(3_000_000)}"}\n`
+  assert.equal(await say(alpha, endless), "")
   // One request a connection: what follows it is not read.
   const two = `{"command":"incidents.list"}\n${JSON.stringify(clear)}\n`
   assert.equal((await say(alpha, two)).trim().split("\n").length, 1)
@@ -212,7 +217,11 @@ test("a server that cannot have its socket serves all the same and says so", asy
 
 test("more programs than are let in at once are turned away, and idle ones do not keep others out", async () => {
   const path = join(scratch(), "control.sock")
-  const control = await listenForControl(path, 100, async (line) => `said ${line}`)
+  const control = await listenForControl(
+    path,
+    () => 100,
+    async (line) => `said ${line}`,
+  )
   const idle = Array.from({ length: 8 }, () => connect(path).on("error", () => undefined))
   await Promise.all(idle.map((one) => new Promise((done) => one.once("connect", done))))
   const ninth = connect(path).on("error", () => undefined)

@@ -4,10 +4,11 @@ import { createKeyBody, protocolStepInput } from "@lockkeeper/api"
 import { sha256 } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { encodeEvidence, equivocationOf, messageCodec } from "@lockkeeper/protocols"
-import { answerControl } from "../src/control/answer.ts"
+import { answerControl, type Controlled } from "../src/control/answer.ts"
 import { MAX_CONTROL_ANSWER, parseControlAnswer } from "../src/control/requests.ts"
 import { MAX_REASONS } from "../src/incidents/incidents.ts"
 import { judgeEvidence } from "../src/incidents/judge.ts"
+import { Turnstile } from "../src/turnstile.ts"
 import { restart, startCluster, type TestServer } from "./memory-cluster.ts"
 import { TestOwner, type TestSession } from "./owner.ts"
 
@@ -46,7 +47,9 @@ test("an operator can list all that may be recorded, with the longest notes", as
   const { incidents } = one.server
   for (const { number } of incidents.all())
     await one.server.clearIncident(number, "\u{1f512}".repeat(64))
-  const answer = await answerControl(one.server, JSON.stringify({ command: "incidents.list" }))
+  const succession = {} as Controlled["succession"]
+  const controlled = { turnstile: new Turnstile(one.server), succession }
+  const answer = await answerControl(controlled, JSON.stringify({ command: "incidents.list" }))
   assert.ok(Buffer.byteLength(answer) <= MAX_CONTROL_ANSWER)
   assert.equal(parseControlAnswer(answer).kind, "listed")
 })

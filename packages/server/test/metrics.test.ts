@@ -11,6 +11,7 @@ import { Gate } from "../src/limits/gate.ts"
 import { exposition } from "../src/metrics/exposition.ts"
 import { metricFamilies } from "../src/metrics/families.ts"
 import type { Urgency } from "../src/ports/dependencies.ts"
+import { Turnstile } from "../src/turnstile.ts"
 import { VERSION } from "../src/version.ts"
 import { prepareSet, presignAt, signEcdsaWith, startEcdsa } from "./ecdsa-flows.ts"
 import { createKey, signWith } from "./flows.ts"
@@ -52,7 +53,8 @@ function sourceOf({ server }: TestServer, gate = new Gate(limits)) {
     ...{ waiting: 1, running: 2, ended: 3, waitedSeconds: 0.5, ranSeconds: 0.25 },
     ...(urgency === "now" ? {} : { waiting: 7 }),
   })
-  return { server, gate, load, startedAt: server.now() - 90_000 }
+  const turnstile = new Turnstile(server)
+  return { turnstile, gate, load, startedAt: server.now() - 90_000 }
 }
 
 test("the text is what Prometheus reads", () => {
@@ -199,7 +201,7 @@ test("what is refused before a session could carry it is counted by its code", a
   const cluster = await startCluster()
   const first = cluster.servers.get(1) as TestServer
   const gate = new Gate({ ...limits, opensPerMinute: 1 })
-  const endpoint = endpointOf(first.server, gate, () => "ready")
+  const endpoint = endpointOf(new Turnstile(first.server), gate, () => "ready")
   const code = (expected: string) => (error: unknown) =>
     error instanceof LockKeeperError && error.code === expected
   await assert.rejects(endpoint.open("here", new Uint8Array(8)), code("invalid-request"))

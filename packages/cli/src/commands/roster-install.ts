@@ -19,7 +19,8 @@ export const addRosterInstall: AddCommands = (add) =>
       decodeRosterFile(file, "what roster join wrote for members", rosterBundleCodec)
       const bundle = readRosterBytes(file)
       const passphrase = await passphraseFor(context, passphraseFile, "existing")
-      const { installBundle, withServer } = await import("../server-directory.ts")
+      const { installBundle } = await import("@lockkeeper/server")
+      const { withServer } = await import("../server-directory.ts")
       const work = () =>
         withServer(directory, passphrase, (unsealed) => installBundle(unsealed, bundle))
       const roster = await withProgress(context.terminal, "Installing the roster", work)

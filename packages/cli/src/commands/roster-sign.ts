@@ -10,7 +10,7 @@ import { withProgress } from "../terminal.ts"
 export const addRosterSign: AddCommands = (add) =>
   add<{ out: string; passphraseFile?: string }>({
     usage: "sign",
-    summary: "Sign an unsigned roster with a server's identity key",
+    summary: "Sign an unsigned roster with a server's identity key, running or not",
     arguments: [
       ["<directory>", "the server's directory"],
       ["<roster>", "the unsigned roster"],
@@ -23,10 +23,17 @@ export const addRosterSign: AddCommands = (add) =>
     async run(context, { out, passphraseFile }, [directory = "", file = ""]) {
       const encoded = readRosterBytes(file)
       decodeRoster(encoded)
-      const passphrase = await passphraseFor(context, passphraseFile, "existing")
-      const { signRosterFile, withServer } = await import("../server-directory.ts")
+      const { isRunning } = await import("@lockkeeper/server")
+      const { signRosterFile, signRosterRunning, withServer } = await import(
+        "../server-directory.ts"
+      )
+      const passphrase = (await isRunning(directory))
+        ? null
+        : await passphraseFor(context, passphraseFile, "existing")
       const work = () =>
-        withServer(directory, passphrase, (unsealed) => signRosterFile(unsealed, encoded))
+        passphrase === null
+          ? signRosterRunning(directory, encoded)
+          : withServer(directory, passphrase, (unsealed) => signRosterFile(unsealed, encoded))
       writeNewFile(out, await withProgress(context.terminal, "Signing the roster", work), "out")
       const digest = toHex(rosterDigest(encoded))
       return report(`Signed the roster with digest ${digest}.\nWrote ${out}.\n`, { out, digest })

@@ -10,13 +10,8 @@ import {
 } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import { type Bytes, toHex, utf8 } from "@lockkeeper/encoding"
-import {
-  initialise,
-  installBundle,
-  joinSignatures,
-  signRosterFile,
-  withServer,
-} from "../server-directory.ts"
+import { installBundle } from "@lockkeeper/server"
+import { initialise, joinSignatures, signRosterFile, withServer } from "../server-directory.ts"
 import { Authority } from "./certificates.ts"
 
 /** What a local cluster is made of. */

@@ -2,25 +2,41 @@ import { LockKeeperError, signedCredentialCodec, signedRosterCodec } from "@lock
 import { encode, fromHex, toHex } from "@lockkeeper/encoding"
 import type { Incident } from "../incidents/incidents.ts"
 import type { KeyServer } from "../key-server.ts"
+import type { RosterSuccession } from "../roster-succession.ts"
+import type { Turnstile } from "../turnstile.ts"
 import {
   type ControlAnswer,
-  type ControlRequest,
   type IncidentRecord,
+  type ParsedRequest,
   parseControlRequest,
+  TOLD,
 } from "./requests.ts"
+import { actOnRoster, isAboutRosters } from "./roster-requests.ts"
 
-const TOLD = ["invalid-request", "not-found", "conflict", "unavailable"] as const
+/** What an operator's requests are about. */
+export interface Controlled {
+  readonly turnstile: Turnstile
+  readonly succession: RosterSuccession
+}
 
 /** Answers one line of an operator's program with one line; never rejects. */
-export async function answerControl(server: KeyServer, line: string): Promise<string> {
+export async function answerControl(controlled: Controlled, line: string): Promise<string> {
+  const { turnstile, succession } = controlled
   try {
-    return JSON.stringify(await act(server, parseControlRequest(line)))
+    const request = parseControlRequest(line)
+    const answer = isAboutRosters(request)
+      ? await actOnRoster(succession, request)
+      : await turnstile.pass((server) => act(server, request))
+    return JSON.stringify(answer)
   } catch (error) {
     return JSON.stringify(refusal(error))
   }
 }
 
-async function act(server: KeyServer, request: ControlRequest): Promise<ControlAnswer> {
+async function act(
+  server: KeyServer,
+  request: Exclude<ParsedRequest, { readonly command: `roster.${string}` }>,
+): Promise<ControlAnswer> {
   const { incidents, self } = server
   const { quarantined } = incidents
   switch (request.command) {

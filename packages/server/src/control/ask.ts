@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { LockKeeperError } from "@lockkeeper/api"
-import { askControlSocket } from "../adapters/control-socket.ts"
+import { askControlSocket, isAbsent, isControlled } from "../adapters/control-socket.ts"
 import { FILES } from "../directory/layout.ts"
 import { checkOwnerOnlyDirectory } from "../directory/owner-only.ts"
 import {
@@ -33,12 +33,17 @@ export async function askServer<K extends ControlAnswer["kind"]>(
   return answer as AnswerOf<K>
 }
 
+/** Whether a server answers its operator over this directory. @throws LockKeeperError */
+export async function isRunning(directory: string): Promise<boolean> {
+  checkOwnerOnlyDirectory(directory, "directory")
+  return await isControlled(join(directory, FILES.control))
+}
+
 async function ask(directory: string, line: string): Promise<string> {
   try {
     return await askControlSocket(join(directory, FILES.control), line, MAX_CONTROL_ANSWER)
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : ""
-    if (code === "ENOENT" || code === "ECONNREFUSED") {
+    if (isAbsent(cause)) {
       throw new LockKeeperError("misconfigured", `No server runs over "${directory}".`, {
         field: "directory",
         remedy: "Name the directory of a server that runs on this machine.",

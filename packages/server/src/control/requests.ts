@@ -1,8 +1,25 @@
-import { INCIDENT_SOURCES, INCIDENT_STATES, LockKeeperError, MAX_NOTE } from "@lockkeeper/api"
+import {
+  INCIDENT_SOURCES,
+  INCIDENT_STATES,
+  LockKeeperError,
+  MAX_NOTE,
+  MAX_ROSTER,
+} from "@lockkeeper/api"
+import { type Bytes, fromBase64url } from "@lockkeeper/encoding"
 import { z } from "zod"
 
-/** Longest line that an operator's program may send, bytes. */
+/** Longest line that an operator's program may send, bytes, but for what has a roster in it. */
 export const MAX_CONTROL_REQUEST = 4_096
+
+/** Longest bundle of a roster: each member's sealed seed for each other one, and the chain. */
+const MAX_BUNDLE = 2_097_152
+
+const MAX_ROSTER_REQUEST = MAX_CONTROL_REQUEST + Math.ceil((MAX_BUNDLE * 4) / 3)
+
+/** Longest line that begins like this, bytes: what is not about rosters is never read that far. */
+export function maxControlRequest(begun: string): number {
+  return begun.startsWith('{"command":"roster.') ? MAX_ROSTER_REQUEST : MAX_CONTROL_REQUEST
+}
 
 /** Longest line of an answer, bytes: a roster and a piece of evidence in hexadecimal, and the rest. */
 export const MAX_CONTROL_ANSWER = 1_048_576
@@ -21,15 +38,34 @@ const note = z
 /** Ed25519, in hexadecimal. */
 const publicKey = z.string().regex(/^[0-9a-f]{64}$/, { error: "not 32 bytes in hexadecimal" })
 
+/** Bytes in base64url. */
+const bytesUpTo = (most: number) =>
+  z.string().transform((text, context): Bytes => {
+    try {
+      const bytes = fromBase64url(text)
+      if (bytes.length <= most) return bytes
+    } catch {
+      // Reported below like what is too long.
+    }
+    context.addIssue({ code: "custom", message: `not up to ${most} bytes of base64url` })
+    return z.NEVER
+  })
+
 /** What an operator may ask of a running server: one request a connection. Closed, strict. */
 const controlRequest = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("incidents.list") }),
   z.strictObject({ command: z.literal("incidents.show"), number }),
   z.strictObject({ command: z.literal("incidents.clear"), number, note }),
   z.strictObject({ command: z.literal("operator.certify"), publicKey }),
+  /** To sign an encoded roster. */
+  z.strictObject({ command: z.literal("roster.consent"), roster: bytesUpTo(MAX_ROSTER) }),
+  /** To go on under the roster of an encoded RosterBundle. */
+  z.strictObject({ command: z.literal("roster.activate"), bundle: bytesUpTo(MAX_BUNDLE) }),
 ])
 
-export type ControlRequest = z.infer<typeof controlRequest>
+export type ControlRequest = z.input<typeof controlRequest>
+
+export type ParsedRequest = z.output<typeof controlRequest>
 
 const incident = z.strictObject({
   number,
@@ -48,10 +84,21 @@ export type IncidentRecord = z.infer<typeof incident>
 
 const hexadecimal = z.string().regex(/^([0-9a-f]{2})*$/)
 
+/** Codes that an operator is told; anything else is `internal`. */
+export const TOLD = [
+  "invalid-request",
+  "not-found",
+  "conflict",
+  "unavailable",
+  "misconfigured",
+  "untrusted-roster",
+  "internal",
+] as const
+
 const controlAnswer = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("refused"),
-    code: z.enum(["invalid-request", "not-found", "conflict", "unavailable", "internal"]),
+    code: z.enum(TOLD),
     message: z.string(),
     field: z.string(),
     remedy: z.string(),
@@ -72,12 +119,16 @@ const controlAnswer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("cleared"), number, quarantined: z.array(z.int()) }),
   /** An encoded SignedCredential. */
   z.strictObject({ kind: z.literal("certified"), credential: hexadecimal }),
+  /** An encoded RosterSignature. */
+  z.strictObject({ kind: z.literal("consented"), signature: hexadecimal }),
+  /** The encoded rosters that the server followed before, and follows now. */
+  z.strictObject({ kind: z.literal("activated"), before: hexadecimal, roster: hexadecimal }),
 ])
 
 export type ControlAnswer = z.infer<typeof controlAnswer>
 
 /** @throws LockKeeperError `invalid-request` naming the field. */
-export function parseControlRequest(line: string): ControlRequest {
+export function parseControlRequest(line: string): ParsedRequest {
   const parsed = controlRequest.safeParse(jsonOf(line))
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues

@@ -195,43 +195,75 @@ function chainWith(current: RosterChain | null, { chain }: RosterBundle): Roster
   return news.reduce(extendChain, current)
 }
 
+/** A roster that a server may go on under: everything about it is checked, and nothing is changed. */
+export interface NextRoster extends Disposable {
+  readonly roster: Roster
+  /** The one that it follows now; null while it is in none. */
+  readonly before: Roster | null
+  /** Makes the server follow it, once. @throws StoreConflict when it follows another by now. */
+  commit(): Promise<void>
+}
+
 /**
  * Makes the server follow a roster: the first one, or the next one after its current.
  *
  * @throws LockKeeperError `untrusted-roster` or `misconfigured`; then the old one stays.
  */
 export async function installRoster(unsealed: Unsealed, bundle: RosterBundle): Promise<Roster> {
-  const { directory, store, secrets } = unsealed
+  using next = await prepareRoster(unsealed, bundle)
+  await next.commit()
+  return next.roster
+}
+
+/** Checks all that `installRoster` does. @throws likewise */
+export async function prepareRoster(unsealed: Unsealed, bundle: RosterBundle): Promise<NextRoster> {
+  const { directory, store } = unsealed
   const row = await store.read("meta", "roster")
-  const chain = chainWith(row === null ? null : decode(rosterRow, row.value).chain, bundle)
+  const known = row === null ? null : decode(rosterRow, row.value)
+  const chain = chainWith(known?.chain ?? null, bundle)
+  const signed = chain.at(-1) as SignedRoster
+  const roster = decodeRoster(signed.roster)
+  using held = known === null ? null : new Secret(known.seed)
+  const seed = seedOf(unsealed, chain, held, bundle.contributions)
+  const ifVersion = row?.version ?? "absent"
+  const current = known?.chain.at(-1)
+  return {
+    roster,
+    before: current === undefined ? null : decodeRoster(current.roster),
+    async commit() {
+      const value = encode(rosterRow, { chain, seed: seed.expose() })
+      // The database is about to change in a way that is nobody's restoring it.
+      removeAnchor(directory)
+      await store.commit([{ kind: "put", table: "meta", id: "roster", ifVersion, value }])
+      value.fill(0)
+    },
+    [Symbol.dispose]: () => seed.wipe(),
+  }
+}
+
+/** The enumeration seed under the last roster of a chain. */
+function seedOf(
+  unsealed: Unsealed,
+  chain: RosterChain,
+  held: Secret | null,
+  contributions: readonly SeedContribution[],
+): Secret {
   const signed = chain.at(-1) as SignedRoster
   const roster = decodeRoster(signed.roster)
   const { identifier } = ownMember(unsealed, roster)
+  const { channelSecret } = unsealed.secrets
   const before = chain.at(-2) ?? null
-  if (before === null && roster.rosterEpoch > 1) {
-    throw new LockKeeperError("misconfigured", "The bundle lacks the roster before this one.", {
-      field: "chain",
-      remedy: "Join the signatures again, with --after.",
-    })
+  if (before !== null) {
+    const receiver = { identifier, channelSecret, held }
+    return succeedSeed(decodeRoster(before.roster), roster, signed.roster, receiver, contributions)
   }
-  const { channelSecret } = secrets
-  using held = row === null ? null : new Secret(decode(rosterRow, row.value).seed)
-  using seed =
-    before === null
-      ? combineSeed(roster, signed.roster, identifier, channelSecret, bundle.contributions)
-      : succeedSeed(
-          decodeRoster(before.roster),
-          roster,
-          signed.roster,
-          { identifier, channelSecret, held },
-          bundle.contributions,
-        )
-  const value = encode(rosterRow, { chain, seed: seed.expose() })
-  const ifVersion = row?.version ?? "absent"
-  // The database is about to change in a way that is nobody's restoring it.
-  removeAnchor(directory)
-  await store.commit([{ kind: "put", table: "meta", id: "roster", ifVersion, value }])
-  return roster
+  if (roster.rosterEpoch === 1) {
+    return combineSeed(roster, signed.roster, identifier, channelSecret, contributions)
+  }
+  throw new LockKeeperError("misconfigured", "The bundle lacks the roster before this one.", {
+    field: "chain",
+    remedy: "Join the signatures again, with --after.",
+  })
 }
 
 /** The roster the server follows, or null while it is in none. */

@@ -4,6 +4,7 @@ import type { KeyServer } from "../key-server.ts"
 import type { Gate } from "../limits/gate.ts"
 import type { ComputeLoad, Urgency } from "../ports/dependencies.ts"
 import type { ReshareRuns } from "../resharing/room.ts"
+import type { Turnstile } from "../turnstile.ts"
 import { VERSION } from "../version.ts"
 import type { Family, Sample } from "./exposition.ts"
 
@@ -24,7 +25,7 @@ const URGENCIES: readonly Urgency[] = ["now", "background"]
 
 /** Where the numbers come from: all of them are in memory. */
 export interface MetricsSource {
-  readonly server: KeyServer
+  readonly turnstile: Turnstile
   readonly gate: Gate
   readonly load: (urgency: Urgency) => ComputeLoad
   /** Milliseconds since the Unix epoch. */
@@ -42,7 +43,8 @@ function by(label: string, values: readonly string[], known: ReadonlyMap<string,
   )
 }
 
-function processFamilies({ server, gate, startedAt }: MetricsSource): Family[] {
+function processFamilies({ turnstile, gate, startedAt }: MetricsSource): Family[] {
+  const { server } = turnstile
   const uptime = (server.now() - startedAt) / 1000
   const restored = server.storeCondition === "restored" ? 1 : 0
   const version = { labels: { version: VERSION }, value: 1 }
@@ -134,10 +136,11 @@ function computeFamilies(load: MetricsSource["load"]): Family[] {
 
 /** Everything that a scrape shows. Labels are of closed sets or sets of servers, never an id. */
 export function metricFamilies(source: MetricsSource): readonly Family[] {
+  const { server } = source.turnstile
   return [
     ...processFamilies(source),
-    ...countedFamilies(source.server),
-    ...sharesFamilies(source.server),
+    ...countedFamilies(server),
+    ...sharesFamilies(server),
     ...computeFamilies(source.load),
   ]
 }

@@ -21,6 +21,7 @@ import {
   type ServerSelf,
   type ServerState,
   StoreUnavailable,
+  Turnstile,
 } from "@lockkeeper/server"
 import { SimulatedDisk } from "./disk.ts"
 import type { MachineSurroundings, RunningProcess } from "./machine-surroundings.ts"
@@ -241,7 +242,7 @@ export class Machine {
       return null
     }
     const gate = new Gate(limits)
-    const honest = endpointOf(server, gate, () => process.state)
+    const honest = endpointOf(new Turnstile(server), gate, () => process.state)
     const endpoint = this.#around.endpoint?.(identifier, honest) ?? honest
     const process: Process = {
       ...{ number, endpoint, gone: end.signal, server, deps, gate, store, self, end },

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict"
+import { join } from "node:path"
+import { after, before, describe, test } from "node:test"
+import { type Cluster, startCluster } from "../src/dev/cluster.ts"
+import { EXIT } from "../src/exit-codes.ts"
+import { run } from "../src/program.ts"
+import { connectKeeper } from "../src/sdk.ts"
+import { onlyLine, testHost, writeSecret } from "./support.ts"
+
+/** What operators do to the roster of servers that are being used, over real processes. */
+describe("operators of a cluster that runs", () => {
+  let cluster: Cluster
+  /** Without any passphrase: whoever owns the directory of a server that runs is its operator. */
+  let environment: Record<string, string>
+
+  async function lockkeeper(line: readonly string[]) {
+    const host = { ...testHost({ environment }), connect: connectKeeper }
+    return { code: await run([...line, "--json"], host), json: onlyLine(host) }
+  }
+
+  async function succeeds(line: readonly string[]) {
+    const { code, json } = await lockkeeper(line)
+    assert.equal(code, EXIT.ok, `${line.join(" ")}: ${JSON.stringify(json)}`)
+    return json
+  }
+
+  async function fails(line: readonly string[], code: number) {
+    const result = await lockkeeper(line)
+    assert.equal(result.code, code, `${line.join(" ")}: ${JSON.stringify(result.json)}`)
+    return (result.json["error"] ?? {}) as Record<string, unknown>
+  }
+
+  const at = (name: string): string => join(cluster.directory, name)
+
+  /** The next roster, signed by every server, and joined after what clients follow. */
+  async function agreed(name: string, change: readonly string[]): Promise<string> {
+    const unsigned = at(`${name}.unsigned`)
+    await succeeds(["roster", "propose", ...change, "--out", unsigned])
+    const files: string[] = []
+    for (const { identifier, directory } of cluster.servers) {
+      const file = at(`${name}.${identifier}`)
+      files.push(file)
+      await succeeds(["roster", "sign", directory, unsigned, "--out", file])
+    }
+    const bundle = at(`${name}.bundle`)
+    const out = ["--out", at(`${name}.lk`), "--bundle", bundle, "--after", cluster.roster]
+    await succeeds(["roster", "join", ...out, ...files])
+    return bundle
+  }
+
+  before(async () => {
+    cluster = await startCluster({ servers: 3, threshold: 2, directory: null })
+    environment = {
+      ...{ LK_HOME: cluster.profile, LK_NAME: "ada", LK_AGENT: "off" },
+      LK_PASSWORD_FILE: writeSecret(cluster.directory, "password", "correct horse battery"),
+    }
+    await succeeds(["register"])
+    await succeeds(["keys", "create", "--type", "ed25519", "--label", "sol"])
+  })
+
+  after(() => cluster.stop())
+
+  test("change it without stopping one: no passphrase, the same processes, clients follow", async () => {
+    const bundle = await agreed("next", ["--refresh-hours", "24"])
+    const pids = cluster.servers.map(({ pid }) => pid)
+    for (const { directory } of cluster.servers) {
+      const taken = await succeeds(["roster", "activate", directory, bundle])
+      assert.deepEqual([taken["running"], taken["rosterEpoch"], taken["servers"]], [true, 2, 3])
+      assert.deepEqual(taken["changes"], ["refresh: never before, every 24 hours now"])
+      const again = await fails(["roster", "activate", directory, bundle], EXIT.trust)
+      assert.equal(again["field"], "rosterEpoch")
+    }
+    const { signers } = await succeeds(["sign", "sol", "--message", "under the next roster"])
+    assert.equal((signers as unknown[]).length, 2)
+    const shown = await succeeds(["roster", "show"])
+    assert.equal(shown["rosterEpoch"], 2)
+    assert.deepEqual(
+      cluster.servers.map(({ pid }) => pid),
+      pids,
+    )
+  })
+})

@@ -1,0 +1,35 @@
+import { decodeRoster, encodeRoster } from "@lockkeeper/api"
+import { encode, toHex } from "@lockkeeper/encoding"
+import { rosterBundleCodec, rosterSignatureCodec } from "../directory/roster.ts"
+import { decodeAs, decodeField } from "../request/decode.ts"
+import type { RosterSuccession, Succeeded } from "../roster-succession.ts"
+import type { ControlAnswer, ParsedRequest } from "./requests.ts"
+
+type RosterRequest = Extract<ParsedRequest, { readonly command: `roster.${string}` }>
+
+export function isAboutRosters(request: ParsedRequest): request is RosterRequest {
+  return request.command.startsWith("roster.")
+}
+
+/** Does what the operator asks of the server's roster. @throws LockKeeperError */
+export async function actOnRoster(
+  succession: RosterSuccession,
+  request: RosterRequest,
+): Promise<ControlAnswer> {
+  switch (request.command) {
+    case "roster.consent": {
+      decodeField("roster", () => decodeRoster(request.roster))
+      const consent = await succession.consent(request.roster)
+      return { kind: "consented", signature: toHex(encode(rosterSignatureCodec, consent)) }
+    }
+    case "roster.activate": {
+      const bundle = decodeAs("bundle", rosterBundleCodec, request.bundle)
+      return activated(await succession.activate(bundle))
+    }
+  }
+}
+
+function activated({ before, roster }: Succeeded): ControlAnswer {
+  const [from, to] = [before, roster].map((one) => toHex(encodeRoster(one)))
+  return { kind: "activated", before: from ?? "", roster: to ?? "" }
+}

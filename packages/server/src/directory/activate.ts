@@ -1,0 +1,30 @@
+import { type Roster, type RosterDifference, rosterDifference } from "@lockkeeper/api"
+import { type Bytes, decode } from "@lockkeeper/encoding"
+import { checkNoneStranded, strandedShares } from "./holdings.ts"
+import { installRoster, prepareRoster, rosterBundleCodec } from "./roster.ts"
+import type { Unsealed } from "./unseal.ts"
+
+/** What a roster changed at the server that it was activated at; null for the server's first. */
+export interface Activated {
+  readonly roster: Roster
+  readonly difference: RosterDifference | null
+}
+
+/**
+ * Makes a stopped server go on under the next roster of a bundle, unless shares that it holds could not
+ * be used under that one: those have to be dealt anew first, in transition.
+ *
+ * @throws LockKeeperError `conflict` then; as `installRoster`.
+ */
+export async function activateBundle(unsealed: Unsealed, bundle: Bytes): Promise<Activated> {
+  using next = await prepareRoster(unsealed, decode(rosterBundleCodec, bundle))
+  const { roster, before } = next
+  if (before !== null) checkNoneStranded(roster, await strandedShares(unsealed, roster))
+  await next.commit()
+  return { roster, difference: before === null ? null : rosterDifference(before, roster) }
+}
+
+/** Makes a stopped server follow the roster of a bundle. @throws LockKeeperError as `installRoster`. */
+export async function installBundle(unsealed: Unsealed, bundle: Bytes): Promise<Roster> {
+  return await installRoster(unsealed, decode(rosterBundleCodec, bundle))
+}
