@@ -83,7 +83,10 @@ async function say(server: TestServer, bytes: string): Promise<string> {
   connection.on("error", () => undefined)
   connection.end(bytes)
   let answer = ""
-  for await (const chunk of connection) answer += chunk
+  connection.on("data", (chunk) => {
+    answer += chunk
+  })
+  await new Promise((closed) => connection.once("close", closed))
   return answer
 }
 
