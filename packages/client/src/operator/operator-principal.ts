@@ -74,7 +74,8 @@ export class OperatorPrincipal {
 
   /**
    * Has one server carry out one step of a request, as `OpenSessions.act` does. Nobody waits for
-   * maintenance: where the server is asked too often, it is asked again a moment later.
+   * maintenance: where the server is asked too often, it is asked again a moment later. One that gave
+   * no answer lately is given less time: there are many batches, and each asks it first what costs little.
    */
   async act(
     server: Identifier,
@@ -82,7 +83,7 @@ export class OperatorPrincipal {
     step: number,
     input: Bytes,
     signal: AbortSignal,
-    callMs: number = this.servers.patience.callMs,
+    callMs: number = this.#patienceWith(server),
   ): Promise<Acted> {
     const { clock } = this.servers.deps
     const asked = { request, step, input }
@@ -105,6 +106,11 @@ export class OperatorPrincipal {
     this.#key = null
     this.#seed.wipe()
     await this.#sessions.close(signal)
+  }
+
+  #patienceWith(server: Identifier): number {
+    const { callMs, hedgeMs } = this.servers.patience
+    return this.servers.isDemoted(server) ? Math.min(callMs, 2 * hedgeMs) : callMs
   }
 
   #liveKey(): SigningKey {
