@@ -83,5 +83,5 @@ export function ownerAt(server: KeyServer, roster: Roster, signed: SignedRoster)
   const { identifier } = server.self
   const clock = { time: Date.now() }
   const servers = new Map([[identifier, { identifier, server } as never]])
-  return new TestOwner({ roster, signed, servers, clock, secrets: [] })
+  return new TestOwner({ roster, signed, rostersBefore: [], servers, clock, secrets: [] })
 }
