@@ -96,6 +96,7 @@ export function missRegistration(server: TestServer, name: string): Promise<void
     active: null,
     pending: active && { ...active, confirmations: null },
     pendingSince: account.createdAt,
+    left: null,
   }))
 }
 

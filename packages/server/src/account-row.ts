@@ -3,13 +3,14 @@ import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
 import {
   type Bytes,
   type Codec,
-  constant,
   fixedBytes,
   list,
   nullable,
   safeInteger,
   struct,
   text,
+  u8,
+  u32,
 } from "@lockkeeper/encoding"
 import { LIMITS, opaque, reshare } from "@lockkeeper/protocols"
 
@@ -23,7 +24,18 @@ export interface HeldAccount extends opaque.HeldAccount {
   readonly oprf: AccountGeneration | null
 }
 
-/** One account at one server. Either `active` is set, or the account is still being registered. */
+/** Who an account belongs to, as far as it takes to tell the owner's requests and sessions. */
+export interface AccountOwner {
+  /** Ed25519 key that the account's requests are signed with. */
+  readonly signingPublicKey: Bytes
+  /** The version whose password logs in. */
+  readonly opaqueVersion: number
+}
+
+/**
+ * One account at one server. Either `active` is set, or the account is still being registered, or it has
+ * moved to other servers and `left` is all that stays.
+ */
 export interface AccountRow {
   /** Derived from the name: `accountIdOf`. */
   readonly accountId: Bytes
@@ -39,9 +51,11 @@ export interface AccountRow {
   /** A registration or password change that not every server has confirmed: never answered from. */
   readonly pending: opaque.AccountRecord | null
   readonly pendingSince: number
+  /** Keys of the account may still be here: until the server is out of the roster it knows their owner. */
+  readonly left: AccountOwner | null
 }
 
-interface FirstVersion extends Omit<AccountRow, "active" | "previous"> {
+interface FirstVersion extends Omit<AccountRow, "active" | "previous" | "left"> {
   readonly active: opaque.AccountRecord | null
   readonly previous: opaque.AccountRecord | null
 }
@@ -74,15 +88,19 @@ const since: Codec<Since> = struct<Since>({
 })
 
 interface SecondVersion {
-  readonly version: null
   readonly active: Since
   readonly previous: Since
 }
 
 const secondVersion: Codec<SecondVersion> = struct<SecondVersion>({
-  version: constant(Uint8Array.of(2)),
   active: since,
   previous: since,
+})
+
+/** What stands in place of the second version where the account has left. */
+const thirdVersion: Codec<AccountOwner> = struct<AccountOwner>({
+  signingPublicKey: fixedBytes(32),
+  opaqueVersion: u32,
 })
 
 function sinceOf(held: HeldAccount | null): Since {
@@ -98,13 +116,16 @@ function heldOf(record: opaque.AccountRecord | null, { oprf, home }: Since): Hel
 
 /**
  * Version 2 is the first one with more behind it. A row that ends where the first version does is of
- * that version: its shares are those of its registration.
+ * that version: its shares are those of its registration. Version 3 is of accounts that have left.
  */
 export const accountRow: Codec<AccountRow> = {
   write(writer, row) {
+    if (row.left !== null && !isEmpty(row)) throw new Error("an account that has left is here")
     firstVersion.write(writer, row)
+    u8.write(writer, row.left === null ? 2 : 3)
+    if (row.left !== null) return thirdVersion.write(writer, row.left)
     const [active, previous] = [sinceOf(row.active), sinceOf(row.previous)]
-    secondVersion.write(writer, { version: null, active, previous })
+    secondVersion.write(writer, { active, previous })
   },
   read(reader) {
     const first = firstVersion.read(reader)
@@ -113,13 +134,20 @@ export const accountRow: Codec<AccountRow> = {
       const [active, previous] = [first.active, first.previous].map((one) => {
         return heldOf(one, asRegistered)
       })
-      return { ...first, active: active ?? null, previous: previous ?? null }
+      return { ...first, active: active ?? null, previous: previous ?? null, left: null }
     }
     const start = reader.offset
+    const version = u8.read(reader)
+    if (version === 3) {
+      const left = thirdVersion.read(reader)
+      if (!isEmpty(first)) reader.fail("left: the account is here", start)
+      return { ...first, active: null, previous: null, left }
+    }
+    if (version !== 2) reader.fail("version: unknown", start)
     const second = secondVersion.read(reader)
     const active = heldOf(first.active, second.active)
     const previous = heldOf(first.previous, second.previous)
-    const row = { ...first, active, previous }
+    const row = { ...first, active, previous, left: null }
     for (const key of ["active", "previous"] as const) {
       const { oprf, home } = second[key]
       const held = row[key]
@@ -129,4 +157,8 @@ export const accountRow: Codec<AccountRow> = {
     }
     return row
   },
+}
+
+function isEmpty({ active, previous, pending }: FirstVersion): boolean {
+  return active === null && previous === null && pending === null
 }

@@ -71,7 +71,7 @@ test("a row that is none of these is refused where it goes wrong", () => {
     )
   const end = FIRST.length
   refused(FIRST.subarray(0, end - 1), /ends 1 bytes early/)
-  for (const other of [0, 1, 3]) refused(concat(FIRST, Uint8Array.of(other, 0, 0, 0, 0)), /version/)
+  for (const other of [0, 1, 4]) refused(concat(FIRST, Uint8Array.of(other, 0, 0, 0, 0)), /version/)
   refused(concat(FIRST, AS_REGISTERED.subarray(0, 4)), /previous.home: .*early/)
   refused(concat(FIRST, AS_REGISTERED, Uint8Array.of(0)), /trailing|after/)
   // Its own number is not another server's.
@@ -80,4 +80,17 @@ test("a row that is none of these is refused where it goes wrong", () => {
   const bytes = encode(accountRow, nobody)
   const homed = concat(bytes.subarray(0, bytes.length - 1), Uint8Array.of(1, 0, 2))
   refused(homed, /previous: not canonical/)
+  const left = { signingPublicKey: new Uint8Array(32).fill(7), opaqueVersion: 5 }
+  refused(concat(FIRST, Uint8Array.of(3, ...left.signingPublicKey, 0, 0, 0, 5)), /account is here/)
+  assert.throws(() => encode(accountRow, { ...nobody, left }), /that has left is here/)
+})
+
+test("a row of an account that has left says whose it is, behind a version of its own", () => {
+  const row = decode(accountRow, FIRST)
+  const left = { signingPublicKey: new Uint8Array(32).fill(7), opaqueVersion: 5 }
+  const gone = { ...row, active: null, previous: null, pending: null, left }
+  const encoded = encode(accountRow, gone)
+  assert.deepEqual(decode(accountRow, encoded), gone)
+  assert.equal(toHex(encoded).endsWith(`03${"07".repeat(32)}00000005`), true)
+  assert.ok(encoded.length < 32 + 4 + 5 + 8 + 3 + 8 + 37 + 10)
 })

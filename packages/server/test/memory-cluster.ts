@@ -5,6 +5,7 @@ import {
   rosterDigest,
   type SignedRoster,
   signRoster,
+  transitionFrom,
 } from "@lockkeeper/api"
 import { type Identifier, Secret, sha512 } from "@lockkeeper/crypto"
 import { type Bytes, concat, utf8 } from "@lockkeeper/encoding"
@@ -50,6 +51,7 @@ export interface TestCluster {
   rostersBefore: readonly SignedRoster[]
   readonly servers: Map<Identifier, TestServer>
   readonly clock: { time: number }
+  /** Of server 1, 2 and so on, also of those that the roster does not list. */
   readonly secrets: readonly ServerSecrets[]
 }
 
@@ -68,9 +70,7 @@ export interface ClusterOptions {
 export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
   const { servers: n = 3, minSigners = 2, rows = () => new MemoryRowStore() } = options
   const clock = { time: 1_700_000_000_000 }
-  const secrets = Array.from({ length: n }, (_, i) =>
-    deriveSecrets(generateSeeds(seededRandomness(`server ${i + 1}`))),
-  )
+  const secrets = secretsOf(n)
   const roster = rosterOf(secrets, minSigners, clock.time, options)
   const encoded = encodeRoster(roster)
   const signatures = new Map(secrets.map((s, i) => [i + 1, signRoster(encoded, s.identity)]))
@@ -98,6 +98,51 @@ export async function changeRoster(cluster: TestCluster, changes: Partial<Roster
   cluster.roster = roster
   cluster.signed = { roster: encoded, signatures }
   for (const { identifier } of roster.members) await restart(cluster, identifier)
+}
+
+function secretsOf(count: number): readonly ServerSecrets[] {
+  return Array.from({ length: count }, (_, i) =>
+    deriveSecrets(generateSeeds(seededRandomness(`server ${i + 1}`))),
+  )
+}
+
+/** The roster after the cluster's, in transition to these holders, who joins being server 4, 5 and so on. */
+export function inTransition(
+  { roster }: TestCluster,
+  holders: readonly Identifier[],
+  minSigners: number,
+): Roster {
+  const all = rosterOf(secretsOf(Math.max(...holders)), minSigners, roster.createdAt, {})
+  const stay = roster.members.map(({ identifier }) => identifier)
+  const joining = all.members.filter(
+    ({ identifier }) => holders.includes(identifier) && !stay.includes(identifier),
+  )
+  const leaving = stay.filter((one) => !holders.includes(one))
+  return {
+    ...{ ...roster, rosterEpoch: roster.rosterEpoch + 1, minSigners },
+    members: [...roster.members, ...joining].sort((a, b) => a.identifier - b.identifier),
+    previousDigest: rosterDigest(encodeRoster(roster)),
+    transition: transitionFrom(roster, leaving),
+  }
+}
+
+/** The same servers under the next roster, started again; who joins has an empty store. */
+export async function follow(cluster: TestCluster, roster: Roster): Promise<TestCluster> {
+  const { clock, servers: before } = cluster
+  const ids = roster.members.map(({ identifier }) => identifier)
+  const secrets = secretsOf(Math.max(cluster.secrets.length, ...ids))
+  const encoded = encodeRoster(roster)
+  const own = (identifier: Identifier) => secrets[identifier - 1] as ServerSecrets
+  const signatures = new Map(ids.map((id) => [id, signRoster(encoded, own(id).identity)]))
+  const signed: SignedRoster = { roster: encoded, signatures }
+  const rostersBefore = [...cluster.rostersBefore, cluster.signed]
+  const servers = new Map<Identifier, TestServer>()
+  for (const identifier of ids) {
+    const rows = before.get(identifier)?.rows ?? new MemoryRowStore()
+    const start = { identifier, own: own(identifier), roster, signed, rostersBefore, clock, rows }
+    servers.set(identifier, await startServer(start))
+  }
+  return { roster, signed, rostersBefore, servers, clock, secrets }
 }
 
 function rosterOf(
@@ -190,8 +235,8 @@ export async function restart(
   const { roster, signed, rostersBefore, clock, secrets, servers } = cluster
   const own = secrets[identifier - 1] as ServerSecrets
   const { rows } = servers.get(identifier) as TestServer
-  const next = { roster, signed, rostersBefore }
-  const started = await startServer({ identifier, own, ...next, clock, rows, ...left })
+  const again = { identifier, own, roster, signed, rostersBefore, clock, rows, ...left }
+  const started = await startServer(again)
   servers.set(identifier, started)
   return started
 }

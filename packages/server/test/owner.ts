@@ -5,7 +5,9 @@ import {
   type Channel,
   callAnswer,
   callPayload,
+  decodeRoster,
   finishHello,
+  holderIds,
   LockKeeperError,
   memberOf,
   type OpenAnswer,
@@ -22,7 +24,7 @@ import {
   sealFrame,
   signRequest,
   startHello,
-  thresholdsOf,
+  thresholdsAt,
 } from "@lockkeeper/api"
 import {
   type Identifier,
@@ -128,11 +130,16 @@ export class TestOwner {
     return { session: new TestSession(to, finished.channel), answer }
   }
 
-  /** Registers at every server. */
+  /** The servers that new accounts are dealt to. */
+  get holders(): readonly TestServer[] {
+    return holderIds(this.cluster.roster).map((id) => this.cluster.servers.get(id) as TestServer)
+  }
+
+  /** Registers at every one of those. */
   async register(password: string): Promise<void> {
     const issuedAt = this.cluster.clock.time
     const sessions = await Promise.all(
-      this.servers.map(
+      this.holders.map(
         async (to) =>
           (await this.open(to, { kind: "register", issuedAt, name: this.name })).session,
       ),
@@ -214,9 +221,10 @@ export class TestOwner {
     const sessions: TestSession[] = []
     this.statements = []
     for (const { session } of opened) {
-      const { ke3, sessionKey } = finished.value.sessions.get(
-        session.to.identifier,
-      ) as opaque.LoginSession
+      const proof = finished.value.sessions.get(session.to.identifier)
+      // It has shares of another generation than enough others.
+      if (proof === undefined) continue
+      const { ke3, sessionKey } = proof
       const welcome = await this.finishLogin(session, ke3, sessionKey)
       sessions.push(session)
       this.statements = [...this.statements, welcome.statement]
@@ -230,14 +238,14 @@ export class TestOwner {
   }
 
   async startLogin(password: string, at: readonly TestServer[], shownVersion = 0) {
-    const { rosterEpoch, minSigners, members } = this.cluster.roster
+    const { roster, rostersBefore } = this.cluster
+    const { rosterEpoch, minSigners, members } = roster
+    const last = rostersBefore.at(-1)
     const verifyKeys = new Map(members.map((m) => [m.identifier, m.identityKey]))
-    const either = thresholdsOf(this.cluster.roster)
-    const thresholds = new Map(members.map((m) => [m.identifier, either]))
     const plan: opaque.LoginPlan = {
       ...{ accountId: this.accountId, binding: this.binding, rosterEpoch, minSigners, verifyKeys },
-      ...(either.length > 1 ? { thresholds } : {}),
-      serverKeys: opaqueKeys(this.cluster.roster, members),
+      thresholds: thresholdsAt(roster, last === undefined ? null : decodeRoster(last.roster)),
+      serverKeys: opaqueKeys(roster, members),
       stretchingBounds: opaque.STRETCHING_BOUNDS,
     }
     const secret = new SecretBytes(utf8(password))

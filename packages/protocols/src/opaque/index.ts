@@ -33,6 +33,7 @@ export {
   type Identities,
   keyExchangePair,
   type RegistrationRecord,
+  registrationRecordCodec,
 } from "./envelope.ts"
 export type { EvaluationStatement, LoginResponse } from "./evaluation.ts"
 export { loginResponseCodec } from "./evaluation.ts"

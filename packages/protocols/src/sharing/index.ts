@@ -3,6 +3,7 @@ export { type Sharing, sharingCodec, sharingDigest } from "./sharing.ts"
 export {
   certificateOfKey,
   continues,
+  FIRST_KEY_EPOCH,
   keyWithSharing,
   sharingOfAccount,
   sharingOfKey,

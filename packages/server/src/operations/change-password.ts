@@ -6,7 +6,7 @@ import {
 } from "@lockkeeper/api"
 import { equalBytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
-import { activeVersion, heldRecord, putAccount, wipeDealing } from "../accounts.ts"
+import { heldRecord, putAccount, wipeDealing } from "../accounts.ts"
 import { checkSettled } from "../names-under-roster.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
@@ -49,7 +49,9 @@ async function keep(
   const { self, deps, account, request } = step
   await checkSettled(deps, request.accountId)
   const { registration } = dealt
-  const expectation = dealingExpectation(self, request.accountId, account.value.active.registration)
+  const { active: now } = account.value
+  if (now === null) throw new Error("an account that is not here is in a settled range")
+  const expectation = dealingExpectation(self, request.accountId, now.registration)
   const accepted = opaque.acceptDealing(expectation, dealt)
   if (!accepted.ok) {
     const { abort } = accepted
@@ -110,7 +112,7 @@ async function activate(step: OwnerStep): Promise<StepOutcome> {
       session.stage = {
         kind: "authenticated",
         accountId,
-        opaqueVersion: activeVersion(changed),
+        opaqueVersion: active.registration.keys.opaqueVersion,
       }
     },
   }
@@ -126,7 +128,7 @@ async function finalise(step: OwnerStep): Promise<StepOutcome> {
   const { account, request, session, sessions } = step
   const body = decodeAs("body", changePasswordBody, request.body)
   const { active, accountId } = account.value
-  if (!names(body, active.registration)) {
+  if (active === null || !names(body, active.registration)) {
     throw new LockKeeperError("conflict", "This password change is not the active one here.", {
       field: "body.registrationDigest",
       remedy: "Change the password again.",

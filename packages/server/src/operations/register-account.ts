@@ -73,7 +73,7 @@ async function keepDealing(
 ): Promise<CallAnswer> {
   const accountId = opaque.accountIdOf(name)
   await checkSettled(deps, accountId)
-  if (existing !== null && existing.value.active !== null) throw nameTaken()
+  if (existing !== null && isTaken(existing.value)) throw nameTaken()
   const accepted = opaque.acceptDealing(dealingExpectation(self, accountId, null), dealt)
   // Not logged: a stranger could write as much as they like, and nothing was given away.
   if (!accepted.ok) {
@@ -95,10 +95,15 @@ async function keepDealing(
     previous: null,
     pending: accepted.value,
     pendingSince: now,
+    left: null,
   }
   const event = sessionEvent("account.register", accountId)
   await commitChanges(deps, [putAccount(row, existing?.version ?? "absent")], event)
   return { kind: "register-deal", signature }
+}
+
+function isTaken({ active, left }: AccountRow): boolean {
+  return active !== null || left !== null
 }
 
 function sameRegistration(a: opaque.AccountRecord, b: opaque.AccountRecord): boolean {

@@ -9,13 +9,7 @@ import {
 } from "@lockkeeper/api"
 import { type Identifier, verifySignature } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
-import {
-  type ActiveAccount,
-  accountKey,
-  activeVersion,
-  readActiveAccount,
-  wipeAccount,
-} from "../accounts.ts"
+import { type KnownAccount, readKnownAccount, wipeAccount } from "../accounts.ts"
 import { readDecoy } from "../decoy-account.ts"
 import { checkAnswers } from "../names-under-roster.ts"
 import { commitEvent } from "../request/commit.ts"
@@ -36,12 +30,13 @@ export async function resumeSession(
   payload: Extract<OpenPayload, { kind: "resume" }>,
 ): Promise<Opening> {
   const { accountId, issuedAt, statements, signature } = payload
-  const known = (await readActiveAccount(deps.store, accountId))?.value ?? null
+  const known = (await readKnownAccount(deps.store, accountId))?.value ?? null
   // Anyone can ask this of any name, as often as they like: no account takes as long as one.
-  const account = known ?? (await readDecoy(deps.store))
+  const decoy = known === null || known.active === null ? await readDecoy(deps.store) : null
+  const account = known ?? (decoy as KnownAccount)
   wipeAccount(account)
   const signed = encode(resumptionInput, { label: null, transcript, issuedAt })
-  const right = verifySignature(accountKey(account), signed, signature)
+  const right = verifySignature(account.owner.signingPublicKey, signed, signature)
   if (!right || known === null) {
     // Where it does not answer for the range it says that, to owners and to everybody else.
     checkAnswers((await readUnknownNames(deps.store)).value, accountId)
@@ -74,10 +69,10 @@ interface Resumed {
 function checkStatements(
   self: ServerSelf,
   now: number,
-  account: ActiveAccount,
+  account: KnownAccount,
   statements: readonly SignedStatement[],
 ): Resumed {
-  const active = activeVersion(account)
+  const active = account.owner.opaqueVersion
   const previous = account.previous?.registration.keys.opaqueVersion ?? active
   const atActive = new Map<Identifier, number>()
   const atPrevious = new Map<Identifier, number>()

@@ -1,6 +1,5 @@
 import { accountListing, LockKeeperError } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
-import { activeVersion } from "../accounts.ts"
 import type { OwnerOperationStep } from "../request/step.ts"
 import { onlyStep } from "./steps.ts"
 
@@ -13,7 +12,7 @@ export const showAccount: OwnerOperationStep = async (step) => {
     })
   }
   const { accountId, name, createdAt } = step.account.value
-  const opaqueVersion = activeVersion(step.account.value)
+  const { opaqueVersion } = step.account.value.owner
   const output = encode(accountListing, { accountId, name, opaqueVersion, createdAt })
   return { output, changes: [], event: step.event() }
 }

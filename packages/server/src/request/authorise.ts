@@ -12,13 +12,7 @@ import {
   verifyRequest,
 } from "@lockkeeper/api"
 import { type Bytes, equalBytes } from "@lockkeeper/encoding"
-import {
-  type ActiveAccount,
-  accountKey,
-  heldRecord,
-  readActiveAccount,
-  wipeAccount,
-} from "../accounts.ts"
+import { isCurrent, type KnownAccount, readKnownAccount, wipeAccount } from "../accounts.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { Versioned } from "../ports/store.ts"
 import type { ServerSelf } from "../self.ts"
@@ -37,7 +31,7 @@ interface Authorised {
 export interface OwnerRequest extends Authorised {
   readonly role: "owner"
   readonly operation: OwnerOperation
-  readonly account: Versioned<ActiveAccount>
+  readonly account: Versioned<KnownAccount>
 }
 
 export interface OperatorRequest extends Authorised {
@@ -125,9 +119,9 @@ async function accountOf(
   { accountId, opaqueVersion }: Authenticated,
   request: Request,
   signed: SignedRequest,
-): Promise<Versioned<ActiveAccount>> {
+): Promise<Versioned<KnownAccount>> {
   const isOwn = equalBytes(request.accountId, accountId)
-  const account = isOwn ? await readActiveAccount(store, accountId) : null
+  const account = isOwn ? await readKnownAccount(store, accountId) : null
   if (account === null) throw otherPrincipal("account")
   try {
     checkOwner(account.value, opaqueVersion, signed)
@@ -139,13 +133,13 @@ async function accountOf(
 }
 
 /** @throws LockKeeperError when the session's password or the account's key does not allow it. */
-function checkOwner(account: ActiveAccount, opaqueVersion: number, signed: SignedRequest): void {
-  if (heldRecord(account, opaqueVersion) === null) {
+function checkOwner(account: KnownAccount, opaqueVersion: number, signed: SignedRequest): void {
+  if (!isCurrent(account, opaqueVersion)) {
     throw new LockKeeperError("session-ended", "The password was changed since this login.", {
       remedy: "Log in with the new password.",
     })
   }
-  if (!verifyRequest(signed, accountKey(account))) throw notSignedBy("account")
+  if (!verifyRequest(signed, account.owner.signingPublicKey)) throw notSignedBy("account")
 }
 
 function checkAddress(self: ServerSelf, request: Request): void {

@@ -1,0 +1,186 @@
+import { holdersOf, identityKeys, MAX_NAME, type Roster } from "@lockkeeper/api"
+import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
+import {
+  type Bytes,
+  type Codec,
+  DecodeError,
+  decode,
+  encode,
+  equalBytes,
+  safeInteger,
+  struct,
+  text,
+  u32,
+} from "@lockkeeper/encoding"
+import { opaque, type reshare, sharing } from "@lockkeeper/protocols"
+import type { AccountRow } from "../account-row.ts"
+import { putAccount, readAccount, readActiveAccount, wipeAccount } from "../accounts.ts"
+import type { Guesses } from "../guesses.ts"
+import type { Change, Store } from "../ports/store.ts"
+import { opaqueKeys, rosterAt, type ServerSelf } from "../self.ts"
+import { sharingOfAccountRow } from "./accounts.ts"
+import type { Told } from "./held.ts"
+
+/** What a holder keeps of an account beside its share, for one that has none of it. */
+export interface ToldAccount {
+  readonly name: string
+  /** By the holder's own clock: not the same everywhere. */
+  readonly createdAt: number
+  readonly registration: opaque.Registration
+  readonly confirmations: opaque.Confirmations
+  /** The server that the record was made for. */
+  readonly home: Identifier
+  readonly record: opaque.RegistrationRecord
+  /** Guesses that the holder has given and not taken back. */
+  readonly guessesTaken: number
+}
+
+export const toldAccount: Codec<ToldAccount> = struct<ToldAccount>({
+  name: text(MAX_NAME),
+  createdAt: safeInteger,
+  registration: opaque.registrationCodec,
+  confirmations: opaque.confirmationsCodec,
+  home: identifierCodec,
+  record: opaque.registrationRecordCodec,
+  guessesTaken: u32,
+})
+
+/** What this server keeps of an account beside its share; null where nobody can log in to it here. */
+export async function describeAccount(
+  guesses: Pick<Guesses, "read">,
+  store: Store,
+  id: Bytes,
+): Promise<Bytes | null> {
+  const row = await readActiveAccount(store, id)
+  if (row === null) return null
+  const { active, name, createdAt } = row.value
+  const { registration, confirmations, home, record } = active
+  const { counter } = await guesses.read(id, true)
+  const encoded =
+    confirmations === null
+      ? null
+      : encode(toldAccount, {
+          ...{ name, createdAt, registration, confirmations, home, record },
+          guessesTaken: counter.taken,
+        })
+  wipeAccount(row.value)
+  return encoded
+}
+
+/**
+ * What holders' words of an account come to. Each is believed of the record what every server of the
+ * registration's roster has signed, and of guesses that were taken it is the most that anyone says: so
+ * that none comes back. Null where fewer than `need` can be believed, one of whom is honest.
+ */
+export function agreeOnAccount(
+  self: ServerSelf,
+  known: sharing.Sharing,
+  told: Told,
+  need: number,
+): Bytes | null {
+  const proven = [...told]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([, encoded]) => {
+      const record = toldOrNull(encoded)
+      if (record === null) return []
+      if (isProven(self, known, record)) return [record]
+      record.record.maskingKey.wipe()
+      return []
+    })
+  const [first] = proven
+  const times = proven.map(({ createdAt }) => createdAt).sort((a, b) => a - b)
+  const createdAt = times[Math.floor((times.length - 1) / 2)] ?? 0
+  const guessesTaken = Math.max(0, ...proven.map((one) => one.guessesTaken))
+  const isEnough = first !== undefined && proven.length >= need
+  const agreed = isEnough ? encode(toldAccount, { ...first, createdAt, guessesTaken }) : null
+  for (const { record } of proven) record.maskingKey.wipe()
+  return agreed
+}
+
+function toldOrNull(encoded: Bytes): ToldAccount | null {
+  try {
+    return decode(toldAccount, encoded)
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    return null
+  }
+}
+
+/**
+ * Whether the owner registered this record, for the password that the sharing is of: that it is the one
+ * in force is the dealers' word, who all vouch for the batch.
+ */
+function isProven(self: ServerSelf, known: sharing.Sharing, told: ToldAccount): boolean {
+  const { registration } = told
+  const roster = rosterAt(self, registration.rosterEpoch)
+  if (roster === null || !equalBytes(opaque.accountIdOf(told.name), known.id)) return false
+  if (!opaque.verifyMovedRecord(known.id, registeredUnder(roster), told).ok) return false
+  const dealt = sharing.sharingOfAccount(registration, sharing.FIRST_KEY_EPOCH)
+  return (
+    equalBytes(dealt.context, known.context) && equalBytes(dealt.verifyingKey, known.verifyingKey)
+  )
+}
+
+/** Those that a roster has accounts dealt to: all of them have signed each registration. */
+function registeredUnder(roster: Roster): opaque.RegisteredUnder {
+  const { rosterEpoch, minSigners } = roster
+  const keys = identityKeys(roster)
+  const holders = holdersOf(roster).map(({ identifier }) => identifier)
+  const verifyKeys = new Map(holders.map((id) => [id, keys.get(id) as Bytes]))
+  return { rosterEpoch, minSigners, servers: opaqueKeys(roster), verifyKeys }
+}
+
+/**
+ * The changes that put an account where none can log in, with a share of its own, and with no more
+ * guesses than its other holders have left.
+ *
+ * @param record - what `agreeOnAccount` made of the tellings.
+ */
+export async function joinAccount(
+  { self, guesses }: { readonly self: ServerSelf; readonly guesses: Guesses },
+  store: Store,
+  { sharing: later, vector, share, certificate }: reshare.ResharedShare,
+  record: Bytes,
+): Promise<readonly Change[]> {
+  const { name, createdAt, guessesTaken, ...moved } = decode(toldAccount, record)
+  const accountId = later.id
+  const row = await readAccount(store, accountId)
+  const generation = { sharing: later, vector }
+  const taken = sharing.accountMovedTo(self.identifier, moved, share, generation)
+  if (row !== null) wipeAccount(row.value)
+  if (!taken.ok || (row !== null && row.value.active !== null)) return []
+  const joined: AccountRow = {
+    ...{ accountId, name, createdAt, previous: null, pending: null, pendingSince: 0, left: null },
+    active: { ...taken.value, oprf: { ...generation, certificate } },
+  }
+  const put = putAccount(joined, row?.version ?? "absent")
+  moved.record.maskingKey.wipe()
+  const guess = await guesses.read(accountId, true)
+  const { limit } = guess.counter
+  const most = Math.min(limit, Math.max(guess.counter.taken, guessesTaken))
+  return [put, guesses.put(guess, { limit, taken: most })]
+}
+
+/**
+ * The changes that destroy a share and record whose account has moved to other servers: all that stays is
+ * whose it is, for as long as keys of the same owner may be here.
+ */
+export async function leaveAccount(
+  store: Store,
+  id: Bytes,
+  { sharing: later }: reshare.ReshareCertificate,
+): Promise<readonly Change[]> {
+  const row = await readActiveAccount(store, id)
+  if (row === null) return []
+  const { owner, ...account } = row.value
+  const held = sharingOfAccountRow(account)
+  wipeAccount(account)
+  if (held === null || !sharing.continues(held, later).ok) return []
+  const { accountId, name, createdAt } = account
+  const { signingPublicKey, opaqueVersion } = owner
+  const gone: AccountRow = {
+    ...{ accountId, name, createdAt, active: null, previous: null, pending: null },
+    ...{ pendingSince: 0, left: { signingPublicKey, opaqueVersion } },
+  }
+  return [putAccount(gone, row.version)]
+}
