@@ -69,10 +69,10 @@ export class KeyServer {
     this.counters = counters
     this.#deps = deps
     this.#presigning = new PresigningRoom(self, deps, this.counters, maxAgeMs)
-    const sources = [heldKeys(self, this.#presigning), heldAccounts]
+    this.#guesses = new Guesses(self, deps.store)
+    const sources = [heldKeys(self, this.#presigning), heldAccounts(self, this.#guesses)]
     this.#resharing = new ResharingRoom(self, deps, sources)
     this.#census = new ShareCensus(deps.store)
-    this.#guesses = new Guesses(self, deps.store)
     this.incidents = new Incidents(self, deps, this.counters)
   }
 

@@ -1,5 +1,6 @@
 import {
   decodeRoster,
+  isLeaving,
   LAST_ACCOUNT_ID,
   LockKeeperError,
   ON_THEIR_WAY,
@@ -81,6 +82,15 @@ function arrivalOf({ roster, rostersBefore, identity }: ServerSelf, isFresh: boo
   const { members } = decodeRoster(last.roster)
   const was = members.some((one) => equalBytes(one.identityKey, identity.publicKey))
   return was ? "stays" : "joins"
+}
+
+/** What becomes of a range at this server where its accounts go to the roster's holders. */
+export function movedHere({
+  roster,
+  identifier,
+}: ServerSelf): Omit<NameRange, "to" | "generation"> {
+  const { minSigners } = roster
+  return { minSigners, standing: isLeaving(roster, identifier) ? "gone" : "settled" }
 }
 
 /**

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import {
   type KeyType,
   keyListing,
+  type LeaveReshareBody,
   leaveReshareBody,
   leaveReshareInput,
   RESHARE_STEPS,
@@ -181,6 +182,7 @@ export async function driveMove(
   coordinator: Coordinator,
   ask: Asking = (_id, _step, go) => go(),
   tell: Telling = (_member, records) => records,
+  holds: (id: Identifier) => Promise<boolean> = (id) => holdsAll(coordinator.world, id),
 ): Promise<Moved> {
   const { world, attempt } = coordinator
   const { params, keys, leaveOut } = attempt
@@ -194,7 +196,7 @@ export async function driveMove(
     for (const [from, delivery] of task.deliveries) {
       const message = await ask(from, step, async () => {
         const told: SealedRecords[] = []
-        const isJoining = step === "verdict" && !(await holdsAll(world, from))
+        const isJoining = step === "verdict" && !(await holds(from))
         for (const dealer of isJoining ? params.dealers : []) {
           told.push(await describeAt(coordinator, dealer, from, openings.get(from) as Message))
         }
@@ -222,8 +224,9 @@ export async function leaveAt(
   id: Identifier,
   certificates: readonly reshare.ReshareCertificate[],
   run: Bytes | null = null,
+  of: Pick<LeaveReshareBody, "kind" | "range"> = { kind: "keys", range: null },
 ): Promise<Bytes> {
-  const body = encode(leaveReshareBody, { kind: "keys", range: null, run })
+  const body = encode(leaveReshareBody, { ...of, run })
   const { operator, sessions } = world
   const request = operator.sign(operator.request("reshare.leave", body, { servers: [id] }))
   const input = encode(leaveReshareInput, { certificates })

@@ -4,6 +4,7 @@ import { type AccountRange, LAST_ACCOUNT_ID, rangeEnd } from "@lockkeeper/api"
 import { type Bytes, compareBytes, decode, encode, toHex } from "@lockkeeper/encoding"
 import { opaque, reshare } from "@lockkeeper/protocols"
 import { readAccount } from "../src/accounts.ts"
+import { Guesses } from "../src/guesses.ts"
 import { sharingOfAccountRow } from "../src/resharing/accounts.ts"
 import { heldAccounts } from "../src/resharing/held-accounts.ts"
 import { reshareRunRow } from "../src/resharing/rows.ts"
@@ -247,12 +248,13 @@ test("a range that a batch cannot have is refused by its field before anything i
 
 test("accounts that a server does not hold have no share, and none is repaired", async () => {
   const { world, owners } = await withOwners(1)
-  assert.equal(heldAccounts.repair, null)
-  const { store } = serverOf(world, 2)
-  const held = await heldAccounts.read(store, (owners[0] as TestOwner).accountId)
+  const { self, store } = serverOf(world, 2)
+  const accounts = heldAccounts(self, new Guesses(self, store))
+  assert.equal(accounts.repair, null)
+  const held = await accounts.read(store, (owners[0] as TestOwner).accountId)
   assert.deepEqual([held?.sharing.keyEpoch, held?.before], [1, null])
-  assert.equal(await heldAccounts.read(store, new Uint8Array(32)), null)
-  assert.equal(await heldAccounts.certificate(store, (owners[0] as TestOwner).accountId), null)
+  assert.equal(await accounts.read(store, new Uint8Array(32)), null)
+  assert.equal(await accounts.certificate(store, (owners[0] as TestOwner).accountId), null)
 })
 
 test("rows of runs about accounts come back with their range, and none is without", async () => {

@@ -1,10 +1,20 @@
-import { identityKeys, isAtTarget, leaveReshareBody, leaveReshareInput } from "@lockkeeper/api"
+import {
+  type AccountRange,
+  identityKeys,
+  isAtTarget,
+  isLeaving,
+  LockKeeperError,
+  leaveReshareBody,
+  leaveReshareInput,
+} from "@lockkeeper/api"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { abort, type Outcome, reshare, sharing } from "@lockkeeper/protocols"
+import { movedHere } from "../names-under-roster.ts"
 import type { Change } from "../ports/store.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
 import type { OperatorOperationStep, OperatorStep } from "../request/step.ts"
+import { firstActiveIn } from "../resharing/accounts.ts"
 import {
   type Entry,
   generationOf,
@@ -18,6 +28,7 @@ import {
 import type { ReshareRunRow } from "../resharing/rows.ts"
 import { putRun, readRun, wipeStage } from "../resharing/runs.ts"
 import { rosterAt, type ServerSelf } from "../self.ts"
+import { moveUnknownNames } from "../unknown-names.ts"
 import { refuseAbort } from "./aborts.ts"
 import { invalid, sourceFor } from "./reshare-task.ts"
 import { noSuchStep } from "./steps.ts"
@@ -49,7 +60,7 @@ export const leaveReshare: OperatorOperationStep = async (step) => {
   }
   const entries = await readEntries(step.deps.store, source, ids)
   try {
-    return await erase(step, { source, move, run }, certificates, entries)
+    return await erase(step, { source, move, range, run }, certificates, entries)
   } finally {
     wipeEntries(entries)
   }
@@ -73,12 +84,13 @@ function verify(
 interface Leaving {
   readonly source: ShareSource
   readonly move: MoveSource
+  readonly range: AccountRange | null
   readonly run: Bytes | null
 }
 
 async function erase(
   step: OperatorStep,
-  { source, move, run }: Leaving,
+  { source, move, range, run }: Leaving,
   certificates: readonly reshare.ReshareCertificate[],
   entries: readonly Entry[],
 ): Promise<StepOutcome> {
@@ -101,6 +113,11 @@ async function erase(
     const gone = { highestKeyEpoch, pendingRun: null, activeRun: null, activatedAt: 0 }
     changes.push(...erased, putGeneration(source, entry, { ...before, ...gone }))
   }
+  if (range !== null) {
+    const ids = certificates.map((one) => one.sharing.id)
+    const gone = left.map(({ id }) => id)
+    changes.push(...(await leaveRange(step, range, { ids, gone })))
+  }
   const over = run === null ? null : await dealtIn(step, source, run, certificates)
   if (over !== null) changes.push(putRun(over.runId, over.row, over.version))
   return {
@@ -112,6 +129,29 @@ async function erase(
       if (over !== null) resharing.note(over.runId, over.row)
     },
   }
+}
+
+/**
+ * The names between go with the accounts. Where one would stay behind that can log in here the range does
+ * not go either: nobody may learn by one refusal who else has gone.
+ *
+ * @throws LockKeeperError `conflict` or `too-large`, field `body.range`.
+ */
+async function leaveRange(
+  { self, deps }: OperatorStep,
+  range: AccountRange,
+  { ids, gone }: { readonly ids: readonly Bytes[]; readonly gone: readonly Bytes[] },
+): Promise<readonly Change[]> {
+  if (!isLeaving(self.roster, self.identifier)) {
+    throw invalid("body.range", "This server does not leave, and answers for these names.")
+  }
+  const stays = await firstActiveIn(deps.store, range, gone)
+  if (stays === null) return moveUnknownNames(deps, range, ids, movedHere(self))
+  const message = "An account of the range is not among those that are to leave."
+  throw new LockKeeperError("conflict", message, {
+    field: "body.range",
+    remedy: "Move that account too, and bring the certificates of all of them.",
+  })
 }
 
 interface Over {

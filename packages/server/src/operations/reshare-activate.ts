@@ -1,6 +1,7 @@
 import { LockKeeperError } from "@lockkeeper/api"
 import { type Bytes, equalBytes } from "@lockkeeper/encoding"
 import { reshare, sharing } from "@lockkeeper/protocols"
+import { movedHere } from "../names-under-roster.ts"
 import type { Change } from "../ports/store.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
@@ -90,7 +91,7 @@ async function putInForce(
   }
   if (row.range !== null) {
     const ids = reshared.map((one) => one.sharing.id)
-    changes.push(...(await moveUnknownNames(deps, row.range, ids)))
+    changes.push(...(await moveUnknownNames(deps, row.range, ids, movesTo(task))))
   }
   const over: ReshareRunRow = { ...row, stage: { kind: "active" } }
   changes.push(putRun(runId, over, version))
@@ -103,6 +104,12 @@ async function putInForce(
       resharing.note(runId, over)
     },
   }
+}
+
+/** What becomes of the range: null where its accounts stay with their holders, or have moved on since. */
+function movesTo({ step: { self }, params }: ReshareTask): ReturnType<typeof movedHere> | null {
+  const isInForce = params.rosterEpoch === self.roster.rosterEpoch
+  return params.kind === "reshare" && isInForce ? movedHere(self) : null
 }
 
 /**
