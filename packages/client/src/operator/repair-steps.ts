@@ -89,8 +89,8 @@ export class RepairSteps {
   /** Again where another request was faster at the same rows: nothing was done then. */
   async #act(server: Identifier, step: keyof typeof REPAIR_STEPS, input: Bytes): Promise<Bytes> {
     const principal = this.#principal
-    // A whole batch is more work than presigning is.
-    const stepMs = 2 * principal.servers.patience.presigningStepMs
+    // A whole batch is as much work as presigning.
+    const stepMs = principal.servers.patience.presigningStepMs
     for (let conflicts = 1; ; conflicts++) {
       throwIfCancelled(this.#signal)
       try {
