@@ -1,7 +1,14 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { equalBytes } from "@lockkeeper/encoding"
 import { LockKeeperError } from "./errors.ts"
-import { encodeRoster, type Member, type Roster, rosterDigest, type Transition } from "./roster.ts"
+import {
+  continuesTransition,
+  encodeRoster,
+  type Member,
+  type Roster,
+  rosterDigest,
+  type Transition,
+} from "./roster.ts"
 
 // A change of holders takes two rosters. The first one lists everybody, those that leave too, and is in
 // transition: under it shares are dealt anew, batch by batch, while all of them are used. The second
@@ -92,20 +99,25 @@ export function needsTransition(before: Roster, next: Roster): boolean {
 }
 
 /**
- * The transition that takes a roster to its next one.
+ * The transition that takes a roster to its next one. Where shares are still on their way, as when a
+ * member is lost meanwhile, they go on from where they are.
  *
+ * @param next - the threshold of the next one.
  * @param leaving - members of the next one that hold shares until these have moved.
- * @throws LockKeeperError `conflict` while shares are still on their way.
+ * @throws LockKeeperError `conflict` where shares would come to have three thresholds.
  */
-export function transitionFrom(before: Roster, leaving: readonly Identifier[]): Transition {
-  if (before.transition !== null) {
-    throw new LockKeeperError("conflict", "Shares are still on their way under this roster.", {
-      field: "transition",
-      remedy: "Finish it first: run `lockkeeper reshare`, then `lockkeeper roster settle`.",
-    })
-  }
-  const minSignersBefore = before.minSigners
-  return { leaving: [...leaving].sort((a, b) => a - b), minSignersBefore }
+export function transitionFrom(
+  before: Roster,
+  next: number,
+  leaving: readonly Identifier[],
+): Transition {
+  const minSignersBefore = before.transition?.minSignersBefore ?? before.minSigners
+  const transition = { leaving: [...leaving].sort((a, b) => a - b), minSignersBefore }
+  if (continuesTransition(before, { minSigners: next, transition })) return transition
+  throw new LockKeeperError("conflict", "Shares are still on their way to another threshold.", {
+    field: "minSigners",
+    remedy: "Finish it first: run `lockkeeper reshare`, then `lockkeeper roster settle`.",
+  })
 }
 
 /**

@@ -381,6 +381,18 @@ export function checkKeysStay(before: readonly Roster[], next: Roster): void {
   }
 }
 
+/** Whether the thresholds that shares may have under the next roster are those that they may have now. */
+export function continuesTransition(
+  before: Pick<Roster, "minSigners" | "transition">,
+  next: Pick<Roster, "minSigners" | "transition">,
+): boolean {
+  if (next.transition === null) return true
+  const { minSignersBefore } = next.transition
+  if (before.transition === null) return minSignersBefore === before.minSigners
+  const isSame = minSignersBefore === before.transition.minSignersBefore
+  return isSame && next.minSigners === before.minSigners
+}
+
 /**
  * Accepts the roster after `current`: the next rosterEpoch, naming `current`'s digest, signed by at
  * least `current.minSigners` of its members and by every new member.
@@ -412,6 +424,9 @@ export function acceptNextRoster(current: Bytes, next: SignedRoster): Roster {
       `Too few members of the roster before have signed this one: ${signers.length} of the ` +
         `${before.minSigners} it takes; missing ${names}.`,
     )
+  }
+  if (!continuesTransition(before, roster)) {
+    fail("transition.minSignersBefore", "The roster lets shares have a threshold that none have.")
   }
   checkKeysStay([before], roster)
   return roster

@@ -25,7 +25,7 @@ function moving(leaving: readonly number[], changes: Partial<Roster> = {}): Rost
   return testRoster(servers, {
     rosterEpoch: 2,
     previousDigest: rosterDigest(encodeRoster(three)),
-    transition: transitionFrom(three, leaving),
+    transition: transitionFrom(three, 2, leaving),
     ...changes,
   })
 }
@@ -97,8 +97,23 @@ describe("a roster in transition", () => {
     })
   }
 
-  test("is not followed by another transition before it is settled", () => {
-    assert.throws(() => transitionFrom(moving([1]), []), refused("conflict", "transition"))
+  test("goes on where a member is lost meanwhile, and never to a third threshold", () => {
+    const growing = moving([1], { minSigners: 3 })
+    assert.deepEqual(transitionFrom(growing, 3, [2, 1]), { leaving: [1, 2], minSignersBefore: 2 })
+    assert.throws(() => transitionFrom(growing, 2, []), refused("conflict", "minSigners"))
+    assert.throws(() => transitionFrom(growing, 4, []), refused("conflict", "minSigners"))
+  })
+
+  test("is followed only with the threshold before that it has", () => {
+    const transition = { leaving: [1], minSignersBefore: 1 }
+    const current = encodeRoster(three)
+    const follow = (changes: Partial<Roster>) =>
+      acceptNextRoster(current, signedBy(moving([1], changes), servers))
+    assert.deepEqual(follow({}).transition, { leaving: [1], minSignersBefore: 2 })
+    assert.throws(
+      () => follow({ transition }),
+      refused("untrusted-roster", "transition.minSignersBefore"),
+    )
   })
 
   test("is settled without those that leave, by a roster that follows from it alone", () => {

@@ -73,7 +73,9 @@ export function proposeRoster(
   }
   const resharing = leaving.length > 0 || needsTransition(before, changed)
   const ids = leaving.map(({ identifier }) => identifier)
-  const roster = resharing ? { ...changed, transition: transitionFrom(before, ids) } : changed
+  const roster = resharing
+    ? { ...changed, transition: transitionFrom(before, changed.minSigners, ids) }
+    : changed
   encodeRoster(roster)
   checkPlacement(resharing ? settledRoster(roster) : roster)
   const difference = rosterDifference(before, roster)

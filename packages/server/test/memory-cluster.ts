@@ -122,7 +122,7 @@ export function inTransition(
     ...{ ...roster, rosterEpoch: roster.rosterEpoch + 1, minSigners },
     members: [...roster.members, ...joining].sort((a, b) => a.identifier - b.identifier),
     previousDigest: rosterDigest(encodeRoster(roster)),
-    transition: transitionFrom(roster, leaving),
+    transition: transitionFrom(roster, minSigners, leaving),
   }
 }
 
