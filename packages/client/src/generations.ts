@@ -1,4 +1,4 @@
-import { keyListing, LockKeeperError, showKeyBody } from "@lockkeeper/api"
+import { fewestSigners, keyListing, LockKeeperError, showKeyBody } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
 import { sharing } from "@lockkeeper/protocols"
@@ -9,8 +9,9 @@ import { type KeyInfo, openListing } from "./key-info.ts"
 import { GENERATION_PAUSE_MS, MAX_GENERATIONS_TRIED } from "./limits.ts"
 import type { Principal } from "./principal.ts"
 
-// A refresh gives a key new shares, one server after the other, and leaves the key as it is. Shares of
-// two generations never work together, so whoever signs has to know which one servers hold.
+// A refresh gives a key new shares, one server after the other, and leaves the key as it is; a reshare
+// gives them to other servers. Shares of two generations never work together, so whoever signs has to
+// know which one servers hold.
 
 type OtherGeneration = LockKeeperError & { readonly code: "conflict"; readonly field: "keyEpoch" }
 
@@ -56,14 +57,15 @@ export async function generationInForce(
   { signal, incidents }: Context,
 ): Promise<KeyInfo> {
   const { servers } = principal
-  const { minSigners, all, trust } = servers
+  const { all, trust } = servers
+  const fewest = fewestSigners(trust.roster)
   const body = encode(showKeyBody, { keyId: key.keyId })
   const request = principal.request("keys.show", all, body)
   const enough = (answers: ReadonlyMap<Identifier, KeyInfo | null>) =>
-    byGeneration(answers).find(({ held }) => held >= minSigners) ?? null
+    byGeneration(answers).find(({ held, key: { minSigners } }) => held >= minSigners) ?? null
   const got = await gather<KeyInfo | null>(servers, {
-    order: servers.inOrder(all, minSigners),
-    need: minSigners,
+    order: servers.inOrder(all, fewest),
+    need: fewest,
     isEnough: (answers) => enough(answers) !== null,
     signal,
     ask: async (server, limited) => {
@@ -87,10 +89,11 @@ interface Generation {
 /** The latest first. */
 function byGeneration(answers: ReadonlyMap<Identifier, KeyInfo | null>): readonly Generation[] {
   const found = new Map<number, Generation>()
-  for (const key of answers.values()) {
+  for (const [server, key] of answers) {
     if (key === null) continue
     const { keyEpoch } = key.certificate.public
-    const held = (found.get(keyEpoch)?.held ?? 0) + 1
+    // Whose share has left shows where the key is, and holds none itself.
+    const held = (found.get(keyEpoch)?.held ?? 0) + (key.holders.includes(server) ? 1 : 0)
     found.set(keyEpoch, { key, held })
   }
   return [...found.values()].sort(

@@ -1,12 +1,14 @@
 import {
   type Custody,
-  fewestSigners,
+  identityKeys,
   KEY_TYPES,
   type KeyListing,
   type KeyState,
   type KeyType,
   LockKeeperError,
+  placeOfShares,
   type Roster,
+  thresholdsOf,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, decode, equalBytes } from "@lockkeeper/encoding"
@@ -16,7 +18,7 @@ import {
   keyCertificateCodec,
   verifyKeyCertificate,
 } from "@lockkeeper/protocols"
-import type { Trust } from "./trust.ts"
+import { rosterOf, type Trust } from "./trust.ts"
 
 /** What each custody means for the owner, to be shown wherever a key is. */
 export const CUSTODY_MEANING: Readonly<Record<Custody, string>> = {
@@ -45,6 +47,7 @@ export interface KeyInfo {
   readonly publicKey: Bytes
   /** How many of the holders a signature takes. */
   readonly minSigners: number
+  /** Those that the roster in force lists. */
   readonly holders: readonly Identifier[]
   readonly certificate: KeyCertificate
 }
@@ -53,21 +56,25 @@ export interface KeyInfo {
 export type KeyFacts = Omit<KeyListing, "certificate">
 
 /**
- * A listed key, if everyone who holds a share of it has signed the same public outcome, with a
- * threshold the roster asks for. Otherwise the reason: the listing is worth nothing then.
+ * A listed key, if everyone who holds a share of it has signed the same public outcome, and the roster in
+ * force lets such shares be used. Otherwise the reason: the listing is worth nothing then.
  */
 export function openListing(
-  { roster, verifyKeys }: Trust,
+  trust: Trust,
   facts: KeyFacts,
   certificate: KeyCertificate | Bytes,
 ): { readonly key: KeyInfo } | { readonly reason: string } {
   const decoded = certificate instanceof Uint8Array ? decodeCertificate(certificate) : certificate
   if (decoded === null) return { reason: "malformed-certificate" }
-  const verified = verifyKeyCertificate(decoded, verifyKeys)
+  const { roster } = trust
+  const signers = identityKeys(rosterOf(trust, decoded.public.rosterEpoch))
+  const verified = verifyKeyCertificate(decoded, signers)
   if (!verified.ok) return { reason: verified.abort.reason }
   const { keyId, keyType, minSigners, verifyingShares } = verified.value
-  // A server alone could certify a key that it holds alone.
-  if (minSigners < fewestSigners(roster)) return { reason: "wrong-threshold" }
+  // Fewer than the threshold could certify a key that they hold alone, and members that left any.
+  if (!thresholdsOf(roster).includes(minSigners)) return { reason: "wrong-threshold" }
+  const shape = { holders: [...verifyingShares.keys()], minSigners }
+  if (placeOfShares(roster, shape) === "stranded") return { reason: "wrong-participants" }
   if (!equalBytes(keyId, facts.keyId)) return { reason: "wrong-key" }
   const publicKey = frost.publicKeyOf(verified.value)
   if (publicKey === null || !isKeyType(keyType)) return { reason: "wrong-key-type" }
@@ -75,10 +82,14 @@ export function openListing(
   const key: KeyInfo = {
     ...{ keyId, keyType, label, custody, custodyMeaning: CUSTODY_MEANING[custody] },
     ...{ state, createdAt, expiresAt: expiryOf(roster, createdAt), publicKey, minSigners },
-    holders: [...verifyingShares.keys()],
+    holders: shape.holders.filter((one) => membersOf(roster).includes(one)),
     certificate: decoded,
   }
   return { key }
+}
+
+function membersOf({ members }: Roster): readonly Identifier[] {
+  return members.map(({ identifier }) => identifier)
 }
 
 function expiryOf({ cryptoperiodDays }: Roster, createdAt: number): number | null {

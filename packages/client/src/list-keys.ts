@@ -1,4 +1,5 @@
 import {
+  holderIds,
   type KeyListing,
   keyListing,
   keyListings,
@@ -16,6 +17,7 @@ import type { IncidentLog } from "./incidents.ts"
 import { type KeyInfo, openListing } from "./key-info.ts"
 import { MAX_PAGES } from "./limits.ts"
 import type { Principal } from "./principal.ts"
+import type { Servers } from "./servers.ts"
 
 type Listings = readonly KeyListing[]
 
@@ -26,8 +28,9 @@ export interface Agreed {
 }
 
 /**
- * The account's keys. A key is shown when its certificate holds and t servers list it for this
- * account, each with its certificate of the generation that it holds, so that no server alone can invent a key, put another account's in its place, or hide one.
+ * The account's keys. A key is shown when its certificate holds and as many of its holders as its shares
+ * take list it for this account, each with its certificate of the generation that it holds, so that no
+ * server alone can invent a key, put another account's in its place, or hide one.
  */
 export function listKeys(
   principal: Principal,
@@ -106,7 +109,8 @@ async function agree(
   ask: (server: Identifier, signal: AbortSignal) => Promise<Listings>,
 ): Promise<Agreed> {
   const { servers } = principal
-  const { minSigners, all, trust } = servers
+  const { trust } = servers
+  const groups = listersOf(servers)
   const opened = new Map<KeyListing, KeyInfo | null>()
   const open = (server: Identifier, listing: KeyListing): KeyInfo | null => {
     const known = opened.get(listing)
@@ -118,31 +122,74 @@ async function agree(
     return key
   }
   const count = (answers: ReadonlyMap<Identifier, Listings>) => tally(answers, open)
+  const { order, need } = askingOf(servers, groups)
   const got = await gather(servers, {
-    order: servers.inOrder(all, minSigners),
-    need: minSigners,
+    ...{ order, need },
     // Where the first servers differ, the others are heard too.
     isEnough: (answers) =>
-      answers.size >= minSigners &&
-      [...count(answers).values()].every(({ listedBy }) => listedBy.length >= minSigners),
+      groups.every((group) => heardOf(group, answers) >= group.need) &&
+      [...count(answers).values()].every(isConfirmed),
     signal,
     ask,
   })
   for (const [server, error] of got.failures) incidents.failed(server, error)
   for (const server of got.pending) incidents.silent(server)
-  if (got.answers.size < minSigners) throw notEnough(minSigners, got.answers.size, got.failures)
-  const counted = [...count(got.answers).values()]
-  const agreed = counted.filter(({ listedBy }) => listedBy.length >= minSigners)
-  const lone = counted.filter(({ listedBy }) => listedBy.length < minSigners)
-  return {
-    keys: agreed.map(({ key }) => key).sort((a, b) => a.createdAt - b.createdAt),
-    unconfirmed: lone.map(({ key }) => key.keyId),
+  for (const group of groups) {
+    const heard = heardOf(group, got.answers)
+    if (heard < group.need) throw notEnough(group.need, heard, got.failures)
   }
+  const counted = [...count(got.answers).values()]
+  const keys = counted.filter(isConfirmed).map(({ key }) => key)
+  return {
+    keys: keys.sort((a, b) => a.createdAt - b.createdAt),
+    unconfirmed: counted.filter((one) => !isConfirmed(one)).map(({ key }) => key.keyId),
+  }
+}
+
+/** Servers of which so many have to be heard that none of their keys is hidden. */
+interface Listers {
+  readonly among: readonly Identifier[]
+  readonly need: number
+}
+
+/** Those that keys are dealt to; and while shares are on their way, those that may have them still. */
+function listersOf({ trust: { roster, chain }, all, holders, minSigners }: Servers): Listers[] {
+  const now = { among: holders, need: minSigners }
+  const { transition } = roster
+  if (transition === null) return [now]
+  const before = chain.before.at(-1)
+  if (before === undefined) return [now, { among: all, need: all.length }]
+  const among = holderIds(before.roster).filter((one) => all.includes(one))
+  return [now, { among, need: Math.min(transition.minSignersBefore, among.length) }]
+}
+
+function heardOf({ among }: Listers, answers: ReadonlyMap<Identifier, Listings>): number {
+  return among.filter((one) => answers.has(one)).length
+}
+
+/** Whom to ask, in which order, and how many of them at first. */
+function askingOf(
+  servers: Servers,
+  groups: readonly Listers[],
+): { readonly order: readonly Identifier[]; readonly need: number } {
+  const first = new Set<Identifier>()
+  for (const { among, need } of groups) {
+    for (const one of servers.inOrder(among, need).slice(0, need)) first.add(one)
+  }
+  const rest = servers.inOrder(servers.all, servers.minSigners).filter((one) => !first.has(one))
+  return { order: [...first, ...rest], need: first.size }
 }
 
 interface Listed {
   readonly key: KeyInfo
-  readonly listedBy: Identifier[]
+  /** By holders and threshold, as their certificates have them: who lists it among those holders. */
+  readonly listedBy: ReadonlyMap<string, ReadonlySet<Identifier>>
+  readonly needs: ReadonlyMap<string, number>
+}
+
+/** Whether as many as its shares take say so, of those that hold them together. */
+function isConfirmed({ listedBy, needs }: Listed): boolean {
+  return [...listedBy].some(([shape, by]) => by.size >= (needs.get(shape) ?? 0))
 }
 
 /** The one of the later generation: servers go from one to the next one after the other. */
@@ -163,10 +210,20 @@ function tally(
       const { id, context, verifyingKey } = sharing.sharingOfKey(key.certificate.public)
       const same = [id, context, verifyingKey].map(toHex)
       const name = JSON.stringify([...same, key.label, key.custody, key.state])
-      const { key: other, listedBy } = listed.get(name) ?? { key, listedBy: [] }
-      if (!listedBy.includes(server)) listedBy.push(server)
-      listed.set(name, { key: later(other, key), listedBy })
+      listed.set(name, withLister(listed.get(name) ?? null, key, server))
     }
   }
   return listed
+}
+
+/** Whose share has left goes on to show where the key is, and that counts for nothing else. */
+function withLister(before: Listed | null, key: KeyInfo, server: Identifier): Listed {
+  const shape = `${key.holders} ${key.minSigners}`
+  const by = before?.listedBy.get(shape) ?? new Set()
+  const counted = key.holders.includes(server) ? new Set([...by, server]) : by
+  return {
+    key: later(before?.key ?? key, key),
+    listedBy: new Map([...(before?.listedBy ?? []), [shape, counted]]),
+    needs: new Map([...(before?.needs ?? []), [shape, key.minSigners]]),
+  }
 }

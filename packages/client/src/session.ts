@@ -299,7 +299,7 @@ export class Session {
 
   /** Beside the key generation: what is missing then is set up when it is first needed. */
   async #ensurePairs(signal: AbortSignal, incidents: IncidentLog): Promise<void> {
-    const { all: participants } = this.#principal.servers
+    const { holders: participants } = this.#principal.servers
     const { dead } = this.#supply
     await ensurePairs(this.#principal, { participants, dead, signal, incidents })
   }
@@ -357,8 +357,10 @@ export class Session {
     const { signal, incidents } = this.#begin(options)
     const key = await this.#keyOf({ keyId }, signal, incidents)
     const child = childKey(key, path)
-    const order = { key, path: child.path }
-    const log = await registerChild(this.#principal, order, { signal, incidents })
+    const { path: steps } = child
+    const log = await this.#inOneGeneration(key, { signal, incidents }, (current) =>
+      registerChild(this.#principal, { key: current, path: steps }, { signal, incidents }),
+    )
     return { child, log, incidents: incidents.all }
   }
 
@@ -369,8 +371,12 @@ export class Session {
   ): Promise<KeyStateResult> {
     const { signal, incidents } = this.#begin(options)
     const key = await this.#keyOf({ keyId }, signal, incidents)
-    const changed = await changeKeyState(this.#principal, key, change, { signal, incidents })
-    this.#remember({ ...key, state: changed.state })
+    let current = key
+    const changed = await this.#inOneGeneration(key, { signal, incidents }, (held) => {
+      current = held
+      return changeKeyState(this.#principal, held, change, { signal, incidents })
+    })
+    this.#remember({ ...current, state: changed.state })
     return { ...changed, incidents: incidents.all }
   }
 

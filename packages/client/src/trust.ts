@@ -5,6 +5,7 @@ import {
   identityKeys,
   LockKeeperError,
   type Roster,
+  rostersOf,
   signedRosterCodec,
 } from "@lockkeeper/api"
 import { type Element, type Identifier, ristretto255 } from "@lockkeeper/crypto"
@@ -35,6 +36,15 @@ export function trustRoster(encoded: Uint8Array, pin: Uint8Array | string): Trus
   const pinned = pinBytes(pin)
   const chain = malformedAs("roster", () => decodeRosterChain(encoded))
   return trustIn(malformedAs("roster", () => followChain(chain, pinned)))
+}
+
+/**
+ * The roster that a certificate names, members that have left since included. Where the chain begins
+ * later, the one in force: whoever is still its member has the same key.
+ */
+export function rosterOf({ chain, roster }: Trust, rosterEpoch: number): Roster {
+  const followed = rostersOf(chain).find((one) => one.roster.rosterEpoch === rosterEpoch)
+  return followed?.roster ?? roster
 }
 
 /** What follows from a chain that was followed. */
