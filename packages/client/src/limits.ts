@@ -124,6 +124,10 @@ export const GENERATION_PAUSE_MS = 200
 export const MAX_RESHARE_ATTEMPTS = 12
 export const MAX_CONFLICTS = 4
 
+/** How often the generations of a batch are put further on where holders that list nothing say that they
+ * have confirmed them: twice as far each time. */
+export const MAX_LIFTS = 6
+
 /** Pause before another try where a server has opened a later one, milliseconds. */
 export const ATTEMPT_PAUSE_MS = 1_500
 

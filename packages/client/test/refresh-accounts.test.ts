@@ -79,7 +79,7 @@ describe("a refresh of accounts", () => {
 
 async function listedOf(cluster: TestCluster, operator: OperatorSession) {
   const { answers } = await operator.sharings("accounts")
-  return inForce(answers, cluster.roster.minSigners, Date.now())
+  return inForce(answers, [cluster.roster.minSigners], Date.now())
 }
 
 function ofAccounts(batches: readonly CampaignBatch[]) {
@@ -100,7 +100,7 @@ describe("batches of accounts", () => {
     )
     const passOver = (all: readonly InForce[]) => {
       const due = new Set(all.filter(({ since }) => since < 9_000_600))
-      return batchesOf({ kind: "accounts", size: 2, due, now: 9_000_500 }, all)
+      return batchesOf({ kind: "accounts", target: null, size: 2, due, now: 9_000_500 }, all)
     }
     const mixed = listed.map((one, i): InForce => {
       const sharing: sharing.Sharing | null = one.sharing && { ...one.sharing, keyEpoch: i + 1 }

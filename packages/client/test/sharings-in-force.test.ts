@@ -20,7 +20,7 @@ function listing(highestKeyEpoch: number, keyEpoch = 4): SharingListing {
 
 function nextOf(...highest: readonly number[]): number | undefined {
   const listings = new Map(highest.map((one, i) => [i + 1, [listing(one)]]))
-  return inForce(listings, 2, NOW)[0]?.toKeyEpoch
+  return inForce(listings, [2], NOW)[0]?.toKeyEpoch
 }
 
 test("the next generation is behind all that anybody says it has confirmed, however far ahead", () => {
@@ -43,5 +43,5 @@ test("who lists a later generation sends nobody to servers that have confirmed n
     [2, [waiting]],
     [3, [ahead]],
   ])
-  assert.deepEqual(inForce(listings, 2, NOW)[0]?.behind, [{ server: 2, from: 3, run }])
+  assert.deepEqual(inForce(listings, [2], NOW)[0]?.behind, [{ server: 2, from: 3, run }])
 })

@@ -1,13 +1,16 @@
-import { LAST_ACCOUNT_ID, rangeEnd, type SharingKind } from "@lockkeeper/api"
+import { LAST_ACCOUNT_ID, rangeEnd, type SharingKind, type SharingShape } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { reshare } from "@lockkeeper/protocols"
 import type { BatchKind } from "./reshare-steps.ts"
 import type { InForce } from "./sharings-in-force.ts"
+import { mostTold } from "./told-records.ts"
 
-/** Sharings that are refreshed in one run. */
+/** Sharings that are refreshed, or moved, in one run. */
 export interface CampaignBatch {
   readonly of: BatchKind
+  /** Where they move to; null where they stay with their holders. */
+  readonly target: SharingShape | null
   readonly keys: readonly reshare.ReshareKey[]
   /** Servers that hold all of them in the generation in force. */
   readonly heldBy: readonly Identifier[]
@@ -15,6 +18,8 @@ export interface CampaignBatch {
 
 export interface Pass {
   readonly kind: SharingKind
+  /** Where what is due moves to; null where it stays with its holders. */
+  readonly target: SharingShape | null
   /** Most sharings of one batch. */
   readonly size: number
   /** Of those that are listed; the others stay as they are. */
@@ -30,25 +35,28 @@ export function batchesOf(pass: Pass, listed: readonly InForce[]): readonly Camp
   return batches.map((batch) => {
     const [first = [], ...others] = batch.keys.map(({ sharing }) => heldBy.get(toHex(sharing.id)))
     return {
-      ...batch,
+      ...{ ...batch, target: pass.target },
       heldBy: (first ?? []).filter((id) => others.every((all) => all?.includes(id))),
     }
   })
 }
 
-type Batch = Omit<CampaignBatch, "heldBy">
+type Batch = Omit<CampaignBatch, "heldBy" | "target">
 
-function batchesOfKeys({ size, due }: Pass, listed: readonly InForce[]): readonly Batch[] {
+function batchesOfKeys(pass: Pass, listed: readonly InForce[]): readonly Batch[] {
+  const { due, target } = pass
   const groups = new Map<string, reshare.ReshareKey[]>()
   for (const one of listed) {
     const key = keyOf(one)
     if (key === null || !due.has(one)) continue
     const { keyEpoch, rosterEpoch } = key.sharing
-    const name = `${shapeOf(key)} ${keyEpoch} ${rosterEpoch}`
+    // Who deals must hold all of a batch, and where it moves there may be nobody to spare.
+    const by = target === null ? "" : [...one.heldBy].sort((a, b) => a - b).join()
+    const name = `${shapeOf(key)} ${keyEpoch} ${rosterEpoch} ${by}`
     groups.set(name, [...(groups.get(name) ?? []), key])
   }
   return [...groups.values()].flatMap((keys) => {
-    const most = mostOf(keys[0] as reshare.ReshareKey, size)
+    const most = mostOf(keys[0] as reshare.ReshareKey, pass)
     const count = Math.ceil(keys.length / most)
     return Array.from({ length: count }, (_, i) => {
       const of = { kind: "keys", range: null } as const
@@ -82,7 +90,7 @@ function batchesOfAccounts(pass: Pass, listed: readonly InForce[]): readonly Bat
     }
     const [shape, isDue] = [shapeOf(key), pass.due.has(one)]
     const fits = open?.shape === shape && open.isDue === isDue
-    if (fits && open.keys.length < mostOf(key, pass.size)) {
+    if (fits && open.keys.length < mostOf(key, pass)) {
       open.keys.push(key)
       open.last = one.id
     } else stretches.push({ shape, isDue, keys: [key], first: one.id, last: one.id })
@@ -113,6 +121,9 @@ function shapeOf({ sharing: { verifyingShares, minSigners } }: reshare.ReshareKe
   return `${[...verifyingShares.keys()].sort((a, b) => a - b)} ${minSigners}`
 }
 
-function mostOf({ sharing: { minSigners } }: reshare.ReshareKey, size: number): number {
-  return Math.max(1, Math.min(reshare.maxKeys(minSigners, minSigners), size))
+function mostOf({ sharing }: reshare.ReshareKey, { size, target }: Pass): number {
+  const { minSigners, verifyingShares } = sharing
+  const most = Math.min(reshare.maxKeys(minSigners, target?.minSigners ?? minSigners), size)
+  if (target === null) return Math.max(1, most)
+  return Math.max(1, Math.min(most, mostTold(verifyingShares.size, verifyingShares.size)))
 }

@@ -1,5 +1,6 @@
 import {
   type AccountRange,
+  identityKeys,
   LockKeeperError,
   type SharingKind,
   shownReshare,
@@ -10,6 +11,7 @@ import { type Bytes, encode, equalBytes, toHex } from "@lockkeeper/encoding"
 import { reshare } from "@lockkeeper/protocols"
 import { readAnswer } from "../answers.ts"
 import type { IncidentLog } from "../incidents.ts"
+import { rosterOf } from "../trust.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import { type BatchKind, ReshareSteps } from "./reshare-steps.ts"
 import type { InForce } from "./sharings-in-force.ts"
@@ -33,8 +35,8 @@ export async function finishRuns(
 ): Promise<number> {
   const tried = new Set<string>()
   let finished = 0
-  for (const { id, behind } of all) {
-    for (const { server, from, run } of behind) {
+  for (const { id, behind, unlisted } of all) {
+    for (const { server, from, run } of [...behind, ...unlisted]) {
       const name = `${server}-${toHex(run)}`
       if (tried.has(name)) continue
       tried.add(name)
@@ -62,7 +64,7 @@ async function finishAt(
   { id, server, from, run }: Unfinished,
   { kind, signal, incidents }: Context,
 ): Promise<boolean> {
-  const { roster, verifyKeys } = principal.servers.trust
+  const { trust } = principal.servers
   const ask = async (at: Identifier) => {
     const body = encode(showReshareBody, { kind, id, run })
     const request = principal.request("reshare.show", [at], body)
@@ -75,10 +77,10 @@ async function finishAt(
     return false
   const { certificate } = await ask(from)
   if (certificate === null) return false
+  const roster = rosterOf(trust, certificate.sharing.rosterEpoch)
   const { rosterEpoch, minSigners } = roster
-  const verified = reshare.verifyReshareCertificate(certificate, {
-    ...{ rosterEpoch, minSigners, verifyKeys },
-  })
+  const view = { rosterEpoch, minSigners, verifyKeys: identityKeys(roster) }
+  const verified = reshare.verifyReshareCertificate(certificate, view)
   const batch = verified.ok ? reshare.batchOf(certificate) : null
   if (batch === null) {
     incidents.suspected(from, verified.ok ? "wrong-batch" : verified.abort.reason)

@@ -36,13 +36,13 @@ export interface Compared {
 export function lackingAt(
   server: Identifier,
   listings: ReadonlyMap<Identifier, readonly SharingListing[]>,
-  minSigners: number,
+  thresholds: readonly number[],
   now: number,
 ): Compared {
   const others = new Map([...listings].filter(([id]) => id !== server))
   const own = new Map((listings.get(server) ?? []).map((one) => [toHex(one.sharing.id), one]))
   const holders = holdersBy(others)
-  const listed = inForce(others, minSigners, now)
+  const listed = inForce(others, thresholds, now)
   const unclear = listed.filter((one) => one.sharing === null).map(({ id }) => id)
   const lacking = listed.flatMap(({ id, sharing: held }) => {
     if (held === null || !held.verifyingShares.has(server)) return []

@@ -9,10 +9,15 @@ import type { Cancellable } from "../options.ts"
 import { reportEvidence } from "../reports.ts"
 import { Servers } from "../servers.ts"
 import { trustRoster } from "../trust.ts"
+import {
+  Campaign,
+  type RefreshOptions,
+  type RefreshReport,
+  type ReshareReport,
+} from "./campaign.ts"
+import { type PlanOptions, planOf, planRefresh, type RefreshPlan } from "./campaign-plan.ts"
 import type { Certify } from "./credentials.ts"
 import { OperatorPrincipal } from "./operator-principal.ts"
-import { RefreshCampaign, type RefreshOptions, type RefreshReport } from "./refresh-campaign.ts"
-import { type PlanOptions, planRefresh, type RefreshPlan } from "./refresh-plan.ts"
 import { type RepairOptions, type RepairReport, ServerRepair } from "./repair-server.ts"
 import { sharingPages } from "./sharing-pages.ts"
 
@@ -94,7 +99,17 @@ export class OperatorSession {
    */
   refresh(options: RefreshOptions): Promise<RefreshReport> {
     const list = (signal: AbortSignal) => this.sharings(options.kind, { signal })
-    return new RefreshCampaign(this.#principal, list, options).run()
+    return new Campaign("refresh", this.#principal, list, options).run()
+  }
+
+  /**
+   * Moves the shares of one kind to the holders and the threshold that the roster in transition asks for,
+   * batch by batch, while all of them are used; members that leave erase theirs. What cannot be done is
+   * skipped and named. Run again after any stop, it goes on with the rest.
+   */
+  reshare(options: Omit<RefreshOptions, "before">): Promise<ReshareReport> {
+    const list = (signal: AbortSignal) => this.sharings(options.kind, { signal })
+    return new Campaign("reshare", this.#principal, list, options).run()
   }
 
   /**
@@ -112,6 +127,12 @@ export class OperatorSession {
   async planRefresh(options: PlanOptions & Cancellable): Promise<RefreshPlan> {
     const listings = await this.sharings(options.kind, options)
     return planRefresh(listings, this.#principal.servers, options)
+  }
+
+  /** What `reshare` with the same options is going to do. Changes nothing. */
+  async planReshare(options: Omit<PlanOptions, "before"> & Cancellable): Promise<RefreshPlan> {
+    const listings = await this.sharings(options.kind, options)
+    return planOf("reshare", listings, this.#principal.servers, options)
   }
 
   /** Ends the sessions at the servers, closes the connections and wipes the key. */

@@ -9,6 +9,7 @@ import { MAX_REPAIR_ATTEMPTS } from "../limits.ts"
 import { throwIfCancelled } from "../patience.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import { RepairSteps } from "./repair-steps.ts"
+import { isOfRecords, withRecords } from "./told-records.ts"
 
 /** An entry that nothing was done about, and why: an abort reason, or the code of an error. */
 export interface NotRepaired {
@@ -214,16 +215,12 @@ export class RepairBatch {
     delivery: repair.RepairDelivery,
     opening: Message,
   ): Promise<Message> {
-    const told = await this.#told(steps, helpers, opening)
-    const judge = (records: readonly SealedRecords[]) =>
-      steps.step(member, "verdict", delivery, { about: null, records })
-    try {
-      return await judge(told)
-    } catch (error) {
-      const rest = this.#order.from.filter((one) => !helpers.includes(one))
-      if (!isOfRecords(error) || rest.length === 0) throw error
-      return judge([...told, ...(await this.#told(steps, rest, opening))])
-    }
+    return withRecords({
+      first: helpers,
+      rest: this.#order.from.filter((one) => !helpers.includes(one)),
+      tell: (among) => this.#told(steps, among, opening),
+      judge: (records) => steps.step(member, "verdict", delivery, { about: null, records }),
+    })
   }
 
   async #told(
@@ -287,15 +284,6 @@ export class RepairBatch {
 
 function refusedWith(error: LockKeeperError | null): string | null {
   return isOfRecords(error) ? "records-differ" : (error?.code ?? null)
-}
-
-/** The member's refusal of what holders told of the batch. */
-function isOfRecords(error: unknown): boolean {
-  return (
-    error instanceof LockKeeperError &&
-    error.code === "conflict" &&
-    error.field.startsWith("input.records")
-  )
 }
 
 /** Another batch may well go on. */

@@ -1,16 +1,22 @@
-import { LockKeeperError, type SharingKind, type SharingListing } from "@lockkeeper/api"
+import {
+  LockKeeperError,
+  type SharingKind,
+  type SharingListing,
+  thresholdsOf,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { reshare, type sharing } from "@lockkeeper/protocols"
 import { notEnough } from "../gather.ts"
 import { type Incident, IncidentLog } from "../incidents.ts"
-import { REPAIR_BATCH, REPAIR_RECORD_BYTES } from "../limits.ts"
+import { REPAIR_BATCH } from "../limits.ts"
 import type { Cancellable } from "../options.ts"
 import { throwIfCancelled } from "../patience.ts"
 import { type Compared, type Lacking, lackingAt } from "./lacking.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import type { FromServers } from "./operator-session.ts"
 import { type NotRepaired, RepairBatch } from "./repair-batch.ts"
+import { mostTold } from "./told-records.ts"
 
 export interface RepairProgress {
   readonly kind: SharingKind
@@ -93,7 +99,8 @@ export class ServerRepair {
     const others = [...answers.keys()].filter((id) => id !== server).length
     const { minSigners } = servers
     if (others < minSigners) throw notEnough(minSigners, others, failures)
-    return lackingAt(server, answers, minSigners, servers.deps.clock.now())
+    const thresholds = thresholdsOf(servers.trust.roster)
+    return lackingAt(server, answers, thresholds, servers.deps.clock.now())
   }
 
   async #repairAll(lacking: readonly Lacking[]): Promise<void> {
@@ -153,9 +160,7 @@ interface Batch {
   readonly from: readonly Identifier[]
 }
 
-/** What all holders together tell of a batch has to reach the member in one frame. */
 function mostOf({ minSigners, verifyingShares }: sharing.Sharing, tellers: number): number {
-  const told = tellers * (512 + 128 * verifyingShares.size)
-  const byRecords = Math.floor(REPAIR_RECORD_BYTES / told)
-  return Math.max(1, Math.min(byRecords, reshare.maxKeys(minSigners, minSigners)))
+  const byRecords = mostTold(tellers, verifyingShares.size)
+  return Math.min(byRecords, reshare.maxKeys(minSigners, minSigners))
 }

@@ -3,12 +3,14 @@ import {
   LockKeeperError,
   RESHARE_STEPS,
   reshareBody,
+  reshareDescribeInput,
   reshareOpenInput,
   reshareOpenOutput,
   reshareStepInput,
   type SealedRecords,
   type SharingKind,
   type SignedRequest,
+  sealedRecordsCodec,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, decode, encode } from "@lockkeeper/encoding"
@@ -37,6 +39,7 @@ export type BatchKind =
 export class ReshareSteps {
   readonly #principal: OperatorPrincipal
   readonly #keys: readonly reshare.ReshareKey[]
+  readonly #body: Bytes
   readonly #request: SignedRequest
   readonly #signal: AbortSignal
 
@@ -50,8 +53,8 @@ export class ReshareSteps {
     this.#keys = keys
     this.#signal = signal
     const asked = reshare.participantsOf(params).filter((one) => !leaveOut.includes(one))
-    const body = encode(reshareBody, { kind, params, range })
-    this.#request = principal.request("reshare", asked, body)
+    this.#body = encode(reshareBody, { kind, params, range })
+    this.#request = principal.request("reshare", asked, this.#body)
   }
 
   /** @throws LockKeeperError what the server refuses with, or that its answer is no use. */
@@ -80,12 +83,30 @@ export class ReshareSteps {
     return decodeMessage(server, await this.#act(server, step, input))
   }
 
+  /** What a holder of the batch tells one that has none of it, which nobody else can read. */
+  async describe(server: Identifier, member: Identifier, opening: Message): Promise<SealedRecords> {
+    const encoded = encode(messageCodec, opening)
+    const input = encode(reshareDescribeInput, { keys: this.#keys, member, opening: encoded })
+    // Each member's telling is an answer of its own.
+    const request = this.#principal.request("reshare", [server], this.#body)
+    return readAnswer(
+      server,
+      sealedRecordsCodec,
+      await this.#act(server, "describe", input, request),
+    )
+  }
+
   async activate(server: Identifier, certificate: reshare.BatchCertificate): Promise<void> {
     await this.#act(server, "activate", encode(reshare.batchCertificateCodec, certificate))
   }
 
   /** Again where another request was faster at the same rows: nothing was done then. */
-  async #act(server: Identifier, step: keyof typeof RESHARE_STEPS, input: Bytes): Promise<Bytes> {
+  async #act(
+    server: Identifier,
+    step: keyof typeof RESHARE_STEPS,
+    input: Bytes,
+    request: SignedRequest = this.#request,
+  ): Promise<Bytes> {
     const { presigningStepMs } = this.#principal.servers.patience
     // A whole batch is as much work as presigning; the rest is as light as any call.
     const stepMs = step === "deal" || step === "verdict" ? presigningStepMs : undefined
@@ -94,7 +115,7 @@ export class ReshareSteps {
       try {
         const number = RESHARE_STEPS[step]
         const signal = this.#signal
-        const done = await this.#principal.act(server, this.#request, number, input, signal, stepMs)
+        const done = await this.#principal.act(server, request, number, input, signal, stepMs)
         return done.output
       } catch (error) {
         const isRace =

@@ -8,7 +8,7 @@ type Listings = ReadonlyMap<Identifier, readonly SharingListing[]>
 /** One sharing as the servers together say it is. */
 export interface InForce {
   readonly id: Bytes
-  /** In the latest generation that t servers list alike; null where none is. */
+  /** In the latest generation that as many of its holders list alike as it takes; null where none is. */
   readonly sharing: sharing.Sharing | null
   /** The next generation that nobody says it has confirmed. */
   readonly toKeyEpoch: number
@@ -18,6 +18,10 @@ export interface InForce {
   readonly heldBy: readonly Identifier[]
   /** Servers that list an earlier generation, and from whom the proof of the later one can be had. */
   readonly behind: readonly Behind[]
+  /** Holders of the latest that list nothing: they may have confirmed it, or lack it. */
+  readonly unlisted: readonly Behind[]
+  /** Servers that list an earlier generation and are no holders of this one: they are to erase it. */
+  readonly left: readonly Identifier[]
 }
 
 export interface Behind {
@@ -30,11 +34,16 @@ export interface Behind {
 type Claims = ReadonlyMap<Identifier, SharingListing>
 
 /**
- * What servers list, by id. Fewer than t of them may lie, and decide nothing by it.
+ * What servers list, by id. Fewer than t of the holders may lie, and decide nothing by it.
  *
+ * @param thresholds - how many of its holders shares may take under the roster.
  * @param now - milliseconds since the Unix epoch.
  */
-export function inForce(listings: Listings, minSigners: number, now: number): readonly InForce[] {
+export function inForce(
+  listings: Listings,
+  thresholds: readonly number[],
+  now: number,
+): readonly InForce[] {
   const byId = new Map<string, Map<Identifier, SharingListing>>()
   for (const [server, listed] of listings) {
     for (const one of listed) {
@@ -44,22 +53,32 @@ export function inForce(listings: Listings, minSigners: number, now: number): re
     }
   }
   // No server confirms what is higher by its clock: who claims that would keep the others out.
-  const latest = latestKeyEpoch(now - MAX_CLOCK_SKEW_MS)
-  return [...byId]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, one]) => judge(one, minSigners, latest))
+  const latestClaim = latestKeyEpoch(now - MAX_CLOCK_SKEW_MS)
+  const context = { thresholds, latestClaim, heard: [...listings.keys()] }
+  return [...byId].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => judge(one, context))
 }
 
-function judge(claims: Claims, minSigners: number, latestClaim: number): InForce {
+interface Context {
+  readonly thresholds: readonly number[]
+  readonly latestClaim: number
+  /** Servers that said what they hold. */
+  readonly heard: readonly Identifier[]
+}
+
+function judge(claims: Claims, { thresholds, latestClaim, heard }: Context): InForce {
   const [first] = claims.values()
   const { id } = (first as SharingListing).sharing
   const agreed = new Map<string, Map<Identifier, SharingListing>>()
   for (const [server, listing] of claims) {
+    if (!listing.sharing.verifyingShares.has(server)) continue
     const digest = toHex(sharing.sharingDigest(listing.sharing))
     const alike = agreed.get(digest) ?? new Map<Identifier, SharingListing>()
     agreed.set(digest, alike.set(server, listing))
   }
-  const known = [...agreed.values()].filter((alike) => alike.size >= minSigners)
+  const known = [...agreed.values()].filter((alike) => {
+    const { minSigners } = firstOf(alike).sharing
+    return thresholds.includes(minSigners) && alike.size >= minSigners
+  })
   const latest = known.sort((a, b) => epochOf(b) - epochOf(a))[0] ?? null
   const inForce = latest === null ? null : (firstOf(latest).sharing as sharing.Sharing)
   const base = inForce?.keyEpoch ?? 0
@@ -72,10 +91,18 @@ function judge(claims: Claims, minSigners: number, latestClaim: number): InForce
     id,
     sharing: inForce,
     toKeyEpoch: Math.max(base, ...highest) + 1,
-    since: since[minSigners - 1] ?? 0,
+    since: since[(inForce?.minSigners ?? 1) - 1] ?? 0,
     heldBy: [...(latest?.keys() ?? [])],
     behind: behindOf(claims),
+    unlisted: unlistedOf(claims, heard),
+    left: inForce === null ? [] : leftOf(claims, inForce),
   }
+}
+
+function leftOf(claims: Claims, { keyEpoch, verifyingShares }: sharing.Sharing): Identifier[] {
+  const isOld = (listing: SharingListing) => listing.sharing.keyEpoch < keyEpoch
+  const old = [...claims].filter(([, listing]) => isOld(listing)).map(([server]) => server)
+  return old.filter((server) => !verifyingShares.has(server))
 }
 
 function firstOf(alike: Claims): SharingListing {
@@ -100,4 +127,15 @@ function behindOf(claims: Claims): readonly Behind[] {
     }
   }
   return behind
+}
+
+/** A holder that has nothing in force yet lists nothing, and is asked about each run once. */
+function unlistedOf(claims: Claims, heard: readonly Identifier[]): readonly Behind[] {
+  const silent = heard.filter((server) => !claims.has(server))
+  return [...claims].flatMap(([from, { sharing: held, activeRun: run }]) => {
+    if (run === null) return []
+    return silent
+      .filter((server) => held.verifyingShares.has(server))
+      .map((server) => ({ server, from, run }))
+  })
 }

@@ -1,11 +1,22 @@
-import type { LockKeeperError, SharingKind, SharingListing } from "@lockkeeper/api"
+import {
+  isAtTarget,
+  type LockKeeperError,
+  mayReshare,
+  placeOfShares,
+  type Roster,
+  reshareTarget,
+  type SharingKind,
+  type SharingListing,
+  type SharingShape,
+  thresholdsOf,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { RESHARE_BATCH } from "../limits.ts"
 import type { Servers } from "../servers.ts"
 import { batchesOf, type CampaignBatch } from "./batches.ts"
 import type { FromServers } from "./operator-session.ts"
-import { inForce } from "./sharings-in-force.ts"
+import { type InForce, inForce } from "./sharings-in-force.ts"
 
 export interface PlanOptions {
   readonly kind: SharingKind
@@ -23,11 +34,11 @@ export interface PlanOptions {
 /** A sharing that was not refreshed, and why. */
 export interface Skipped {
   readonly id: Bytes
-  /** `too-few-holders`, an abort reason, or the code of an error. */
+  /** `too-few-holders`, `on-its-way` to other holders, an abort reason, or the code of an error. */
   readonly reason: string
 }
 
-/** What a refresh is going to do, from what the servers list. */
+/** What a refresh or a reshare is going to do, from what the servers list. */
 export interface RefreshPlan {
   readonly kind: SharingKind
   /** How many there are. */
@@ -37,7 +48,7 @@ export interface RefreshPlan {
   /** How many of those that are taken on there are of each generation. */
   readonly generations: ReadonlyMap<number, number>
   readonly batches: readonly CampaignBatch[]
-  /** Those that no t servers list alike. */
+  /** Those that too few list alike, or that a reshare has to move first. */
   readonly skipped: readonly Skipped[]
   /** Servers that are behind what another one has, and get it first. */
   readonly behind: readonly Identifier[]
@@ -49,18 +60,38 @@ export interface RefreshPlan {
   readonly failures: ReadonlyMap<Identifier, LockKeeperError>
 }
 
+/** Of what is to become of shares. A refresh leaves them where they are. */
+export type Purpose = "refresh" | "reshare"
+
 export function planRefresh(
+  listings: FromServers<readonly SharingListing[]>,
+  servers: Planned,
+  options: PlanOptions,
+): RefreshPlan {
+  return planOf("refresh", listings, servers, options)
+}
+
+type Planned = Pick<Servers, "trust" | "deps">
+
+/** What is due: in a reshare what stands elsewhere than the roster wants it, in a refresh what is old. */
+export function planOf(
+  purpose: Purpose,
   { answers, failures }: FromServers<readonly SharingListing[]>,
-  { minSigners, deps }: Pick<Servers, "minSigners" | "deps">,
+  { trust: { roster }, deps }: Planned,
   { kind, before = Number.POSITIVE_INFINITY, batch: size = RESHARE_BATCH, most }: PlanOptions,
 ): RefreshPlan {
   const now = deps.clock.now()
-  const all = inForce(answers, minSigners, now)
-  const due = all.filter(({ since, sharing }) => sharing === null || since < before)
+  const all = inForce(answers, thresholdsOf(roster), now)
+  const target = purpose === "reshare" ? reshareTarget(roster) : null
+  const isDue = ({ since, sharing }: InForce) =>
+    sharing === null || (purpose === "reshare" ? isToMove(roster, sharing) : since < before)
+  const due = all.filter(isDue)
   // Ids stay in order among those of one time.
   const taken = most === undefined ? due : [...due].sort((a, b) => a.since - b.since).slice(0, most)
+  const reasons = new Map(taken.map((one) => [one, whyNot(purpose, roster, one)]))
+  const done = new Set(taken.filter((one) => reasons.get(one) === null))
   const generations = new Map<number, number>()
-  for (const { sharing } of taken) {
+  for (const { sharing } of done) {
     if (sharing === null) continue
     generations.set(sharing.keyEpoch, (generations.get(sharing.keyEpoch) ?? 0) + 1)
   }
@@ -68,10 +99,11 @@ export function planRefresh(
   const byRuns = known.filter(({ sharing }) => sharing !== null && sharing.keyEpoch > 1)
   return {
     ...{ kind, total: all.length, due: due.length, generations, failures },
-    batches: batchesOf({ kind, size, due: new Set(taken), now }, all),
-    skipped: taken
-      .filter(({ sharing }) => sharing === null)
-      .map(({ id }) => ({ id, reason: "too-few-holders" })),
+    batches: batchesOf({ kind, target, size, due: done, now }, all),
+    skipped: taken.flatMap((one) => {
+      const reason = reasons.get(one) ?? null
+      return reason === null ? [] : [{ id: one.id, reason }]
+    }),
     behind: [...new Set(all.flatMap(({ behind }) => behind.map(({ server }) => server)))],
     oldest: known.reduce<number | null>(
       (least, { since }) => Math.min(least ?? since, since),
@@ -82,4 +114,25 @@ export function planRefresh(
       null,
     ),
   }
+}
+
+type Held = NonNullable<InForce["sharing"]>
+
+function shapeOf({ verifyingShares, minSigners }: Held): SharingShape {
+  return { holders: [...verifyingShares.keys()], minSigners }
+}
+
+/** What is stranded is due as well, and cannot be done. */
+function isToMove(roster: Roster, held: Held): boolean {
+  const shape = shapeOf(held)
+  if (isAtTarget(roster, shape)) return false
+  return mayReshare(roster, shape) || placeOfShares(roster, shape) === "stranded"
+}
+
+/** Why nothing is done about one that is due; null where it is. */
+function whyNot(purpose: Purpose, roster: Roster, { sharing }: InForce): string | null {
+  if (sharing === null) return "too-few-holders"
+  const place = placeOfShares(roster, shapeOf(sharing))
+  if (place === "stranded") return "too-few-holders"
+  return purpose === "refresh" && place === "moving" ? "on-its-way" : null
 }

@@ -1,4 +1,9 @@
-import type { LockKeeperError, SharingKind, SharingListing } from "@lockkeeper/api"
+import {
+  type LockKeeperError,
+  type SharingKind,
+  type SharingListing,
+  thresholdsOf,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { toHex } from "@lockkeeper/encoding"
 import type { reshare } from "@lockkeeper/protocols"
@@ -6,10 +11,11 @@ import { type Incident, IncidentLog } from "../incidents.ts"
 import type { Cancellable } from "../options.ts"
 import { throwIfCancelled } from "../patience.ts"
 import type { CampaignBatch } from "./batches.ts"
+import { type PlanOptions, type Purpose, planOf, type Skipped } from "./campaign-plan.ts"
 import { finishRuns } from "./finish-runs.ts"
+import { finishLeaving } from "./leaving.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import type { FromServers } from "./operator-session.ts"
-import { type PlanOptions, planRefresh, type Skipped } from "./refresh-plan.ts"
 import { type BatchResult, type LeftOut, ReshareBatch } from "./reshare-batch.ts"
 import { inForce } from "./sharings-in-force.ts"
 
@@ -40,14 +46,20 @@ export interface RefreshReport {
   readonly incidents: readonly Incident[]
 }
 
+export interface ReshareReport extends RefreshReport {
+  /** Of how many each server that is no holder any more keeps its old shares: run again. */
+  readonly keeping: ReadonlyMap<Identifier, number>
+}
+
 /** What every server lists. */
 type List = (signal: AbortSignal) => Promise<FromServers<readonly SharingListing[]>>
 
 /**
- * Gives everything of one kind new shares, batch by batch. All that it needs to know is at the servers:
+ * Gives everything of one kind new shares, batch by batch, where it is or where the roster wants it. All that it needs to know is at the servers:
  * whoever begins it again, after whatever stop, goes on with the rest.
  */
-export class RefreshCampaign {
+export class Campaign {
+  readonly #purpose: Purpose
   readonly #principal: OperatorPrincipal
   readonly #list: List
   readonly #options: RefreshOptions
@@ -56,9 +68,11 @@ export class RefreshCampaign {
   readonly #skipped: Skipped[] = []
   readonly #missing = new Map<Identifier, number>()
   readonly #lingering = new Map<Identifier, number>()
+  readonly #keeping = new Map<Identifier, number>()
   #done = 0
 
-  constructor(principal: OperatorPrincipal, list: List, options: RefreshOptions) {
+  constructor(purpose: Purpose, principal: OperatorPrincipal, list: List, options: RefreshOptions) {
+    this.#purpose = purpose
     this.#principal = principal
     this.#list = list
     this.#options = options
@@ -66,29 +80,46 @@ export class RefreshCampaign {
     this.#incidents = new IncidentLog(principal.servers)
   }
 
-  async run(): Promise<RefreshReport> {
-    const { kind } = this.#options
+  async run(): Promise<ReshareReport> {
     const { servers } = this.#principal
-    const { minSigners, deps } = servers
-    let listings = await this.#look()
-    const context = { kind, signal: this.#signal, incidents: this.#incidents }
-    const known = inForce(listings.answers, minSigners, deps.clock.now())
-    const finished = await finishRuns(this.#principal, known, context)
-    if (finished > 0) listings = await this.#look()
-    const plan = planRefresh(listings, servers, this.#options)
+    const { deps } = servers
+    const { listings, finished } = await this.#finish()
+    const plan = planOf(this.#purpose, listings, servers, this.#options)
     this.#skipped.push(...plan.skipped)
     const count = plan.batches.reduce((sum, { keys }) => sum + keys.length, plan.skipped.length)
     const started = deps.clock.now()
     this.#tell(started, count)
     for (const batch of plan.batches) {
       throwIfCancelled(this.#signal)
-      await this.#refresh(batch)
+      await this.#carryOut(batch)
       this.#tell(started, count)
     }
     return {
       ...{ done: this.#done, fresh: plan.total - plan.due, skipped: this.#skipped, finished },
-      ...{ missing: this.#missing, lingering: this.#lingering, incidents: this.#incidents.all },
+      ...{ missing: this.#missing, lingering: this.#lingering, keeping: this.#keeping },
+      incidents: this.#incidents.all,
     }
+  }
+
+  /** What servers list once runs are finished that another coordinator left half way. */
+  async #finish() {
+    const { kind } = this.#options
+    const { trust, deps } = this.#principal.servers
+    const context = { signal: this.#signal, incidents: this.#incidents }
+    const judge = ({ answers }: FromServers<readonly SharingListing[]>) =>
+      inForce(answers, thresholdsOf(trust.roster), deps.clock.now())
+    let listings = await this.#look()
+    const finished = await finishRuns(this.#principal, judge(listings), { kind, ...context })
+    if (finished > 0) listings = await this.#look()
+    if (kind === "keys") {
+      const all = judge(listings)
+      const done = await finishLeaving(this.#principal, all, { kind, ...context })
+      for (const one of all.flatMap(({ left }) => left)) add(this.#keeping, one, 1)
+      for (const [one, count] of done) add(this.#keeping, one, -count)
+      for (const [one, count] of this.#keeping) if (count <= 0) this.#keeping.delete(one)
+      if (done.size > 0) listings = await this.#look()
+    }
+    return { listings, finished }
   }
 
   async #look(): Promise<FromServers<readonly SharingListing[]>> {
@@ -98,15 +129,15 @@ export class RefreshCampaign {
   }
 
   /** One batch, and what some servers could not go on with once more, without those. */
-  async #refresh(batch: CampaignBatch): Promise<void> {
+  async #carryOut(batch: CampaignBatch): Promise<void> {
     const { of, keys } = batch
     const { leftOut, missing, lingering } = await this.#batch(batch, [])
     // Who missed the others' new shares would move the names between them all the same.
     const behind = of.kind === "accounts" ? [...missing, ...lingering] : []
-    const { minSigners } = this.#principal.servers
+    // Of as few as any shares here take one at least is honest.
+    const minSigners = Math.max(...thresholdsOf(this.#principal.servers.trust.roster))
     const again = new Map<string, LeftOut[]>()
     for (const one of leftOut) {
-      // Of as many as the threshold one at least is honest.
       if (one.by.length >= minSigners) this.#skipped.push({ id: one.id, reason: one.reason })
       else again.set(one.by.join(), [...(again.get(one.by.join()) ?? []), one])
     }
@@ -126,6 +157,7 @@ export class RefreshCampaign {
     this.#done += result.done.length
     for (const one of result.missing) add(this.#missing, one, result.done.length)
     for (const one of result.lingering) add(this.#lingering, one, result.done.length)
+    for (const one of result.keeping) add(this.#keeping, one, result.done.length)
     if (result.failure !== null) this.#skipAll(keys, result, result.failure)
     return result
   }

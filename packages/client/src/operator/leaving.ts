@@ -1,0 +1,94 @@
+import {
+  LockKeeperError,
+  leaveReshareBody,
+  leaveReshareInput,
+  type SharingKind,
+  shownReshare,
+  showReshareBody,
+} from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
+import { type Bytes, encode } from "@lockkeeper/encoding"
+import type { reshare } from "@lockkeeper/protocols"
+import { readAnswer } from "../answers.ts"
+import type { IncidentLog } from "../incidents.ts"
+import { RESHARE_BATCH } from "../limits.ts"
+import { throwIfCancelled } from "../patience.ts"
+import type { OperatorPrincipal } from "./operator-principal.ts"
+import type { BatchKind } from "./reshare-steps.ts"
+import type { InForce } from "./sharings-in-force.ts"
+
+const EMPTY = new Uint8Array(0)
+const NO_RUN = new Uint8Array(32)
+
+/** Brings a server that is no holder any more what it erases its shares on: it checks that itself. */
+export async function leaveAt(
+  principal: OperatorPrincipal,
+  server: Identifier,
+  { kind, range }: BatchKind,
+  certificates: readonly reshare.ReshareCertificate[],
+  { run, signal }: { readonly run: Bytes | null; readonly signal: AbortSignal },
+): Promise<void> {
+  const body = encode(leaveReshareBody, { kind, range, run })
+  const request = principal.request("reshare.leave", [server], body)
+  const input = encode(leaveReshareInput, { certificates })
+  const stepMs = principal.servers.patience.presigningStepMs
+  await principal.act(server, request, 1, input, signal, stepMs)
+}
+
+interface Context {
+  readonly kind: Exclude<SharingKind, "accounts">
+  readonly signal: AbortSignal
+  readonly incidents: IncidentLog
+}
+
+/**
+ * Has servers erase what they still hold of sharings that are in force elsewhere, which they heard nothing
+ * of when these moved. Returns of how many each has erased its share.
+ */
+export async function finishLeaving(
+  principal: OperatorPrincipal,
+  all: readonly InForce[],
+  { kind, signal, incidents }: Context,
+): Promise<ReadonlyMap<Identifier, number>> {
+  const done = new Map<Identifier, number>()
+  for (const server of new Set(all.flatMap(({ left }) => left))) {
+    const held = all.filter(({ left }) => left.includes(server))
+    for (let i = 0; i < held.length; i += RESHARE_BATCH) {
+      throwIfCancelled(signal)
+      try {
+        const some = held.slice(i, i + RESHARE_BATCH)
+        const found = await Promise.all(some.map((one) => proofOf(principal, kind, one, signal)))
+        const certificates = found.filter((one) => one !== null)
+        if (certificates.length === 0) continue
+        const of = { kind, range: null }
+        await leaveAt(principal, server, of, certificates, { run: null, signal })
+        done.set(server, (done.get(server) ?? 0) + certificates.length)
+      } catch (error) {
+        if (!(error instanceof LockKeeperError) || error.code === "cancelled") throw error
+        incidents.failed(server, error)
+      }
+    }
+  }
+  return done
+}
+
+/** From the first holder that shows one; what it is worth the server that leaves finds out. */
+async function proofOf(
+  principal: OperatorPrincipal,
+  kind: SharingKind,
+  { id, heldBy }: InForce,
+  signal: AbortSignal,
+): Promise<reshare.ReshareCertificate | null> {
+  for (const from of heldBy) {
+    try {
+      const body = encode(showReshareBody, { kind, id, run: NO_RUN })
+      const request = principal.request("reshare.show", [from], body)
+      const { output } = await principal.act(from, request, 1, EMPTY, signal)
+      const { certificate } = readAnswer(from, shownReshare, output)
+      if (certificate !== null) return certificate
+    } catch (error) {
+      if (!(error instanceof LockKeeperError) || error.code === "cancelled") throw error
+    }
+  }
+  return null
+}
