@@ -65,6 +65,8 @@ export async function showKey(
         throw error
       }
     },
+    // Some of the servers may hold it together of which none was asked at first.
+    1,
   )
   const key = keys.find((candidate) => toHex(candidate.keyId) === toHex(keyId))
   if (key !== undefined) return key
@@ -102,11 +104,13 @@ async function pagesFrom(
   })
 }
 
+/** @param expected - how many keys there are to be, before not everyone has been asked. */
 async function agree(
   principal: Principal,
   signal: AbortSignal,
   incidents: IncidentLog,
   ask: (server: Identifier, signal: AbortSignal) => Promise<Listings>,
+  expected = 0,
 ): Promise<Agreed> {
   const { servers } = principal
   const { trust } = servers
@@ -128,6 +132,7 @@ async function agree(
     // Where the first servers differ, the others are heard too.
     isEnough: (answers) =>
       groups.every((group) => heardOf(group, answers) >= group.need) &&
+      count(answers).size >= expected &&
       [...count(answers).values()].every(isConfirmed),
     signal,
     ask,

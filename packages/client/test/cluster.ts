@@ -2,6 +2,7 @@ import { argon2Sync } from "node:crypto"
 import {
   DEFAULT_STRETCHING,
   encodeRoster,
+  encodeRosterChain,
   type Member,
   NO_SCHEDULE,
   type Roster,
@@ -126,6 +127,11 @@ export class TestCluster {
     return encode(signedRosterCodec, this.signed)
   }
 
+  /** With those before it, as operators hand it out. */
+  get rosterChain(): Bytes {
+    return encodeRosterChain([...this.rostersBefore, this.signed])
+  }
+
   get pin(): Bytes {
     return rosterDigest(this.signed.roster)
   }
@@ -149,7 +155,7 @@ export class TestCluster {
     changed: Partial<Dependencies> = {},
     others: Pick<ConnectOptions, "onRoster"> = {},
   ): Promise<LockKeeper> {
-    const { signedRoster: roster, pin } = this
+    const { rosterChain: roster, pin } = this
     const quick = {
       callMs: 2_000,
       hedgeMs: 300,

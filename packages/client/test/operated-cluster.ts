@@ -10,9 +10,9 @@ import { linkTo } from "./wire.ts"
 
 // Keys of an owner, and an operator of server 1 who keeps them in order.
 
-const OWNER = { name: "alice", password: "correct horse" }
+export const OWNER = { name: "alice", password: "correct horse" }
 // Servers of this process share one thread: one that computes is not to count as silent.
-const PATIENCE = { callMs: 10_000, hedgeMs: 1_000, presigningStepMs: 15_000 }
+export const PATIENCE = { callMs: 10_000, hedgeMs: 1_000, presigningStepMs: 15_000 }
 const TYPES = ["ed25519", "bip340", "ecdsa-secp256k1"] as const
 
 export interface Calls {
@@ -21,7 +21,7 @@ export interface Calls {
 }
 
 export function operate(cluster: TestCluster, calls: Calls = {}): Promise<OperatorSession> {
-  const { signedRoster: roster, pin } = cluster
+  const { rosterChain: roster, pin } = cluster
   const network = {
     connect: ({ identifier }: { readonly identifier: Identifier }) => {
       const link = linkTo(() => cluster.server(identifier).server, cluster.wire(identifier))
