@@ -183,6 +183,7 @@ export async function driveMove(
   ask: Asking = (_id, _step, go) => go(),
   tell: Telling = (_member, records) => records,
   holds: (id: Identifier) => Promise<boolean> = (id) => holdsAll(coordinator.world, id),
+  tellers: readonly Identifier[] = coordinator.attempt.params.dealers,
 ): Promise<Moved> {
   const { world, attempt } = coordinator
   const { params, keys, leaveOut } = attempt
@@ -197,7 +198,7 @@ export async function driveMove(
       const message = await ask(from, step, async () => {
         const told: SealedRecords[] = []
         const isJoining = step === "verdict" && !(await holds(from))
-        for (const dealer of isJoining ? params.dealers : []) {
+        for (const dealer of isJoining ? tellers : []) {
           told.push(await describeAt(coordinator, dealer, from, openings.get(from) as Message))
         }
         return coordinator.step(from, step, delivery, tell(from, told))

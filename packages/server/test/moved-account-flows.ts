@@ -116,11 +116,17 @@ export async function batchOf(world: MovingAccounts, batch: Batch = {}): Promise
   return new Coordinator(world, { params, keys, leaveOut: [] }, {}, of)
 }
 
+export interface Driving {
+  readonly ask?: Asking
+  readonly tell?: Telling
+  readonly tellers?: readonly Identifier[]
+}
+
 /** Drives a batch to its confirmation. */
 export function driveAccounts(
   world: MovingAccounts,
   coordinator: Coordinator,
-  { ask, tell }: { readonly ask?: Asking; readonly tell?: Telling } = {},
+  { ask, tell, tellers }: Driving = {},
 ) {
   const ids = coordinator.attempt.keys.map((key) => key.sharing.id)
   const owners = world.owners.filter(({ accountId }) =>
@@ -130,12 +136,16 @@ export function driveAccounts(
     const all = await Promise.all(owners.map((owner) => sharingAt(serverOf(world, id), owner)))
     return all.every((one) => one !== null)
   }
-  return driveMove(coordinator, ask, tell, holds)
+  return driveMove(coordinator, ask, tell, holds, tellers)
 }
 
 /** A batch that enough holders have confirmed, in force nowhere yet. */
-export async function confirmMove(world: MovingAccounts, coordinator: Coordinator) {
-  const { task, waiting } = await driveAccounts(world, coordinator)
+export async function confirmMove(
+  world: MovingAccounts,
+  coordinator: Coordinator,
+  driving: Driving = {},
+) {
+  const { task, waiting } = await driveAccounts(world, coordinator, driving)
   assert.ok(task.kind === "confirmed", JSON.stringify(task.kind === "aborted" && task.abort.reason))
   assert.ok(waiting)
   const certificates = reshare.certificatesFor(waiting, task.certificate)

@@ -96,6 +96,8 @@ export interface RepairSource extends RecordSource {
 export interface Entry {
   readonly id: Bytes
   readonly held: HeldShare | null
+  /** Of the row that the share stands in, or would: there may be one that has none. */
+  readonly version: number | "absent"
   readonly generation: Versioned<GenerationRow> | null
 }
 
@@ -106,10 +108,24 @@ export async function readEntries(
 ): Promise<readonly Entry[]> {
   const entries: Entry[] = []
   for (const id of ids) {
-    const held = await source.read(store, id)
-    entries.push({ id, held, generation: await readGeneration(store, source.kind, id) })
+    const { held, version } = await readVersioned(store, source, id)
+    entries.push({ id, held, version, generation: await readGeneration(store, source.kind, id) })
   }
   return entries
+}
+
+async function readVersioned(
+  store: Store,
+  source: ShareSource,
+  id: Bytes,
+): Promise<Pick<Entry, "held" | "version">> {
+  const held = await source.read(store, id)
+  if (held !== null) return { held, version: held.version }
+  const row = await store.read(source.table, toHex(id))
+  row?.value.fill(0)
+  // Once more: a share that has come meanwhile is in a row of that version or a later one.
+  const since = row === null ? null : await source.read(store, id)
+  return { held: since, version: since?.version ?? row?.version ?? "absent" }
 }
 
 export async function readGeneration(
@@ -147,8 +163,8 @@ export function knownOf(entry: Entry): reshare.Resharable | null {
 }
 
 /** The share is still the one that was read. */
-export function sameShare({ table }: ShareSource, { id, held }: Entry): Change {
-  return { kind: "expect", table, id: toHex(id), version: held?.version ?? "absent" }
+export function sameShare({ table }: ShareSource, { id, version }: Entry): Change {
+  return { kind: "expect", table, id: toHex(id), version }
 }
 
 export function sameGeneration({ kind }: ShareSource, { id, generation }: Entry): Change {
