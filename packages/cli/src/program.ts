@@ -28,10 +28,12 @@ import { addRosterDiff } from "./commands/roster-diff.ts"
 import { addRosterInstall } from "./commands/roster-install.ts"
 import { addRosterJoin } from "./commands/roster-join.ts"
 import { addRosterPropose } from "./commands/roster-propose.ts"
+import { addRosterSettle } from "./commands/roster-settle.ts"
 import { addRosterShow } from "./commands/roster-show.ts"
 import { addRosterSign } from "./commands/roster-sign.ts"
 import { addRosterVerify } from "./commands/roster-verify.ts"
 import { addServerInit } from "./commands/server-init.ts"
+import { addServerRetire } from "./commands/server-retire.ts"
 import { addServerRun } from "./commands/server-run.ts"
 import { addSign } from "./commands/sign.ts"
 import { addSignMessage } from "./commands/sign-message.ts"
@@ -129,11 +131,13 @@ export function buildProgram(
   addRosterJoin(roster)
   addRosterInstall(roster)
   addRosterActivate(roster)
+  addRosterSettle(roster)
   addRosterDiff(roster)
   addRosterVerify(roster)
   const server = group("server", "Set up and run a key server")
   addServerInit(server)
   addServerRun(server)
+  addServerRetire(server)
   addEvidenceVerify(group("evidence", "Proofs that a key server broke the protocol"))
   const incidents = group("incidents", "Servers that were proven to have broken the protocol")
   addIncidentsList(incidents)

@@ -78,6 +78,14 @@ export async function activateRunning(directory: string, bundle: Bytes): Promise
   return takenOf(await askServer(directory, request, "activated"))
 }
 
+/** Has the server that runs over a directory go on under the roster that settles its own. */
+export async function settleRunning(directory: string, bundle: Bytes | null): Promise<RosterTaken> {
+  const given = bundle === null ? null : toBase64url(bundle)
+  return takenOf(
+    await askServer(directory, { command: "roster.settle", bundle: given }, "activated"),
+  )
+}
+
 function takenOf(answer: { readonly before: string; readonly roster: string }): RosterTaken {
   const before = decodeRoster(fromHex(answer.before))
   const roster = decodeRoster(fromHex(answer.roster))

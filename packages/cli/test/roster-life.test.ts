@@ -81,6 +81,57 @@ describe("operators who change their roster with nothing but the command", () =>
     }
     const shown = await operators.run(["roster", "show", "--roster", operators.at("next.lk")])
     assert.deepEqual(shown["transition"], { leaving: [], minSignersBefore: 2 })
+    for (const name of names) {
+      const settle = ["roster", "settle", operators.at(name)]
+      const { rosterEpoch, running, changes } = await operators.run(settle)
+      assert.deepEqual([rosterEpoch, running], [3, false])
+      assert.match(String(changes), /^settled: every share is where the roster wants it$/)
+      const again = await operators.refused(settle, EXIT.conflict)
+      assert.deepEqual([again.code, again.field], ["conflict", "transition"])
+    }
+  })
+
+  test("have a server leave, and destroy it when it is out and holds nothing", async (t) => {
+    const operators = new Operators(t)
+    await operators.ceremony()
+    const roster = ["--roster", operators.at("roster.lk")]
+    const gamma = await operators.init("gamma")
+    const beta = operators.at("beta")
+    const retire = ["server", "retire", beta]
+    const held = await operators.refused(retire, EXIT.conflict)
+    assert.equal(held.field, "roster")
+    assert.match(held.message, /"beta" is one of those that hold shares under roster 1/)
+    const next = operators.at("next.unsigned")
+    const change = ["--add", gamma, "--remove", "beta", "--out", next]
+    await operators.run(["roster", "propose", ...roster, ...change])
+    const names = ["alpha", "beta", "gamma"]
+    for (const name of names) {
+      const out = ["--out", operators.at(`${name}.next`)]
+      const { settled } = await operators.run(["roster", "sign", operators.at(name), next, ...out])
+      assert.match(String(settled), /^[0-9a-f]{64}$/)
+    }
+    const bundle = operators.at("next.bundle")
+    const out = ["--out", operators.at("next.lk"), "--bundle", bundle]
+    const files = names.map((name) => operators.at(`${name}.next`))
+    await operators.run(["roster", "join", ...out, "--after", operators.at("roster.lk"), ...files])
+    for (const name of names) {
+      await operators.run(["roster", "activate", operators.at(name), bundle])
+    }
+    const leaving = await operators.refused(["roster", "settle", beta], EXIT.conflict)
+    assert.deepEqual([leaving.code, leaving.field], ["conflict", "transition.leaving"])
+    assert.match(leaving.remedy, /server retire/)
+    const before = readdirSync(beta).sort()
+    const { files: would } = await operators.run([...retire, "--dry-run"])
+    assert.deepEqual(readdirSync(beta).sort(), before, "a dry run changes nothing")
+    const { files: gone } = await operators.run(retire)
+    assert.deepEqual(gone, would)
+    assert.ok((gone as string[]).includes("seal") && (gone as string[]).includes("database.sqlite"))
+    assert.deepEqual(readdirSync(beta), [])
+    await operators.refused(retire, EXIT.configuration)
+    for (const name of ["alpha", "gamma"]) {
+      const settled = await operators.run(["roster", "settle", operators.at(name)])
+      assert.deepEqual([settled["rosterEpoch"], settled["servers"]], [3, 2])
+    }
   })
 })
 

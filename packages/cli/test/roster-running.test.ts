@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
 import { type Cluster, startCluster } from "../src/dev/cluster.ts"
+import { passphraseFile } from "../src/dev/cluster-files.ts"
 import { EXIT } from "../src/exit-codes.ts"
 import { run } from "../src/program.ts"
 import { connectKeeper } from "../src/sdk.ts"
@@ -78,5 +79,28 @@ describe("operators of a cluster that runs", () => {
       cluster.servers.map(({ pid }) => pid),
       pids,
     )
+  })
+
+  test("cannot end a transition, nor retire a server, while keys and accounts are to move", async () => {
+    const bundle = await agreed("more", ["--threshold", "3"])
+    for (const { directory } of cluster.servers) {
+      const { changes } = await succeeds(["roster", "activate", directory, bundle])
+      assert.ok((changes as string[]).length > 0)
+    }
+    await succeeds(["sign", "sol", "--message", "while nothing has moved yet"])
+    for (const { directory } of cluster.servers) {
+      const error = await fails(["roster", "settle", directory], EXIT.conflict)
+      assert.deepEqual([error["code"], error["field"]], ["conflict", "transition"])
+      assert.match(String(error["message"]), /^1 keys and 1 accounts of this server still have to/)
+    }
+    const [first] = cluster.servers
+    const retire = ["server", "retire", first?.directory ?? ""]
+    const running = await fails(retire, EXIT.configuration)
+    assert.match(String(running["message"]), /A server runs over/)
+    await first?.stop("SIGTERM")
+    const phrase = passphraseFile(cluster.directory, 1)
+    const held = await fails([...retire, "--passphrase-file", phrase], EXIT.conflict)
+    assert.match(String(held["message"]), /holds shares of 1 keys and 1 accounts/)
+    await first?.start(new AbortController().signal)
   })
 })

@@ -13,26 +13,34 @@ export { readTls, type TlsMaterial } from "./config/tls.ts"
 export { askServer, isRunning } from "./control/ask.ts"
 export type { ControlAnswer, ControlRequest, IncidentRecord } from "./control/requests.ts"
 export { Counters } from "./counters.ts"
-export { type Activated, activateBundle, installBundle } from "./directory/activate.ts"
+export {
+  type Activated,
+  activateBundle,
+  installBundle,
+  settleStopped,
+} from "./directory/activate.ts"
 export { encodeAnchor, judgeStore } from "./directory/anchor.ts"
 export { type Descriptor, readDescriptor, writeDescriptor } from "./directory/descriptor.ts"
 export { type InitOptions, initialiseServer, type ServerPlace } from "./directory/init.ts"
 export { FILES } from "./directory/layout.ts"
 export { checkOwnerOnlyDirectory } from "./directory/owner-only.ts"
 export { holdDirectory } from "./directory/process-lock.ts"
+export { type RetireOptions, retireServer } from "./directory/retire.ts"
 export {
   type InstalledRoster,
   installRoster,
-  joinRoster,
   ownMember,
-  type RosterBundle,
-  type RosterSignature,
   readInstalledRoster,
   readInstalledRosterOrNone,
-  rosterBundleCodec,
-  rosterSignatureCodec,
   signRosterAs,
 } from "./directory/roster.ts"
+export {
+  joinRoster,
+  type RosterBundle,
+  type RosterSignature,
+  rosterBundleCodec,
+  rosterSignatureCodec,
+} from "./directory/roster-bundle.ts"
 export { consentToRoster } from "./directory/roster-consent.ts"
 export { deriveSecrets, generateSeeds, type ServerSecrets } from "./directory/server-secrets.ts"
 export { type Unsealed, unsealServer } from "./directory/unseal.ts"

@@ -2,12 +2,8 @@ import { LockKeeperError, type Roster, rosterDigest } from "@lockkeeper/api"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { assembleSelf, checkClock } from "./assemble-self.ts"
 import { checkNoneStranded, strandedAmong, strandedShares } from "./directory/holdings.ts"
-import {
-  type NextRoster,
-  prepareRoster,
-  type RosterBundle,
-  type RosterSignature,
-} from "./directory/roster.ts"
+import { type NextRoster, prepareRoster, prepareSettled } from "./directory/roster.ts"
+import type { RosterBundle, RosterSignature } from "./directory/roster-bundle.ts"
 import { consentToRoster } from "./directory/roster-consent.ts"
 import type { Unsealed } from "./directory/unseal.ts"
 import { KeyServer } from "./key-server.ts"
@@ -69,6 +65,19 @@ export class RosterSuccession {
     })
   }
 
+  /**
+   * Goes on under the roster that ends the transition of its own.
+   *
+   * @param bundle - that holds it, where the server has not kept it.
+   * @throws LockKeeperError as `prepareSettled` and `activate`.
+   */
+  async settle(bundle: RosterBundle | null): Promise<Succeeded> {
+    return await this.#alone(async () => {
+      using next = await prepareSettled(this.#running.unsealed, bundle)
+      return await this.#goOnUnder(next)
+    })
+  }
+
   /** Waits for a change that is under way, and begins no other. */
   async close(): Promise<void> {
     this.#isClosed = true
@@ -98,7 +107,7 @@ export class RosterSuccession {
     // All that is held is looked at while the server is used; then only what changed meanwhile.
     const watch = store.watch()
     try {
-      checkNoneStranded(roster, await strandedShares({ store }, roster))
+      checkNoneStranded(before, roster, await strandedShares({ store }, roster))
       await turnstile.exchange({
         drainMs: DRAIN_MS,
         commit: async () => {
@@ -107,7 +116,7 @@ export class RosterSuccession {
             places === null
               ? await strandedShares({ store }, roster)
               : await strandedAmong(store, roster, places)
-          checkNoneStranded(roster, stranded)
+          checkNoneStranded(before, roster, stranded)
           await commit()
         },
         build: () => this.#build(),

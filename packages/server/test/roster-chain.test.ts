@@ -10,13 +10,8 @@ import {
 } from "@lockkeeper/api"
 import { encode, fixedBytes, struct } from "@lockkeeper/encoding"
 import { systemRandomness } from "../src/adapters/system.ts"
-import {
-  installRoster,
-  joinRoster,
-  ownMember,
-  type RosterBundle,
-  readInstalledRoster,
-} from "../src/directory/roster.ts"
+import { installRoster, ownMember, readInstalledRoster } from "../src/directory/roster.ts"
+import { joinRoster, type RosterBundle } from "../src/directory/roster-bundle.ts"
 import { consentToRoster } from "../src/directory/roster-consent.ts"
 import type { Unsealed } from "../src/directory/unseal.ts"
 import {

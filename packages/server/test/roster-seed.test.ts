@@ -4,7 +4,8 @@ import { LockKeeperError, passSeedOn, type Roster } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { systemRandomness } from "../src/adapters/system.ts"
-import { installRoster, type RosterBundle, readInstalledRoster } from "../src/directory/roster.ts"
+import { installRoster, readInstalledRoster } from "../src/directory/roster.ts"
+import type { RosterBundle } from "../src/directory/roster-bundle.ts"
 import {
   agree,
   closeAll,

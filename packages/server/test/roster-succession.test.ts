@@ -16,13 +16,13 @@ import { decode, encode, fromHex, toBase64url } from "@lockkeeper/encoding"
 import { systemRandomness } from "../src/adapters/system.ts"
 import { askServer } from "../src/control/ask.ts"
 import { activateBundle } from "../src/directory/activate.ts"
+import { readInstalledRoster } from "../src/directory/roster.ts"
 import {
   joinRoster,
   type RosterBundle,
-  readInstalledRoster,
   rosterBundleCodec,
   rosterSignatureCodec,
-} from "../src/directory/roster.ts"
+} from "../src/directory/roster-bundle.ts"
 import { consentToRoster } from "../src/directory/roster-consent.ts"
 import type { RunningServer } from "../src/run-server.ts"
 import { copyOf, liveServer, ownerAt, rowsOfKey } from "./live-server.ts"

@@ -1,4 +1,4 @@
-import { chainOf, decodeRosterChain, openChain } from "@lockkeeper/api"
+import { chainOf, decodeRosterChain, isLeaving, openChain, type Roster } from "@lockkeeper/api"
 import { toHex } from "@lockkeeper/encoding"
 import { type AddCommands, option, report } from "../command.ts"
 import { writeNewFile } from "../output-file.ts"
@@ -27,14 +27,28 @@ export const addRosterJoin: AddCommands = (add) =>
         after === undefined ? null : chainOf(readRoster(after, settings.rosterPin).chain)
       const joined = joinSignatures(files.map(readRosterBytes), before)
       const { inForce } = openChain(decodeRosterChain(joined.chain))
-      const { members, minSigners } = inForce.roster
+      const { members, minSigners, transition } = inForce.roster
       writeNewFile(out, joined.chain, "out")
       writeNewFile(bundle, joined.bundle, "bundle")
       const digest = toHex(inForce.digest)
       const text =
         `All ${members.length} members signed; threshold ${minSigners}.\ndigest to pin ${digest}\n` +
         `Wrote ${out} for clients and ${bundle} for members. Next, at every member:\n` +
-        `  lockkeeper roster ${before === null ? "install" : "activate"} DIRECTORY ${bundle}\n`
+        `  lockkeeper roster ${before === null ? "install" : "activate"} DIRECTORY ${bundle}\n` +
+        (transition === null ? "" : whatFollows(inForce.roster))
       return report(text, { out, bundle, digest, servers: members.length, threshold: minSigners })
     },
   })
+
+/** What a transition takes after it was activated. */
+function whatFollows(roster: Roster): string {
+  const leaving = roster.members.filter(({ identifier }) => isLeaving(roster, identifier))
+  const names = leaving.map(({ name }) => `"${name}"`).join(", ")
+  return (
+    "Then, at one of them, until nothing is lacking:\n" +
+    "  lockkeeper reshare --directory DIRECTORY\n" +
+    `and at every member${names === "" ? "" : ` but ${names}`}:\n` +
+    "  lockkeeper roster settle DIRECTORY\n" +
+    (names === "" ? "" : `At ${names}, once stopped:\n  lockkeeper server retire DIRECTORY\n`)
+  )
+}

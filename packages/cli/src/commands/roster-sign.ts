@@ -1,10 +1,18 @@
-import { decodeRoster, rosterDigest } from "@lockkeeper/api"
+import {
+  decodeRoster,
+  encodeRoster,
+  type Roster,
+  rosterDigest,
+  settledRoster,
+} from "@lockkeeper/api"
 import { toHex } from "@lockkeeper/encoding"
 import { type AddCommands, option, report } from "../command.ts"
 import { writeNewFile } from "../output-file.ts"
 import { PASSPHRASE_OPTION, passphraseFor } from "../passphrase.ts"
 import { readRosterBytes } from "../roster-file.ts"
 import { withProgress } from "../terminal.ts"
+
+const digestOf = (roster: Roster): string => toHex(rosterDigest(encodeRoster(roster)))
 
 /** `lockkeeper roster sign DIR ROSTER`: one member's consent to the roster. */
 export const addRosterSign: AddCommands = (add) =>
@@ -22,7 +30,7 @@ export const addRosterSign: AddCommands = (add) =>
     examples: ["lockkeeper roster sign ./server-1 roster.unsigned --out alpha.signature"],
     async run(context, { out, passphraseFile }, [directory = "", file = ""]) {
       const encoded = readRosterBytes(file)
-      decodeRoster(encoded)
+      const roster = decodeRoster(encoded)
       const { isRunning } = await import("@lockkeeper/server")
       const { signRosterFile, signRosterRunning, withServer } = await import(
         "../server-directory.ts"
@@ -36,6 +44,9 @@ export const addRosterSign: AddCommands = (add) =>
           : withServer(directory, passphrase, (unsealed) => signRosterFile(unsealed, encoded))
       writeNewFile(out, await withProgress(context.terminal, "Signing the roster", work), "out")
       const digest = toHex(rosterDigest(encoded))
-      return report(`Signed the roster with digest ${digest}.\nWrote ${out}.\n`, { out, digest })
+      const settled = roster.transition === null ? null : digestOf(settledRoster(roster))
+      const also = settled === null ? "" : `With it the one that settles it, digest ${settled}.\n`
+      const text = `Signed the roster with digest ${digest}.\n${also}Wrote ${out}.\n`
+      return report(text, { out, digest, settled })
     },
   })

@@ -61,6 +61,8 @@ const controlRequest = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("roster.consent"), roster: bytesUpTo(MAX_ROSTER) }),
   /** To go on under the roster of an encoded RosterBundle. */
   z.strictObject({ command: z.literal("roster.activate"), bundle: bytesUpTo(MAX_BUNDLE) }),
+  /** To end the transition, with a bundle where the server has not kept what it takes. */
+  z.strictObject({ command: z.literal("roster.settle"), bundle: bytesUpTo(MAX_BUNDLE).nullable() }),
 ])
 
 export type ControlRequest = z.input<typeof controlRequest>

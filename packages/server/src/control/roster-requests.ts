@@ -1,6 +1,6 @@
 import { decodeRoster, encodeRoster } from "@lockkeeper/api"
 import { encode, toHex } from "@lockkeeper/encoding"
-import { rosterBundleCodec, rosterSignatureCodec } from "../directory/roster.ts"
+import { rosterBundleCodec, rosterSignatureCodec } from "../directory/roster-bundle.ts"
 import { decodeAs, decodeField } from "../request/decode.ts"
 import type { RosterSuccession, Succeeded } from "../roster-succession.ts"
 import type { ControlAnswer, ParsedRequest } from "./requests.ts"
@@ -25,6 +25,11 @@ export async function actOnRoster(
     case "roster.activate": {
       const bundle = decodeAs("bundle", rosterBundleCodec, request.bundle)
       return activated(await succession.activate(bundle))
+    }
+    case "roster.settle": {
+      const { bundle: given } = request
+      const bundle = given === null ? null : decodeAs("bundle", rosterBundleCodec, given)
+      return activated(await succession.settle(bundle))
     }
   }
 }

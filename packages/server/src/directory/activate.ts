@@ -1,7 +1,8 @@
 import { type Roster, type RosterDifference, rosterDifference } from "@lockkeeper/api"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { checkNoneStranded, strandedShares } from "./holdings.ts"
-import { installRoster, prepareRoster, rosterBundleCodec } from "./roster.ts"
+import { installRoster, type NextRoster, prepareRoster, prepareSettled } from "./roster.ts"
+import { rosterBundleCodec } from "./roster-bundle.ts"
 import type { Unsealed } from "./unseal.ts"
 
 /** What a roster changed at the server that it was activated at; null for the server's first. */
@@ -18,8 +19,24 @@ export interface Activated {
  */
 export async function activateBundle(unsealed: Unsealed, bundle: Bytes): Promise<Activated> {
   using next = await prepareRoster(unsealed, decode(rosterBundleCodec, bundle))
+  return await take(unsealed, next)
+}
+
+/**
+ * Makes a stopped server go on under the roster that ends the transition of its own.
+ *
+ * @param bundle - that holds it, where the server has not kept it.
+ * @throws LockKeeperError `conflict` while shares have to move, and as `prepareSettled`.
+ */
+export async function settleStopped(unsealed: Unsealed, bundle: Bytes | null): Promise<Activated> {
+  const decoded = bundle === null ? null : decode(rosterBundleCodec, bundle)
+  using next = await prepareSettled(unsealed, decoded)
+  return await take(unsealed, next)
+}
+
+async function take(unsealed: Unsealed, next: NextRoster): Promise<Activated> {
   const { roster, before } = next
-  if (before !== null) checkNoneStranded(roster, await strandedShares(unsealed, roster))
+  if (before !== null) checkNoneStranded(before, roster, await strandedShares(unsealed, roster))
   await next.commit()
   return { roster, difference: before === null ? null : rosterDifference(before, roster) }
 }

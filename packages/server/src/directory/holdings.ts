@@ -1,4 +1,4 @@
-import { LockKeeperError, placeOfShares, type Roster } from "@lockkeeper/api"
+import { encodeRoster, LockKeeperError, placeOfShares, type Roster } from "@lockkeeper/api"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { decodeAccount, wipeAccount } from "../accounts.ts"
 import { isDecoy } from "../decoy-account.ts"
@@ -6,6 +6,7 @@ import { keyRow } from "../keys.ts"
 import type { Store } from "../ports/store.ts"
 import { shapeOfAccount } from "../resharing/accounts.ts"
 import type { RowPlace } from "../watched-store.ts"
+import { settles } from "./roster-bundle.ts"
 
 const PAGE = 64
 
@@ -37,14 +38,29 @@ export async function strandedAmong(
   return await countWhere(rowsAt(store, places), (row) => isStranded(row, roster))
 }
 
+/** Of how many keys and accounts the server holds any share. */
+export async function heldShares({ store }: { readonly store: Store }): Promise<Holdings> {
+  return await countWhere(allRows(store), (row) => shapeOf(row) !== null)
+}
+
 /**
  * Refuses a roster under which shares that the server holds are of no use.
  *
  * @throws LockKeeperError `conflict`
  */
-export function checkNoneStranded(roster: Roster, { keys, accounts }: Holdings): void {
+export function checkNoneStranded(
+  before: Roster | null,
+  roster: Roster,
+  { keys, accounts }: Holdings,
+): void {
   if (keys + accounts === 0) return
   const what = `${keys} keys and ${accounts} accounts`
+  if (before !== null && settles(before, encodeRoster(roster))) {
+    throw new LockKeeperError("conflict", `${what} of this server still have to move.`, {
+      field: "transition",
+      remedy: "Run `lockkeeper reshare` until nothing is lacking, then settle.",
+    })
+  }
   throw new LockKeeperError(
     "conflict",
     `Under roster ${roster.rosterEpoch} ${what} of this server could not be used.`,

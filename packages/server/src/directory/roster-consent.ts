@@ -1,12 +1,8 @@
 import { decodeRoster, LockKeeperError, rosterDigest, signRoster } from "@lockkeeper/api"
 import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import type { Randomness } from "../ports/dependencies.ts"
-import {
-  type RosterSignature,
-  readInstalledRosterOrNone,
-  seedParts,
-  signRosterAs,
-} from "./roster.ts"
+import { readInstalledRosterOrNone, seedParts, signRosterAs } from "./roster.ts"
+import type { RosterSignature } from "./roster-bundle.ts"
 import type { Unsealed } from "./unseal.ts"
 
 /**
@@ -43,7 +39,7 @@ export async function consentToRoster(
   }
   const signature = signRoster(encoded, unsealed.secrets.identity)
   const contributions = seedParts(unsealed, encoded, randomness, current)
-  return { roster: encoded, identifier, signature, contributions }
+  return { roster: encoded, identifier, signature, contributions, settled: null }
 }
 
 /** A server that was away for some rosters joins again like a new one, by its operator's word. */

@@ -2,12 +2,12 @@ import {
   combineSeed,
   contributeSeed,
   decodeRoster,
+  encodeRoster,
   extendChain,
+  isLeaving,
   LockKeeperError,
-  MAX_MEMBERS,
   type Member,
   openChain,
-  openRoster,
   passSeedOn,
   type Roster,
   type RosterChain,
@@ -15,54 +15,26 @@ import {
   rosterDigest,
   type SeedContribution,
   type SignedRoster,
-  seedContribution,
-  seedContributions,
+  settledRoster,
+  signedRosterCodec,
   signRoster,
   succeedSeed,
 } from "@lockkeeper/api"
-import { type Identifier, identifierCodec, Secret } from "@lockkeeper/crypto"
+import { Secret } from "@lockkeeper/crypto"
 import {
   type Bytes,
-  bytes,
   type Codec,
   decode,
   encode,
   equalBytes,
   fixedBytes,
-  list,
   struct,
 } from "@lockkeeper/encoding"
 import type { Randomness } from "../ports/dependencies.ts"
+import type { Change } from "../ports/store.ts"
 import { removeAnchor } from "./anchor.ts"
+import { checkSettles, type RosterBundle, type RosterSignature, settles } from "./roster-bundle.ts"
 import type { Unsealed } from "./unseal.ts"
-
-/** What one member hands to whoever joins the roster: public, sealed parts included. */
-export interface RosterSignature {
-  readonly roster: Bytes
-  readonly identifier: Identifier
-  readonly signature: Bytes
-  /** Its part of the roster-wide enumeration seed, one for each member. */
-  readonly contributions: readonly SeedContribution[]
-}
-
-export const rosterSignatureCodec: Codec<RosterSignature> = struct<RosterSignature>({
-  roster: bytes(65_536),
-  identifier: identifierCodec,
-  signature: fixedBytes(64),
-  contributions: list(seedContribution, MAX_MEMBERS),
-})
-
-/** What every member installs: the rosters as clients see them, and the sealed parts of the seed. */
-export interface RosterBundle {
-  /** Ends with the roster to install. */
-  readonly chain: RosterChain
-  readonly contributions: readonly SeedContribution[]
-}
-
-export const rosterBundleCodec: Codec<RosterBundle> = struct<RosterBundle>({
-  chain: rosterChainCodec,
-  contributions: seedContributions,
-})
 
 /** The roster a server follows, with what belongs to it. */
 export interface InstalledRoster {
@@ -76,6 +48,8 @@ interface RosterRow {
   readonly chain: RosterChain
   readonly seed: Bytes
 }
+
+const SETTLED = { table: "meta", id: "settled-roster" } as const
 
 // A row from before there were chains holds one signed roster: as a chain of one is encoded.
 const rosterRow: Codec<RosterRow> = struct<RosterRow>({
@@ -104,7 +78,8 @@ export function ownMember({ secrets }: Unsealed, roster: Roster): Member {
 }
 
 /**
- * This server's signature for a roster that lists it, with what it contributes to the seed.
+ * This server's signature for a roster that lists it, and for the one that settles it, with what it
+ * contributes to the seed.
  *
  * @param current - what the server follows now; null for one that is in no roster yet.
  */
@@ -114,12 +89,18 @@ export function signRosterAs(
   randomness: Randomness,
   current: InstalledRoster | null = null,
 ): RosterSignature {
-  const { identifier } = ownMember(unsealed, decodeRoster(encodedRoster))
+  const roster = decodeRoster(encodedRoster)
+  const { identifier } = ownMember(unsealed, roster)
+  const { identity } = unsealed.secrets
   return {
     roster: encodedRoster,
     identifier,
-    signature: signRoster(encodedRoster, unsealed.secrets.identity),
+    signature: signRoster(encodedRoster, identity),
     contributions: seedParts(unsealed, encodedRoster, randomness, current),
+    settled:
+      roster.transition === null || isLeaving(roster, identifier)
+        ? null
+        : signRoster(encodeRoster(settledRoster(roster)), identity),
   }
 }
 
@@ -145,41 +126,6 @@ export function seedParts(
   if (!equalBytes(rosterDigest(signed.roster), roster.previousDigest)) return []
   const { identifier } = ownMember(unsealed, decodeRoster(signed.roster))
   return passSeedOn(roster, encodedRoster, identifier, enumerationSeed, identity, fresh)
-}
-
-/**
- * Joins every member's signature into what all of them install.
- *
- * @param before - the chain that the roster is the next one of, null for the first.
- * @throws LockKeeperError naming the member whose signature is missing or wrong.
- */
-export function joinRoster(
-  signatures: readonly RosterSignature[],
-  before: RosterChain | null = null,
-): RosterBundle {
-  const roster = signatures[0]?.roster ?? new Uint8Array(0)
-  for (const { roster: other, identifier } of signatures) {
-    if (equalBytes(roster, other)) continue
-    throw new LockKeeperError("misconfigured", `Server ${identifier} signed another roster.`, {
-      field: `signatures.${identifier}`,
-      remedy: "Let every server sign the same roster file.",
-    })
-  }
-  const signed = {
-    roster,
-    signatures: new Map(signatures.map((s) => [s.identifier, s.signature])),
-  }
-  const { rosterEpoch } = openRoster(signed)
-  if (before === null && rosterEpoch > 1) {
-    throw new LockKeeperError("misconfigured", "This roster is the next one after another.", {
-      field: "after",
-      remedy: "Name the signed roster that it follows, with --after.",
-    })
-  }
-  return {
-    chain: before === null ? [signed] : extendChain(before, signed),
-    contributions: signatures.flatMap(({ contributions }) => contributions),
-  }
 }
 
 /** The chain that a server has with a bundle: its own with what is new, or the bundle's for a new one. */
@@ -223,9 +169,11 @@ export async function prepareRoster(unsealed: Unsealed, bundle: RosterBundle): P
   const chain = chainWith(known?.chain ?? null, bundle)
   const signed = chain.at(-1) as SignedRoster
   const roster = decodeRoster(signed.roster)
+  if (bundle.settled !== null) checkSettles(signed, bundle.settled)
   using held = known === null ? null : new Secret(known.seed)
   const seed = seedOf(unsealed, chain, held, bundle.contributions)
   const ifVersion = row?.version ?? "absent"
+  const waiting = await store.read(SETTLED.table, SETTLED.id)
   const current = known?.chain.at(-1)
   return {
     roster,
@@ -234,11 +182,65 @@ export async function prepareRoster(unsealed: Unsealed, bundle: RosterBundle): P
       const value = encode(rosterRow, { chain, seed: seed.expose() })
       // The database is about to change in a way that is nobody's restoring it.
       removeAnchor(directory)
-      await store.commit([{ kind: "put", table: "meta", id: "roster", ifVersion, value }])
+      await store.commit([
+        { kind: "put", table: "meta", id: "roster", ifVersion, value },
+        ...keepSettled(waiting?.version ?? null, bundle.settled),
+      ])
       value.fill(0)
     },
     [Symbol.dispose]: () => seed.wipe(),
   }
+}
+
+/**
+ * The roster that ends the transition of the one that the server follows, as its members signed it.
+ *
+ * @param bundle - that holds it, where the server has not kept it.
+ * @throws LockKeeperError `conflict` where nothing is in transition, nobody has signed the roster after
+ *   it, or this server is not in it.
+ */
+export async function prepareSettled(
+  unsealed: Unsealed,
+  bundle: RosterBundle | null,
+): Promise<NextRoster> {
+  const { signed, enumerationSeed } = await readInstalledRoster(unsealed)
+  enumerationSeed.wipe()
+  const roster = decodeRoster(signed.roster)
+  settledRoster(roster)
+  const own = ownMember(unsealed, roster)
+  if (isLeaving(roster, own.identifier)) {
+    throw new LockKeeperError(
+      "conflict",
+      `"${own.name}" leaves: it is in no roster after this one.`,
+      {
+        field: "transition.leaving",
+        remedy: "When its shares have moved, stop it, and run `lockkeeper server retire`.",
+      },
+    )
+  }
+  const row = await unsealed.store.read(SETTLED.table, SETTLED.id)
+  const settled = row === null ? (bundle?.settled ?? null) : decode(signedRosterCodec, row.value)
+  if (settled === null) {
+    throw new LockKeeperError(
+      "conflict",
+      "This server does not have the roster that settles its own.",
+      {
+        field: "bundle",
+        remedy: "Name the bundle that the roster was activated from.",
+      },
+    )
+  }
+  checkSettles(signed, settled)
+  return await prepareRoster(unsealed, { chain: [settled], contributions: [], settled: null })
+}
+
+/** Keeps what a server needs to settle its roster, for as long as it follows that one. */
+function keepSettled(version: number | null, settled: SignedRoster | null): readonly Change[] {
+  if (settled !== null) {
+    const value = encode(signedRosterCodec, settled)
+    return [{ kind: "put", ...SETTLED, ifVersion: version ?? "absent", value }]
+  }
+  return version === null ? [] : [{ kind: "take", ...SETTLED, version }]
 }
 
 /** The enumeration seed under the last roster of a chain. */
@@ -253,6 +255,10 @@ function seedOf(
   const { identifier } = ownMember(unsealed, roster)
   const { channelSecret } = unsealed.secrets
   const before = chain.at(-2) ?? null
+  // Whoever is in it was in the one before, and has the seed: nobody has to vouch for it.
+  if (before !== null && held !== null && settles(decodeRoster(before.roster), signed.roster)) {
+    return Secret.copyOf(held.expose())
+  }
   if (before !== null) {
     const receiver = { identifier, channelSecret, held }
     return succeedSeed(decodeRoster(before.roster), roster, signed.roster, receiver, contributions)
