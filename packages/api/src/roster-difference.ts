@@ -49,6 +49,14 @@ function haveSameKeys(one: Member, other: Member): boolean {
   )
 }
 
+/** The same server in the same place, with another key to open sessions with. */
+function hasNewChannelKeyAlone(before: Member, after: Member): boolean {
+  const { channelKey } = after
+  return (
+    haveSameKeys({ ...before, channelKey }, after) && PLACE.every((f) => before[f] === after[f])
+  )
+}
+
 function valueChange(before: number, after: number): ValueChange | null {
   return before === after ? null : { before, after }
 }
@@ -92,6 +100,7 @@ export function describeDifference(difference: RosterDifference): readonly strin
     ...removed.map((m) => `removed: ${nameOf(m)} at ${m.url}, ${placeOf(m)}`),
     ...difference.leaving.map((m) => `leaves when its shares have moved: ${nameOf(m)}`),
     ...replaced.map(({ before, after }) => {
+      if (hasNewChannelKeyAlone(before, after)) return `new channel key: ${nameOf(before)}`
       const renamed = before.name === after.name ? "" : ` by "${after.name}"`
       return `replaced: ${nameOf(before)}${renamed}, new keys, at ${after.url}, ${placeOf(after)}`
     }),

@@ -34,6 +34,7 @@ import { addRosterSign } from "./commands/roster-sign.ts"
 import { addRosterVerify } from "./commands/roster-verify.ts"
 import { addServerInit } from "./commands/server-init.ts"
 import { addServerRetire } from "./commands/server-retire.ts"
+import { addServerRotateChannelKey } from "./commands/server-rotate-channel-key.ts"
 import { addServerRun } from "./commands/server-run.ts"
 import { addSign } from "./commands/sign.ts"
 import { addSignMessage } from "./commands/sign-message.ts"
@@ -137,6 +138,7 @@ export function buildProgram(
   const server = group("server", "Set up and run a key server")
   addServerInit(server)
   addServerRun(server)
+  addServerRotateChannelKey(server)
   addServerRetire(server)
   addEvidenceVerify(group("evidence", "Proofs that a key server broke the protocol"))
   const incidents = group("incidents", "Servers that were proven to have broken the protocol")

@@ -1,4 +1,6 @@
 import { DEFAULT_STRETCHING, LockKeeperError, MAX_CLOCK_SKEW_MS, openRoster } from "@lockkeeper/api"
+import type { Secret } from "@lockkeeper/crypto"
+import { channelSecretFor } from "./directory/channel-key.ts"
 import { ownMember, readInstalledRoster } from "./directory/roster.ts"
 import type { Unsealed } from "./directory/unseal.ts"
 import type { ServerSelf } from "./self.ts"
@@ -7,8 +9,10 @@ import type { ServerSelf } from "./self.ts"
 export async function assembleSelf(unsealed: Unsealed): Promise<ServerSelf> {
   const { signed, before, enumerationSeed } = await readInstalledRoster(unsealed)
   const roster = openRoster(signed)
-  const { identifier } = ownMember(unsealed, roster)
-  const { identity, channelSecret, keyExchange } = unsealed.secrets
+  const member = ownMember(unsealed, roster)
+  const { identifier } = member
+  const { identity, keyExchange } = unsealed.secrets
+  const channelSecret = channelSecretFor(unsealed, member) as Secret
   const { rosterEpoch, minSigners } = roster
   return {
     identifier,

@@ -42,6 +42,7 @@ export {
   rosterSignatureCodec,
 } from "./directory/roster-bundle.ts"
 export { consentToRoster } from "./directory/roster-consent.ts"
+export { rotateChannelKey } from "./directory/rotate-channel-key.ts"
 export { deriveSecrets, generateSeeds, type ServerSecrets } from "./directory/server-secrets.ts"
 export { type Unsealed, unsealServer } from "./directory/unseal.ts"
 export { endpointOf } from "./endpoint.ts"

@@ -1,10 +1,13 @@
 import { LockKeeperError, type Roster, rosterDigest } from "@lockkeeper/api"
+import { sha256 } from "@lockkeeper/crypto"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { assembleSelf, checkClock } from "./assemble-self.ts"
+import type { Descriptor } from "./directory/descriptor.ts"
 import { checkNoneStranded, strandedAmong, strandedShares } from "./directory/holdings.ts"
 import { type NextRoster, prepareRoster, prepareSettled } from "./directory/roster.ts"
 import type { RosterBundle, RosterSignature } from "./directory/roster-bundle.ts"
 import { consentToRoster } from "./directory/roster-consent.ts"
+import { rotateChannelKey } from "./directory/rotate-channel-key.ts"
 import type { Unsealed } from "./directory/unseal.ts"
 import { KeyServer } from "./key-server.ts"
 import type { Dependencies } from "./ports/dependencies.ts"
@@ -75,6 +78,17 @@ export class RosterSuccession {
     return await this.#alone(async () => {
       using next = await prepareSettled(this.#running.unsealed, bundle)
       return await this.#goOnUnder(next)
+    })
+  }
+
+  /** Makes a channel key for the next roster. @throws LockKeeperError `conflict` during a change. */
+  async rotateChannelKey(): Promise<Descriptor> {
+    const { unsealed, deps } = this.#running
+    return await this.#alone(async () => {
+      const descriptor = await rotateChannelKey(unsealed, deps.randomness)
+      const note = `channel key ${toHex(sha256(descriptor.channelKey))}`
+      await commitEvent(deps, sessionEvent("channel.rotate", null, { note }))
+      return descriptor
     })
   }
 

@@ -61,6 +61,8 @@ const controlRequest = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("roster.consent"), roster: bytesUpTo(MAX_ROSTER) }),
   /** To go on under the roster of an encoded RosterBundle. */
   z.strictObject({ command: z.literal("roster.activate"), bundle: bytesUpTo(MAX_BUNDLE) }),
+  /** To make a channel key for the next roster. */
+  z.strictObject({ command: z.literal("roster.rotate-channel-key") }),
   /** To end the transition, with a bundle where the server has not kept what it takes. */
   z.strictObject({ command: z.literal("roster.settle"), bundle: bytesUpTo(MAX_BUNDLE).nullable() }),
 ])
@@ -123,6 +125,8 @@ const controlAnswer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("certified"), credential: hexadecimal }),
   /** An encoded RosterSignature. */
   z.strictObject({ kind: z.literal("consented"), signature: hexadecimal }),
+  /** What is written in the server's directory: the channel key that waits, in base64url. */
+  z.strictObject({ kind: z.literal("rotated"), channelKey: z.string() }),
   /** The encoded rosters that the server followed before, and follows now. */
   z.strictObject({ kind: z.literal("activated"), before: hexadecimal, roster: hexadecimal }),
 ])

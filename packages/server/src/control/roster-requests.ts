@@ -1,5 +1,5 @@
 import { decodeRoster, encodeRoster } from "@lockkeeper/api"
-import { encode, toHex } from "@lockkeeper/encoding"
+import { encode, toBase64url, toHex } from "@lockkeeper/encoding"
 import { rosterBundleCodec, rosterSignatureCodec } from "../directory/roster-bundle.ts"
 import { decodeAs, decodeField } from "../request/decode.ts"
 import type { RosterSuccession, Succeeded } from "../roster-succession.ts"
@@ -25,6 +25,10 @@ export async function actOnRoster(
     case "roster.activate": {
       const bundle = decodeAs("bundle", rosterBundleCodec, request.bundle)
       return activated(await succession.activate(bundle))
+    }
+    case "roster.rotate-channel-key": {
+      const { channelKey } = await succession.rotateChannelKey()
+      return { kind: "rotated", channelKey: toBase64url(channelKey) }
     }
     case "roster.settle": {
       const { bundle: given } = request

@@ -33,6 +33,7 @@ import {
 import type { Randomness } from "../ports/dependencies.ts"
 import type { Change } from "../ports/store.ts"
 import { removeAnchor } from "./anchor.ts"
+import { channelSecretFor, takeUpChannel } from "./channel-key.ts"
 import { checkSettles, type RosterBundle, type RosterSignature, settles } from "./roster-bundle.ts"
 import type { Unsealed } from "./unseal.ts"
 
@@ -58,7 +59,8 @@ const rosterRow: Codec<RosterRow> = struct<RosterRow>({
 })
 
 /** The server's own row. @throws LockKeeperError `misconfigured` when the roster has none of it. */
-export function ownMember({ secrets }: Unsealed, roster: Roster): Member {
+export function ownMember(unsealed: Unsealed, roster: Roster): Member {
+  const { secrets } = unsealed
   const member = roster.members.find((m) => equalBytes(m.identityKey, secrets.identity.publicKey))
   const refuse = (field: string, message: string): never => {
     throw new LockKeeperError("misconfigured", message, {
@@ -68,7 +70,7 @@ export function ownMember({ secrets }: Unsealed, roster: Roster): Member {
   }
   if (member === undefined) return refuse("members", "The roster does not list this server.")
   const field = `members.${member.name}`
-  if (!equalBytes(member.channelKey, secrets.channelPublic)) {
+  if (channelSecretFor(unsealed, member) === null) {
     return refuse(`${field}.channelKey`, "The roster lists another channel key for this server.")
   }
   if (!equalBytes(member.opaqueKey, secrets.keyExchange.publicKey)) {
@@ -174,6 +176,7 @@ export async function prepareRoster(unsealed: Unsealed, bundle: RosterBundle): P
   const seed = seedOf(unsealed, chain, held, bundle.contributions)
   const ifVersion = row?.version ?? "absent"
   const waiting = await store.read(SETTLED.table, SETTLED.id)
+  const member = ownMember(unsealed, roster)
   const current = known?.chain.at(-1)
   return {
     roster,
@@ -182,11 +185,18 @@ export async function prepareRoster(unsealed: Unsealed, bundle: RosterBundle): P
       const value = encode(rosterRow, { chain, seed: seed.expose() })
       // The database is about to change in a way that is nobody's restoring it.
       removeAnchor(directory)
-      await store.commit([
+      const channel = await takeUpChannel(unsealed, member)
+      const changes: readonly Change[] = [
         { kind: "put", table: "meta", id: "roster", ifVersion, value },
         ...keepSettled(waiting?.version ?? null, bundle.settled),
-      ])
-      value.fill(0)
+        ...channel,
+      ]
+      try {
+        await store.commit(changes)
+      } finally {
+        for (const change of changes) if (change.kind === "put") change.value.fill(0)
+      }
+      if (channel.length > 0) unsealed.takeUpChannel()
     },
     [Symbol.dispose]: () => seed.wipe(),
   }
@@ -252,8 +262,9 @@ function seedOf(
 ): Secret {
   const signed = chain.at(-1) as SignedRoster
   const roster = decodeRoster(signed.roster)
-  const { identifier } = ownMember(unsealed, roster)
-  const { channelSecret } = unsealed.secrets
+  const member = ownMember(unsealed, roster)
+  const { identifier } = member
+  const channelSecret = channelSecretFor(unsealed, member) as Secret
   const before = chain.at(-2) ?? null
   // Whoever is in it was in the one before, and has the seed: nobody has to vouch for it.
   if (before !== null && held !== null && settles(decodeRoster(before.roster), signed.roster)) {

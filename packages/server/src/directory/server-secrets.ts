@@ -44,6 +44,16 @@ export function generateSeeds(randomness: Randomness): Bytes {
   return encoded
 }
 
+/** Encoded seeds with another one of the channel key. What is given is wiped. */
+export function withChannelSeed(encoded: Bytes, channel: Bytes): Bytes {
+  const seeds = decode(seedsCodec, encoded)
+  encoded.fill(0)
+  seeds.channel.fill(0)
+  const changed = encode(seedsCodec, { ...seeds, channel })
+  for (const seed of [...Object.values(seeds), channel]) seed.fill(0)
+  return changed
+}
+
 /** The keys of encoded seeds, which are wiped. */
 export function deriveSecrets(encoded: Bytes): ServerSecrets {
   const seeds = decode(seedsCodec, encoded)

@@ -7,6 +7,7 @@ import type { Randomness } from "../ports/dependencies.ts"
 import { type RowStore, StoreUnavailable } from "../ports/row-store.ts"
 import { type SealProvider, SealRecordDamaged } from "../ports/seal-provider.ts"
 import { SealBroken, SealedStore } from "../sealing/sealed-store.ts"
+import { type ChannelPair, readNextChannel } from "./channel-key.ts"
 import { FILES } from "./layout.ts"
 import { checkOwnerOnlyDirectory, checkOwnerOnlyFile, readChecked } from "./owner-only.ts"
 import { deriveSecrets, type ServerSecrets, wipeSecrets } from "./server-secrets.ts"
@@ -16,6 +17,12 @@ export interface Unsealed {
   readonly directory: string
   readonly store: SealedStore
   readonly secrets: ServerSecrets
+  /** The channel key that waits for a roster which lists it. */
+  readonly nextChannel: ChannelPair | null
+  /** Remembers a channel key that waits from now on. */
+  awaitChannel(pair: ChannelPair): void
+  /** Goes on with the channel key that waited: the one before is wiped. After its commit. */
+  takeUpChannel(): void
   /** Wipes the keys and the key-encryption key. */
   close(): Promise<void>
 }
@@ -84,18 +91,44 @@ export async function unsealServer(
   try {
     store = new SealedStore(rows, await recoverKey(record, seal), randomness)
     const secrets = deriveSecrets(await readSeeds(store))
-    const opened = store
-    return {
-      directory,
-      store,
-      secrets,
-      async close() {
-        wipeSecrets(secrets)
-        await opened.close()
-      },
-    }
+    return unsealedWith(directory, store, secrets, await readNextChannel(store))
   } catch (error) {
     await (store ?? rows).close()
     throw error
+  }
+}
+
+function unsealedWith(
+  directory: string,
+  store: SealedStore,
+  first: ServerSecrets,
+  waiting: ChannelPair | null,
+): Unsealed {
+  let secrets = first
+  let nextChannel = waiting
+  return {
+    directory,
+    store,
+    get secrets() {
+      return secrets
+    },
+    get nextChannel() {
+      return nextChannel
+    },
+    awaitChannel(pair) {
+      nextChannel = pair
+    },
+    takeUpChannel() {
+      if (nextChannel === null) throw new Error("no channel key waits")
+      const { secretKey: channelSecret, publicKey: channelPublic } = nextChannel
+      secrets.channelSecret.wipe()
+      secrets = { ...secrets, channelSecret, channelPublic }
+      nextChannel = null
+    },
+    async close() {
+      wipeSecrets(secrets)
+      nextChannel?.secretKey.wipe()
+      await store.close()
+    },
   }
 }

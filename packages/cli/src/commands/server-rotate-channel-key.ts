@@ -1,0 +1,39 @@
+import { join } from "node:path"
+import { sha256 } from "@lockkeeper/crypto"
+import { fromBase64url, toHex } from "@lockkeeper/encoding"
+import { type AddCommands, report } from "../command.ts"
+import { PASSPHRASE_OPTION, passphraseFor } from "../passphrase.ts"
+import { withProgress } from "../terminal.ts"
+
+/** `lockkeeper server rotate-channel-key DIR`: another key to open sessions with, for the next roster. */
+export const addServerRotateChannelKey: AddCommands = (add) =>
+  add<{ passphraseFile?: string }>({
+    usage: "rotate-channel-key",
+    summary: "Make a server another channel key, to be listed by the next roster",
+    arguments: [["<directory>", "the server's directory"]],
+    options: [PASSPHRASE_OPTION],
+    examples: ["lockkeeper server rotate-channel-key ./server-1"],
+    async run(context, { passphraseFile }, [directory = ""]) {
+      const { askServer, isRunning, rotateChannelKey, systemRandomness } = await import(
+        "@lockkeeper/server"
+      )
+      const { withServer } = await import("../server-directory.ts")
+      const running = await isRunning(directory)
+      const passphrase = running ? null : await passphraseFor(context, passphraseFile, "existing")
+      const request = { command: "roster.rotate-channel-key" } as const
+      const work = async () =>
+        passphrase === null
+          ? fromBase64url((await askServer(directory, request, "rotated")).channelKey)
+          : await withServer(directory, passphrase, async (unsealed) => {
+              return (await rotateChannelKey(unsealed, systemRandomness)).channelKey
+            })
+      const channelKey = await withProgress(context.terminal, "Making a channel key", work)
+      const descriptor = join(directory, "descriptor.json")
+      const digest = toHex(sha256(channelKey))
+      const text =
+        `A channel key waits for the next roster, SHA-256 ${digest}.\n` +
+        `Wrote ${descriptor}. The key before it is used until a roster lists this one.\n` +
+        "Next: lockkeeper roster propose --replace NAME=descriptor.json\n"
+      return report(text, { directory, running, descriptor, channelKey: digest })
+    },
+  })
