@@ -45,7 +45,7 @@ export function fewestSigners(roster: Pick<Roster, "minSigners" | "transition">)
 
 /**
  * The same for the shares that each member may hold: members that leave hold those of before alone, and
- * members that were no holders in the roster before hold none of those.
+ * members that the roster before does not list hold none of those.
  *
  * @param before - the roster before this one; null where it is not known.
  */
@@ -56,7 +56,7 @@ export function thresholdsAt(
   const { members, minSigners, transition } = roster
   const old = transition?.minSignersBefore ?? minSigners
   const heldBefore = ({ identityKey }: Member): boolean =>
-    before === null || holdersOf(before).some((m) => equalBytes(m.identityKey, identityKey))
+    before === null || before.members.some((m) => equalBytes(m.identityKey, identityKey))
   return new Map(
     members.map((member) => {
       const { identifier } = member

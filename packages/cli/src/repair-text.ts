@@ -5,7 +5,7 @@ import { counted, durationText, MAX_NAMED } from "./refresh-text.ts"
 // What a repair is going to do and came to, for people and for programs.
 
 /** What servers of this version restore. */
-export const REPAIRED: readonly SharingKind[] = ["keys"]
+export const REPAIRED: readonly SharingKind[] = ["accounts", "keys"]
 
 export function lackingText(name: string, kind: SharingKind, report: RepairReport): string {
   const { lacking, unclear } = report

@@ -54,6 +54,8 @@ export interface TestServer {
 
 export interface ClusterOptions {
   readonly servers?: number
+  /** How many of them the first roster lists: the others join later. All by default. */
+  readonly listed?: number
   readonly minSigners?: number
   readonly urls?: readonly string[]
   /** Whether this server's signature over these bytes is spoilt. */
@@ -80,20 +82,21 @@ export class TestCluster {
   #started = 0
 
   private constructor(options: ClusterOptions) {
-    const { servers = 3, minSigners = 2 } = options
+    const { servers = 3, listed = servers, minSigners = 2 } = options
     this.#options = options
     this.#secrets = Array.from({ length: servers }, (_, i) =>
       deriveSecrets(generateSeeds(seededRandomness(`server ${i + 1}`))),
     )
-    this.roster = rosterOf(this.#secrets, minSigners, options.urls ?? [])
+    this.roster = rosterOf(this.#secrets.slice(0, listed), minSigners, options.urls ?? [])
     this.signed = this.#signed(this.roster)
   }
 
   #signed(roster: Roster): SignedRoster {
     const encoded = encodeRoster(roster)
-    const signatures = this.#secrets.map(
-      (s, i) => [i + 1, signRoster(encoded, s.identity)] as const,
-    )
+    const signatures = roster.members.map(({ identifier }) => {
+      const { identity } = this.#secrets[identifier - 1] as ServerSecrets
+      return [identifier, signRoster(encoded, identity)] as const
+    })
     return { roster: encoded, signatures: new Map(signatures) }
   }
 
@@ -105,13 +108,22 @@ export class TestCluster {
     return { roster, signed: this.#signed(roster) }
   }
 
-  /** Every server is started again and follows the next roster. */
+  /** As a roster lists it, whether or not the one in force does. */
+  memberAs(identifier: Identifier): Member {
+    const { urls = [] } = this.#options
+    return rosterOf(this.#secrets, 2, urls).members[identifier - 1] as Member
+  }
+
+  /** Every server is started again and follows the next roster; who joins has an empty store. */
   async changeRoster(changes: Partial<Roster>): Promise<void> {
     const { roster, signed } = this.nextRoster(changes)
     this.rostersBefore = [...this.rostersBefore, this.signed]
     this.roster = roster
     this.signed = signed
-    for (const { identifier } of roster.members) await this.restart(identifier)
+    for (const { identifier } of roster.members) {
+      if (!this.wires.has(identifier)) this.wires.set(identifier, { calls: 0 })
+      await this.restart(identifier)
+    }
   }
 
   static async start(options: ClusterOptions = {}): Promise<TestCluster> {
@@ -144,9 +156,15 @@ export class TestCluster {
     return this.wires.get(identifier) as Wire
   }
 
+  /** Its database is gone for good. */
+  loseStore(identifier: Identifier): void {
+    this.servers.delete(identifier)
+  }
+
   /** Every process of before is gone, with its sessions and nonces; the rows stay. */
   async restart(identifier: Identifier): Promise<void> {
-    await this.#startServer(identifier, this.server(identifier).rows)
+    const rows = this.servers.get(identifier)?.rows ?? new MemoryRowStore()
+    await this.#startServer(identifier, rows)
   }
 
   /** The SDK on this cluster. */

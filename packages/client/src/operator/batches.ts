@@ -121,9 +121,9 @@ function shapeOf({ sharing: { verifyingShares, minSigners } }: reshare.ReshareKe
   return `${[...verifyingShares.keys()].sort((a, b) => a - b)} ${minSigners}`
 }
 
-function mostOf({ sharing }: reshare.ReshareKey, { size, target }: Pass): number {
+function mostOf({ sharing }: reshare.ReshareKey, { kind, size, target }: Pass): number {
   const { minSigners, verifyingShares } = sharing
   const most = Math.min(reshare.maxKeys(minSigners, target?.minSigners ?? minSigners), size)
   if (target === null) return Math.max(1, most)
-  return Math.max(1, Math.min(most, mostTold(verifyingShares.size, verifyingShares.size)))
+  return Math.max(1, Math.min(most, mostTold(kind, verifyingShares.size, verifyingShares.size)))
 }

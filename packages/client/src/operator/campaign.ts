@@ -111,14 +111,14 @@ export class Campaign {
     let listings = await this.#look()
     const finished = await finishRuns(this.#principal, judge(listings), { kind, ...context })
     if (finished > 0) listings = await this.#look()
-    if (kind === "keys") {
-      const all = judge(listings)
-      const done = await finishLeaving(this.#principal, all, { kind, ...context })
-      for (const one of all.flatMap(({ left }) => left)) add(this.#keeping, one, 1)
-      for (const [one, count] of done) add(this.#keeping, one, -count)
-      for (const [one, count] of this.#keeping) if (count <= 0) this.#keeping.delete(one)
-      if (done.size > 0) listings = await this.#look()
-    }
+    const all = judge(listings)
+    const listed = listings.answers
+    const about = { kind, listed, now: deps.clock.now(), ...context }
+    const done = await finishLeaving(this.#principal, all, about)
+    for (const one of all.flatMap(({ left }) => left)) add(this.#keeping, one, 1)
+    for (const [one, count] of done) add(this.#keeping, one, -count)
+    for (const [one, count] of this.#keeping) if (count <= 0) this.#keeping.delete(one)
+    if (done.size > 0) listings = await this.#look()
     return { listings, finished }
   }
 

@@ -3,6 +3,7 @@ import {
   leaveReshareBody,
   leaveReshareInput,
   type SharingKind,
+  type SharingListing,
   shownReshare,
   showReshareBody,
 } from "@lockkeeper/api"
@@ -13,6 +14,7 @@ import { readAnswer } from "../answers.ts"
 import type { IncidentLog } from "../incidents.ts"
 import { RESHARE_BATCH } from "../limits.ts"
 import { throwIfCancelled } from "../patience.ts"
+import { stretchesLeft } from "./leaving-accounts.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import type { BatchKind } from "./reshare-steps.ts"
 import type { InForce } from "./sharings-in-force.ts"
@@ -36,7 +38,10 @@ export async function leaveAt(
 }
 
 interface Context {
-  readonly kind: Exclude<SharingKind, "accounts">
+  readonly kind: SharingKind
+  /** What each server lists. */
+  readonly listed: ReadonlyMap<Identifier, readonly SharingListing[]>
+  readonly now: number
   readonly signal: AbortSignal
   readonly incidents: IncidentLog
 }
@@ -48,19 +53,16 @@ interface Context {
 export async function finishLeaving(
   principal: OperatorPrincipal,
   all: readonly InForce[],
-  { kind, signal, incidents }: Context,
+  { kind, listed, now, signal, incidents }: Context,
 ): Promise<ReadonlyMap<Identifier, number>> {
   const done = new Map<Identifier, number>()
   for (const server of new Set(all.flatMap(({ left }) => left))) {
-    const held = all.filter(({ left }) => left.includes(server))
-    for (let i = 0; i < held.length; i += RESHARE_BATCH) {
+    for (const { of, left: some } of batchesAt(server, { all, kind, listed, now })) {
       throwIfCancelled(signal)
       try {
-        const some = held.slice(i, i + RESHARE_BATCH)
         const found = await Promise.all(some.map((one) => proofOf(principal, kind, one, signal)))
         const certificates = found.filter((one) => one !== null)
         if (certificates.length === 0) continue
-        const of = { kind, range: null }
         await leaveAt(principal, server, of, certificates, { run: null, signal })
         done.set(server, (done.get(server) ?? 0) + certificates.length)
       } catch (error) {
@@ -70,6 +72,29 @@ export async function finishLeaving(
     }
   }
   return done
+}
+
+/** What one server is to leave, so many at once; of accounts with the names between. */
+function batchesAt(
+  server: Identifier,
+  {
+    all,
+    kind,
+    listed,
+    now,
+  }: Pick<Context, "kind" | "listed" | "now"> & { readonly all: readonly InForce[] },
+): readonly { readonly of: BatchKind; readonly left: readonly InForce[] }[] {
+  if (kind === "accounts") {
+    const stretches = stretchesLeft(server, all, listed.get(server) ?? [], now)
+    return stretches.map(({ range, left }) => ({ of: { kind, range }, left }))
+  }
+  const held = all.filter(({ left }) => left.includes(server))
+  return Array.from({ length: Math.ceil(held.length / RESHARE_BATCH) }, (_, i) => {
+    return {
+      of: { kind, range: null },
+      left: held.slice(i * RESHARE_BATCH, (i + 1) * RESHARE_BATCH),
+    }
+  })
 }
 
 /** From the first holder that shows one; what it is worth the server that leaves finds out. */

@@ -9,13 +9,15 @@ import type { Bytes } from "@lockkeeper/encoding"
 import { reshare, type sharing } from "@lockkeeper/protocols"
 import { notEnough } from "../gather.ts"
 import { type Incident, IncidentLog } from "../incidents.ts"
-import { REPAIR_BATCH } from "../limits.ts"
+import { REPAIR_BATCH, RESHARE_BATCH } from "../limits.ts"
 import type { Cancellable } from "../options.ts"
 import { throwIfCancelled } from "../patience.ts"
 import { type Compared, type Lacking, lackingAt } from "./lacking.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import type { FromServers } from "./operator-session.ts"
+import { repairAccounts } from "./repair-accounts.ts"
 import { type NotRepaired, RepairBatch } from "./repair-batch.ts"
+import { type InForce, inForce } from "./sharings-in-force.ts"
 import { mostTold } from "./told-records.ts"
 
 export interface RepairProgress {
@@ -77,13 +79,13 @@ export class ServerRepair {
   /** @throws LockKeeperError what the server refuses with that is to be repaired, or `cancelled`. */
   async run(): Promise<RepairReport> {
     const { server, dryRun = false } = this.#options
-    const { lacking, unclear } = await this.#look()
-    if (!dryRun) await this.#repairAll(lacking)
+    const { lacking, unclear, all } = await this.#look()
+    if (!dryRun) await this.#repairAll(lacking, all)
     const incidents = this.#incidents.all
     return { server, lacking, unclear, done: this.#done, skipped: this.#skipped, incidents }
   }
 
-  async #look(): Promise<Compared> {
+  async #look(): Promise<Compared & { readonly all: readonly InForce[] }> {
     const { server } = this.#options
     const { servers } = this.#principal
     if (!servers.all.includes(server)) {
@@ -100,12 +102,15 @@ export class ServerRepair {
     const { minSigners } = servers
     if (others < minSigners) throw notEnough(minSigners, others, failures)
     const thresholds = thresholdsOf(servers.trust.roster)
-    return lackingAt(server, answers, thresholds, servers.deps.clock.now())
+    const now = servers.deps.clock.now()
+    const all = inForce(answers, thresholds, now)
+    return { ...lackingAt(server, answers, thresholds, now), all }
   }
 
-  async #repairAll(lacking: readonly Lacking[]): Promise<void> {
+  async #repairAll(lacking: readonly Lacking[], all: readonly InForce[]): Promise<void> {
     const started = this.#principal.servers.deps.clock.now()
     this.#tell(started, lacking.length)
+    if (this.#options.kind === "accounts") return this.#dealAnew(lacking, all, started)
     let stopped: LockKeeperError | null = null
     for (const batch of this.#batchesOf(lacking)) {
       throwIfCancelled(this.#signal)
@@ -113,6 +118,17 @@ export class ServerRepair {
       else for (const { id } of batch.sharings) this.#skipped.push({ id, reason: stopped.code })
       this.#tell(started, lacking.length)
     }
+  }
+
+  #dealAnew(lacking: readonly Lacking[], all: readonly InForce[], started: number): Promise<void> {
+    const { server: member, batch: size = RESHARE_BATCH } = this.#options
+    const context = { signal: this.#signal, incidents: this.#incidents }
+    const ended = (done: number, skipped: readonly NotRepaired[]): void => {
+      this.#done += done
+      this.#skipped.push(...skipped)
+      this.#tell(started, lacking.length)
+    }
+    return repairAccounts(this.#principal, { member, lacking, all, size, ...context, ended })
   }
 
   async #repair({ sharings, from }: Batch): Promise<LockKeeperError | null> {
@@ -161,6 +177,6 @@ interface Batch {
 }
 
 function mostOf({ minSigners, verifyingShares }: sharing.Sharing, tellers: number): number {
-  const byRecords = mostTold(tellers, verifyingShares.size)
+  const byRecords = mostTold("keys", tellers, verifyingShares.size)
   return Math.min(byRecords, reshare.maxKeys(minSigners, minSigners))
 }

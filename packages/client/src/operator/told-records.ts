@@ -1,10 +1,18 @@
-import { LockKeeperError, type SealedRecords } from "@lockkeeper/api"
+import { LockKeeperError, type SealedRecords, type SharingKind } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { REPAIR_RECORD_BYTES } from "../limits.ts"
 
+/** What a holder tells of one sharing takes about so much, bytes: some, and some for each holder. */
+const TOLD: Readonly<Record<SharingKind, readonly [number, number]>> = {
+  keys: [512, 128],
+  // The registration, every server's part of it, and the record with the owner's wrapped keys.
+  accounts: [1536, 192],
+}
+
 /** How many sharings a batch may have so that what all tell of them reaches who lacks them in one frame. */
-export function mostTold(tellers: number, holders: number): number {
-  return Math.max(1, Math.floor(REPAIR_RECORD_BYTES / (tellers * (512 + 128 * holders))))
+export function mostTold(kind: SharingKind, tellers: number, holders: number): number {
+  const [some, each] = TOLD[kind]
+  return Math.max(1, Math.floor(REPAIR_RECORD_BYTES / (tellers * (some + each * holders))))
 }
 
 interface Telling<T> {
