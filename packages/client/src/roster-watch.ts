@@ -4,6 +4,7 @@ import {
   encodeRosterChain,
   extendChain,
   type FollowedChain,
+  fewestSigners,
   LockKeeperError,
   longestChain,
   openChain,
@@ -39,8 +40,10 @@ export function mayBeElsewhere(error: unknown): boolean {
 }
 
 /**
- * The chain that goes on furthest from the one that is trusted, of those that the servers show; null
- * when none does. What does not follow from it counts for nothing.
+ * The chain that goes on furthest from the one that is trusted, as far as t servers show it; null when
+ * it goes on nowhere. A roster may be signed long before it is in force, as the one that ends a transition
+ * is: of t servers that follow it one is honest, and the others are on their way. What does not follow
+ * from the trusted one counts for nothing.
  *
  * @throws LockKeeperError `untrusted-roster` when two of them fork: then none is followed.
  */
@@ -63,10 +66,19 @@ export async function newerChain(
     return followed === null ? [] : [{ by: `shown by ${named(servers, server)}`, followed }]
   })
   const longest = longestChain(ours, ...shown)
-  if (longest === ours) return null
   const { rosterEpoch } = trust.roster
-  const news = rostersOf(longest.followed).filter(({ roster }) => roster.rosterEpoch > rosterEpoch)
+  const inForce = inForceAt(shown, fewestSigners(trust.roster))
+  if (inForce <= rosterEpoch) return null
+  const news = rostersOf(longest.followed).filter(
+    ({ roster }) => roster.rosterEpoch > rosterEpoch && roster.rosterEpoch <= inForce,
+  )
   return openChain(news.map(({ signed }) => signed).reduce(extendChain, chainOf(trust.chain)))
+}
+
+/** The number of the latest roster that so many of them follow; 0 for none. */
+function inForceAt(shown: readonly ShownChain[], need: number): number {
+  const epochs = shown.map(({ followed }) => followed.inForce.roster.rosterEpoch)
+  return epochs.sort((a, b) => b - a)[need - 1] ?? 0
 }
 
 /** A chain that shares a roster with the one that is trusted, and holds; null for any other. */

@@ -138,6 +138,23 @@ describe("a roster that is not followed", () => {
     keeper.close()
   })
 
+  it("is one that is signed, and shown by fewer than t: it is not in force yet", async () => {
+    const { cluster, keeper, heard, pin } = await setUp()
+    const { rostersBefore, signed, roster } = cluster
+    await cluster.changeRoster({ refreshHours: 168 })
+    Object.assign(cluster, { rostersBefore, signed, roster })
+    for (const one of [1, 2]) await cluster.restart(one)
+    // Registering takes the third server too, which says that it is elsewhere.
+    const { code } = await refusal(keeper.register({ ...owner, name: "bob" }))
+    assert.deepEqual([code, heard.length, keeper.rosterDigest], ["wrong-roster", 0, pin])
+    await (await keeper.login(owner)).logout()
+    // As soon as an honest one is among those that follow it.
+    await cluster.changeRoster({ refreshHours: 168 })
+    await (await keeper.login(owner)).logout()
+    assert.deepEqual([heard.length, keeper.rosterDigest], [1, cluster.pin])
+    keeper.close()
+  })
+
   it("is one before the pinned one: servers that lag behind are told apart", async () => {
     const { cluster, keeper, heard } = await setUp()
     const { signed, pin } = cluster
