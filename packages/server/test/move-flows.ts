@@ -201,7 +201,7 @@ export async function driveMove(
         for (const dealer of isJoining ? tellers : []) {
           told.push(await describeAt(coordinator, dealer, from, openings.get(from) as Message))
         }
-        return coordinator.step(from, step, delivery, tell(from, told))
+        return coordinator.step(from, step, delivery, isJoining ? tell(from, told) : [])
       })
       if (message === null) continue
       if (step === "open") openings.set(from, message)
