@@ -1,12 +1,20 @@
 import { LockKeeperError } from "@lockkeeper/api"
 import { hmacSha256 } from "@lockkeeper/crypto"
-import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
+import { type Bytes, decode, encode, equalBytes, toHex } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 import type { Change, Store } from "./ports/store.ts"
 import type { ServerSelf } from "./self.ts"
 
 /** Counters for names without an account: a bounded number, shared by names that fall together. */
 const UNKNOWN_BUCKETS = 65_536
+
+/** Two of them in a byte, of which each counts to 15: more than any limit. */
+export const UNKNOWN_GUESSES_LENGTH = UNKNOWN_BUCKETS / 2
+const MOST_TOLD = 15
+
+const TOLD = { table: "guesses", id: "told" } as const
+
+const PAGE = 256
 
 /** Most accounts whose counters this process remembers beside the store. */
 const MAX_REMEMBERED = 100_000
@@ -25,6 +33,8 @@ export class Guesses {
   readonly #store: Store
   readonly #self: ServerSelf
   readonly #taken = new Map<string, number>()
+  /** Of unknown names, at the servers that names have come from; null before it is looked up. */
+  #told: Bytes | null = null
 
   constructor(self: ServerSelf, store: Store) {
     this.#self = self
@@ -37,7 +47,8 @@ export class Guesses {
     const row = await this.#store.read("guesses", id)
     const stored =
       row === null ? opaque.newGuessCounter() : decode(opaque.guessCounterCodec, row.value)
-    const taken = Math.min(stored.limit, Math.max(stored.taken, this.#taken.get(id) ?? 0))
+    const told = exists ? 0 : await this.#toldOf(accountId)
+    const taken = Math.min(stored.limit, Math.max(stored.taken, this.#taken.get(id) ?? 0, told))
     return { id, version: row?.version ?? "absent", counter: { ...stored, taken } }
   }
 
@@ -55,11 +66,79 @@ export class Guesses {
     }
   }
 
-  #bucket(accountId: Bytes): string {
-    const digest = hmacSha256(this.#self.loginServer.fakes.seed.expose(), accountId)
-    const number = new DataView(digest.buffer, digest.byteOffset).getUint32(0) % UNKNOWN_BUCKETS
-    return `unknown-${number}`
+  /**
+   * What this server counts for unknown names, for one that begins to answer for them: a name whose guesses
+   * came back when names moved would be known not to exist. Empty where nothing is counted.
+   */
+  async ofUnknownNames(): Promise<Bytes> {
+    const counts = await this.#readTold()
+    for (let after = ""; ; ) {
+      const rows = await this.#store.scan("guesses", "unknown-", after, PAGE)
+      for (const { id, value } of rows) {
+        const { taken } = decode(opaque.guessCounterCodec, value)
+        raise(counts, Number(id.slice("unknown-".length)), taken)
+      }
+      if (rows.length < PAGE) break
+      after = rows.at(-1)?.id ?? after
+    }
+    return counts.every((byte) => byte === 0) ? new Uint8Array(0) : counts
   }
+
+  /** The change that has this server count for unknown names what others told. None where it does. */
+  async putTold(told: Bytes): Promise<readonly Change[]> {
+    if (told.length !== UNKNOWN_GUESSES_LENGTH) return []
+    const row = await this.#store.read(TOLD.table, TOLD.id)
+    const before = row?.value ?? new Uint8Array(UNKNOWN_GUESSES_LENGTH)
+    const value = mostOf([before, told])
+    if (equalBytes(before, value)) return []
+    return [{ kind: "put", ...TOLD, ifVersion: row?.version ?? "absent", value }]
+  }
+
+  /** To be called when such a change is committed. */
+  forgetTold(): void {
+    this.#told = null
+  }
+
+  async #toldOf(accountId: Bytes): Promise<number> {
+    this.#told ??= await this.#readTold()
+    return countOf(this.#told, this.#number(accountId))
+  }
+
+  async #readTold(): Promise<Bytes> {
+    const row = await this.#store.read(TOLD.table, TOLD.id)
+    return row?.value ?? new Uint8Array(UNKNOWN_GUESSES_LENGTH)
+  }
+
+  #bucket(accountId: Bytes): string {
+    return `unknown-${this.#number(accountId)}`
+  }
+
+  #number(accountId: Bytes): number {
+    const digest = hmacSha256(this.#self.loginServer.fakes.seed.expose(), accountId)
+    return new DataView(digest.buffer, digest.byteOffset).getUint32(0) % UNKNOWN_BUCKETS
+  }
+}
+
+function countOf(counts: Bytes, bucket: number): number {
+  return ((counts[bucket >> 1] ?? 0) >> (bucket & 1 ? 4 : 0)) & MOST_TOLD
+}
+
+function raise(counts: Bytes, bucket: number, taken: number): void {
+  const most = Math.min(MOST_TOLD, Math.max(taken, countOf(counts, bucket)))
+  const other = countOf(counts, bucket ^ 1)
+  counts[bucket >> 1] = bucket & 1 ? (most << 4) | other : (other << 4) | most
+}
+
+/** What is counted most by any of them, name by name. Those that count nothing are empty. */
+export function mostOf(all: readonly Bytes[]): Bytes {
+  const most = new Uint8Array(UNKNOWN_GUESSES_LENGTH)
+  for (const counts of all) {
+    for (const [i, byte] of counts.entries()) {
+      const now = most[i] ?? 0
+      most[i] = Math.max(byte & 0xf0, now & 0xf0) | Math.max(byte & 0x0f, now & 0x0f)
+    }
+  }
+  return most
 }
 
 /** Refused because this server has no guesses left for the name, whether or not it exists. */

@@ -4,6 +4,7 @@ import { LockKeeperError, type OpenAnswer } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
+import { Guesses, mostOf, UNKNOWN_GUESSES_LENGTH } from "../src/guesses.ts"
 import type { Table, Versioned } from "../src/ports/store.ts"
 import { restart, startCluster, type TestServer } from "./memory-cluster.ts"
 import { TestOwner } from "./owner.ts"
@@ -167,4 +168,35 @@ test("over all servers no more whole guesses are made than the bound says", asyn
   const bound = opaque.guessBound({ servers: 5, minSigners: 3, corrupt: 0, limit: LIMIT })
   assert.equal(evaluated, 5 * LIMIT)
   assert.equal(Math.floor(evaluated / 3), bound)
+})
+
+test("what others counted for unknown names counts here, the most of each, and behind a restart", async () => {
+  const cluster = await startCluster()
+  const [first, second] = [...cluster.servers.values()]
+  const { self, store } = first!
+  const guesses = new Guesses(self, store)
+  assert.equal((await guesses.ofUnknownNames()).length, 0)
+  assert.deepEqual(await guesses.putTold(new Uint8Array(0)), [])
+  const nobody = new TestOwner(cluster, "nobody")
+  for (let i = 0; i < 3; i++) await nobody.startLogin("guess", [first!])
+  const counted = await guesses.ofUnknownNames()
+  assert.equal(counted.length, UNKNOWN_GUESSES_LENGTH)
+  assert.deepEqual(
+    [...counted].filter((byte) => byte !== 0).map((byte) => Math.max(byte >> 4, byte & 15)),
+    [3],
+  )
+  // At a server that has counted none of them.
+  const other = new Guesses(second!.self, second!.store)
+  const fewer = counted.map((byte) => (byte === 0 ? 0x11 : byte & 0x10 ? 0x10 : 0x01))
+  const told = mostOf([fewer, counted, new Uint8Array(0)])
+  await second!.store.commit(await other.putTold(told))
+  assert.deepEqual(await other.putTold(counted), [])
+  const takenAt = async (of: Guesses, id: Bytes, exists: boolean) =>
+    (await of.read(id, exists)).counter.taken
+  assert.equal(await takenAt(other, nobody.accountId, false), 3)
+  assert.equal(await takenAt(other, new TestOwner(cluster, "another").accountId, false), 1)
+  assert.equal(await takenAt(other, nobody.accountId, true), 0)
+  const again = new Guesses(second!.self, second!.store)
+  assert.equal(await takenAt(again, nobody.accountId, false), 3)
+  assert.deepEqual(await again.ofUnknownNames(), told)
 })

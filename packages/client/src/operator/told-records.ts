@@ -1,4 +1,9 @@
-import { LockKeeperError, type SealedRecords, type SharingKind } from "@lockkeeper/api"
+import {
+  LockKeeperError,
+  MAX_SEALED_RECORDS,
+  type SealedRecords,
+  type SharingKind,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { REPAIR_RECORD_BYTES } from "../limits.ts"
 
@@ -9,10 +14,14 @@ const TOLD: Readonly<Record<SharingKind, readonly [number, number]>> = {
   accounts: [1536, 192],
 }
 
+/** What goes with the first of a batch of accounts: guesses that are counted for names of nobody. */
+const WITH_FIRST: Readonly<Record<SharingKind, number>> = { keys: 0, accounts: 32_768 }
+
 /** How many sharings a batch may have so that what all tell of them reaches who lacks them in one frame. */
 export function mostTold(kind: SharingKind, tellers: number, holders: number): number {
   const [some, each] = TOLD[kind]
-  return Math.max(1, Math.floor(REPAIR_RECORD_BYTES / (tellers * (some + each * holders))))
+  const room = Math.min(REPAIR_RECORD_BYTES / tellers, MAX_SEALED_RECORDS - 4096) - WITH_FIRST[kind]
+  return Math.max(1, Math.floor(room / (some + each * holders)))
 }
 
 interface Telling<T> {

@@ -37,7 +37,7 @@ export async function describeTo(
   const { self, deps } = step
   const records: Bytes[] = []
   for (const [index, id] of ids.entries()) {
-    const record = await kept.describe(deps.store, id)
+    const record = await kept.describe(deps.store, id, index)
     if (record === null) throw notHeld(index, "wrong-key")
     records.push(record)
   }

@@ -2,6 +2,7 @@ import { holdersOf, identityKeys, MAX_NAME, type Roster } from "@lockkeeper/api"
 import { type Identifier, identifierCodec } from "@lockkeeper/crypto"
 import {
   type Bytes,
+  bytes,
   type Codec,
   DecodeError,
   decode,
@@ -15,7 +16,7 @@ import {
 import { opaque, type reshare, sharing } from "@lockkeeper/protocols"
 import type { AccountRow } from "../account-row.ts"
 import { putAccount, readAccount, readActiveAccount, wipeAccount } from "../accounts.ts"
-import type { Guesses } from "../guesses.ts"
+import { type Guesses, mostOf, UNKNOWN_GUESSES_LENGTH } from "../guesses.ts"
 import type { Change, Store } from "../ports/store.ts"
 import { opaqueKeys, rosterAt, type ServerSelf } from "../self.ts"
 import { sharingOfAccountRow } from "./accounts.ts"
@@ -33,6 +34,8 @@ export interface ToldAccount {
   readonly record: opaque.RegistrationRecord
   /** Guesses that the holder has given and not taken back. */
   readonly guessesTaken: number
+  /** The same of unknown names, with the first account of a batch: see `Guesses.ofUnknownNames`. */
+  readonly unknownNames: Bytes
 }
 
 export const toldAccount: Codec<ToldAccount> = struct<ToldAccount>({
@@ -43,25 +46,28 @@ export const toldAccount: Codec<ToldAccount> = struct<ToldAccount>({
   home: identifierCodec,
   record: opaque.registrationRecordCodec,
   guessesTaken: u32,
+  unknownNames: bytes(UNKNOWN_GUESSES_LENGTH),
 })
 
 /** What this server keeps of an account beside its share; null where nobody can log in to it here. */
 export async function describeAccount(
-  guesses: Pick<Guesses, "read">,
+  guesses: Pick<Guesses, "read" | "ofUnknownNames">,
   store: Store,
   id: Bytes,
+  index = 0,
 ): Promise<Bytes | null> {
   const row = await readActiveAccount(store, id)
   if (row === null) return null
   const { active, name, createdAt } = row.value
   const { registration, confirmations, home, record } = active
   const { counter } = await guesses.read(id, true)
+  const unknownNames = index === 0 ? await guesses.ofUnknownNames() : new Uint8Array(0)
   const encoded =
     confirmations === null
       ? null
       : encode(toldAccount, {
           ...{ name, createdAt, registration, confirmations, home, record },
-          guessesTaken: counter.taken,
+          ...{ guessesTaken: counter.taken, unknownNames },
         })
   wipeAccount(row.value)
   return encoded
@@ -91,8 +97,12 @@ export function agreeOnAccount(
   const times = proven.map(({ createdAt }) => createdAt).sort((a, b) => a - b)
   const createdAt = times[Math.floor((times.length - 1) / 2)] ?? 0
   const guessesTaken = Math.max(0, ...proven.map((one) => one.guessesTaken))
+  const counts = proven.map((one) => one.unknownNames).filter(({ length }) => length > 0)
+  const unknownNames = counts.length === 0 ? new Uint8Array(0) : mostOf(counts)
   const isEnough = first !== undefined && proven.length >= need
-  const agreed = isEnough ? encode(toldAccount, { ...first, createdAt, guessesTaken }) : null
+  const agreed = isEnough
+    ? encode(toldAccount, { ...first, createdAt, guessesTaken, unknownNames })
+    : null
   for (const { record } of proven) record.maskingKey.wipe()
   return agreed
 }
@@ -142,7 +152,7 @@ export async function joinAccount(
   { sharing: later, vector, share, certificate }: reshare.ResharedShare,
   record: Bytes,
 ): Promise<readonly Change[]> {
-  const { name, createdAt, guessesTaken, ...moved } = decode(toldAccount, record)
+  const { name, createdAt, guessesTaken, unknownNames, ...moved } = decode(toldAccount, record)
   const accountId = later.id
   const row = await readAccount(store, accountId)
   const generation = { sharing: later, vector }
@@ -158,7 +168,8 @@ export async function joinAccount(
   const guess = await guesses.read(accountId, true)
   const { limit } = guess.counter
   const most = Math.min(limit, Math.max(guess.counter.taken, guessesTaken))
-  return [put, guesses.put(guess, { limit, taken: most })]
+  const counts = await guesses.putTold(unknownNames)
+  return [put, guesses.put(guess, { limit, taken: most }), ...counts]
 }
 
 /**

@@ -40,7 +40,7 @@ export function heldAccounts(self: ServerSelf, guesses: Guesses): ShareSource {
     },
 
     move: {
-      describe: (store, id) => describeAccount(guesses, store, id),
+      describe: (store, id, index) => describeAccount(guesses, store, id, index),
       agree: async (_store, known, told, need) => agreeOnAccount(self, known, told, need),
       join: (store, reshared, record) => joinAccount({ self, guesses }, store, reshared, record),
       leave: leaveAccount,
@@ -48,5 +48,7 @@ export function heldAccounts(self: ServerSelf, guesses: Guesses): ShareSource {
 
     // What a holder lacks it is dealt anew, with the names between: by a reshare that moves nobody.
     repair: null,
+
+    replaced: () => guesses.forgetTold(),
   }
 }

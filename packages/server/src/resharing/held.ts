@@ -41,8 +41,12 @@ export interface ShareSource {
 
 /** What stands beside a share, and comes to who has none from those that have. */
 export interface RecordSource {
-  /** What this server keeps beside its share, encoded for a holder that lacks it; null without one. */
-  describe(store: Store, id: Bytes): Promise<Bytes | null>
+  /**
+   * What this server keeps beside its share, encoded for a holder that lacks it; null without one.
+   *
+   * @param index - the entry's in its batch: what is told of the batch as a whole goes with the first.
+   */
+  describe(store: Store, id: Bytes, index: number): Promise<Bytes | null>
   /**
    * What the tellings come to with what is kept here: an encoding that `join` and `restore` take, and
    * that may wait in the run's row. Null where none of them proves the sharing, or they are not enough.

@@ -67,7 +67,7 @@ export type ReshareStage =
   | { readonly kind: "active" }
 
 /** Longest that is kept of one entry beside its share, bytes, and most entries. */
-export const MAX_RECORD = 32_768
+export const MAX_RECORD = 65_536
 const MAX_BATCH = 0xff
 
 const messageBytes = bytes(MAX_RESHARE_MESSAGE)
