@@ -43,10 +43,13 @@ export function namesUnder(
   if (stays.rosterEpoch >= rosterEpoch) return stays
   // Rows of before say no threshold: nobody had two.
   const held = transition?.minSignersBefore ?? minSigners
+  // Some accounts came here, so that others are elsewhere where none did.
+  const isPartial = stays.ranges.some(({ standing }) => standing === "settled")
   const ranges = stays.ranges.map((range): NameRange => {
     const known = stays.rosterEpoch === 0 ? { ...range, minSigners: held } : range
     if (transition === null) {
-      return stays.rosterEpoch === rosterEpoch - 1 ? settled(roster, known) : known
+      const isMissed = isPartial && known.standing === "awaited"
+      return stays.rosterEpoch === rosterEpoch - 1 && !isMissed ? settled(roster, known) : known
     }
     return known.standing === "settled" ? { ...known, standing: "moving" } : known
   })

@@ -64,6 +64,9 @@ test("who joins answers for nothing until accounts have moved to it, or there ar
     return namesUnder(rosterOf(3, { minSigners: 3 }), one, "stays")
   })
   assert.deepEqual(there, here)
+  // Where only some have come the others are still elsewhere: they are to be repaired.
+  const partly = namesUnder(rosterOf(3, { minSigners: 3 }), half, "stays")
+  assert.deepEqual(shown(partly), ["64 7 3 settled", "255 1 3 awaited"])
   // A lost store under a later roster has no accounts that others have.
   assert.deepEqual(shown(namesUnder(rosterOf(2), null, "joins")), ["255 1 2 awaited"])
   // Whoever was away and comes back has nothing, whatever its store says.
