@@ -22,6 +22,7 @@ import { addPoolStatus } from "./commands/pool-status.ts"
 import { addRefresh } from "./commands/refresh.ts"
 import { addRegister } from "./commands/register.ts"
 import { addRepair } from "./commands/repair.ts"
+import { addReshare } from "./commands/reshare.ts"
 import { addRosterActivate } from "./commands/roster-activate.ts"
 import { addRosterCreate } from "./commands/roster-create.ts"
 import { addRosterDiff } from "./commands/roster-diff.ts"
@@ -122,6 +123,7 @@ export function buildProgram(
   addMaintain(root)
   addRefresh(root)
   addRepair(root)
+  addReshare(root)
   addHealth(root)
   addDoctor(root)
   const roster = group("roster", "The list of key servers, and what is trusted about it")

@@ -20,17 +20,35 @@ export function counted(kind: SharingKind, count: number): string {
   return `${count} ${NOUNS[kind][count === 1 ? 0 : 1]}`
 }
 
-export function planText(plan: RefreshPlan): string {
+/** How a plan and its progress are told: of a refresh here, of a reshare in its own file. */
+export interface Wording {
+  /** What becomes of those that are taken on. */
+  readonly done: string
+  readonly fresh: string
+  /** At work, as a line begins. */
+  readonly work: string
+}
+
+const REFRESH: Wording = {
+  done: "get new shares",
+  fresh: "got them already",
+  work: "Refreshing",
+}
+
+export function planText(plan: RefreshPlan, wording: Wording = REFRESH): string {
   const { kind, total, due, batches, skipped, generations, behind, failures } = plan
   const fresh = total - due
   const each = [...generations].map(([epoch, count]) => `${count} of generation ${epoch}`)
   const taken = batches.reduce((sum, { keys }) => sum + keys.length, 0)
   const of = each.length === 0 ? "" : ` (${each.join(", ")})`
   const runs = batches.length === 1 ? "1 batch" : `${batches.length} batches`
-  const lines = [`${counted(kind, taken)}${of} get new shares, in ${runs}`]
-  if (fresh > 0) lines.push(`${counted(kind, fresh)} got them already`)
-  if (skipped.length > 0) {
-    lines.push(`${counted(kind, skipped.length)} left out: too few servers list the same shares`)
+  const lines = [`${counted(kind, taken)}${of} ${wording.done}, in ${runs}`]
+  if (fresh > 0) lines.push(`${counted(kind, fresh)} ${wording.fresh}`)
+  const moving = skipped.filter(({ reason }) => reason === "on-its-way").length
+  if (moving > 0) lines.push(`${counted(kind, moving)} left out: to be moved first, by reshare`)
+  if (skipped.length > moving) {
+    const few = counted(kind, skipped.length - moving)
+    lines.push(`${few} left out: too few servers list the same shares`)
   }
   if (behind.length > 0) lines.push(`servers behind the others, brought up first: ${behind}`)
   for (const [server, { message }] of failures) lines.push(`server ${server}: ${message}`)
@@ -47,10 +65,13 @@ export function planJson({ kind, total, due, batches, skipped, ...rest }: Refres
   }
 }
 
-export function progressText({ kind, done, total, keysPerSecond, leftMs }: RefreshProgress) {
+export function progressText(
+  { kind, done, total, keysPerSecond, leftMs }: RefreshProgress,
+  { work }: Wording = REFRESH,
+): string {
   const pace = keysPerSecond === 0 ? "" : `, ${keysPerSecond.toFixed(1)}/s`
   const left = leftMs === null ? "" : `, ${durationText(leftMs)} left`
-  return `Refreshing ${kind}: ${done} of ${total}${pace}${left};`
+  return `${work} ${kind}: ${done} of ${total}${pace}${left};`
 }
 
 export function durationText(ms: number): string {

@@ -103,4 +103,31 @@ describe("operators of a cluster that runs", () => {
     assert.match(String(held["message"]), /holds shares of 1 keys and 1 accounts/)
     await first?.start(new AbortController().signal)
   })
+
+  test("move accounts and keys while they are used, and end the transition then", async () => {
+    const [, second] = cluster.servers
+    const line = ["reshare", "--directory", second?.directory ?? ""]
+    const planned = (await succeeds([...line, "--dry-run"]))["plans"]
+    const one = { total: 1, due: 1, batches: 1, behind: [], leftOut: [], unanswered: [] }
+    assert.deepEqual(planned, [
+      { kind: "accounts", ...one, generations: { 1: 1 } },
+      { kind: "keys", ...one, generations: { 1: 1 } },
+    ])
+    const nothing = { leftOut: [], missing: {}, lingering: {}, keeping: {}, incidents: [] }
+    const moved = (done: number) => ({ done, settled: 1 - done, finished: 0, ...nothing })
+    const outcomes = (done: number) => [
+      { kind: "accounts", ...moved(done) },
+      { kind: "keys", ...moved(done) },
+    ]
+    assert.deepEqual((await succeeds(line))["moved"], outcomes(1))
+    assert.deepEqual((await succeeds(line))["moved"], outcomes(0))
+    await succeeds(["sign", "sol", "--message", "with the shares that have moved"])
+    for (const { directory } of cluster.servers) {
+      const { rosterEpoch } = await succeeds(["roster", "settle", directory])
+      assert.equal(rosterEpoch, 4)
+    }
+    const { signers } = await succeeds(["sign", "sol", "--message", "under the settled roster"])
+    assert.equal((signers as unknown[]).length, 3)
+    assert.equal((await fails(["reshare"], EXIT.usage))["field"], "directory")
+  })
 })

@@ -102,7 +102,7 @@ async function plansOf(
 function planned(plans: readonly RefreshPlan[], stopped: number | null): string {
   const since = stopped === null ? "" : new Date(stopped).toISOString().slice(0, 19)
   const going = since === "" ? "" : `Going on with the refresh begun at ${since}Z (or: --anew).\n`
-  return going + plans.map(planText).join("")
+  return going + plans.map((plan) => planText(plan)).join("")
 }
 
 async function carryOut(
