@@ -1,3 +1,4 @@
+import type { Identifier } from "@lockkeeper/crypto"
 import {
   type Bytes,
   type Codec,
@@ -11,6 +12,7 @@ import { LockKeeperError } from "./errors.ts"
 import {
   acceptNextRoster,
   checkKeysStay,
+  identityKeys,
   MAX_ROSTER,
   openRoster,
   type Roster,
@@ -101,6 +103,15 @@ export function rostersOf({ before, inForce }: FollowedChain): readonly Followed
 
 export function chainOf(followed: FollowedChain): RosterChain {
   return rostersOf(followed).map(({ signed }) => signed)
+}
+
+/** Identity keys of the rosters before one, by rosterEpoch: what was signed under them is judged by these. */
+export function earlierKeys(
+  rosters: readonly Roster[],
+  { rosterEpoch }: Roster,
+): ReadonlyMap<number, ReadonlyMap<Identifier, Bytes>> {
+  const before = rosters.filter((one) => one.rosterEpoch < rosterEpoch)
+  return new Map(before.map((one) => [one.rosterEpoch, identityKeys(one)]))
 }
 
 /**

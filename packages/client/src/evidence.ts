@@ -1,10 +1,11 @@
 import {
   decodeRosterChain,
+  earlierKeys,
+  type FollowedRoster,
   identityKeys,
   LockKeeperError,
   memberOf,
   openChain,
-  type Roster,
   rosterDigest,
   rostersOf,
   signedRosterCodec,
@@ -83,7 +84,7 @@ export function verifyEvidenceFile(file: Uint8Array, rosters: Uint8Array): Evide
     const trusted = rostersOf(openChain(decodeRosterChain(rosters)))
     const about = trusted.find(({ digest }) => equalBytes(named, digest))
     if (about === undefined) return worthless("it is about another roster than the one you trust")
-    return judge(evidence, about.roster, about.digest)
+    return judge(evidence, about, trusted)
   } catch (error) {
     if (error instanceof DecodeError) return worthless(`it is malformed: ${error.message}`)
     if (error instanceof LockKeeperError) return worthless(error.message)
@@ -91,8 +92,13 @@ export function verifyEvidenceFile(file: Uint8Array, rosters: Uint8Array): Evide
   }
 }
 
-function judge(evidence: Bytes, roster: Roster, digest: Bytes): EvidenceVerdict {
-  const verdict = verifyEvidence(evidence, identityKeys(roster))
+function judge(
+  evidence: Bytes,
+  { roster, digest }: FollowedRoster,
+  trusted: readonly FollowedRoster[],
+): EvidenceVerdict {
+  const rosters = trusted.map((one) => one.roster)
+  const verdict = verifyEvidence(evidence, identityKeys(roster), earlierKeys(rosters, roster))
   if (!verdict.valid) return worthless(verdict.why)
   const { reason } = verdict
   const { rosterEpoch } = roster

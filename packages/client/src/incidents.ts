@@ -1,4 +1,4 @@
-import { isOnItsWay, type LockKeeperError } from "@lockkeeper/api"
+import { earlierKeys, isOnItsWay, type LockKeeperError } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import {
@@ -89,8 +89,9 @@ export class IncidentLog {
 
   /** What encoded evidence proves, if it holds; everything else that a server says is dropped. */
   provenBy(encoded: Bytes): Proven | null {
-    const { roster, verifyKeys, signedRoster } = this.#servers.trust
-    const verdict = verifyEvidence(encoded, verifyKeys)
+    const { chain, roster, verifyKeys, signedRoster } = this.#servers.trust
+    const rosters = chain.before.map((before) => before.roster)
+    const verdict = verifyEvidence(encoded, verifyKeys, earlierKeys(rosters, roster))
     if (!verdict.valid) return null
     // Identity keys may outlive a roster, whose operators knew of the evidence when they made the next.
     if (rosterEpochOf(decodeEvidence(encoded)) !== roster.rosterEpoch) return null

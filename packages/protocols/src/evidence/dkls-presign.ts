@@ -44,11 +44,12 @@ import {
 import { isConfirmed, recordDigest, recordsOf } from "../dkls/presign/record.ts"
 import type { PresignParams } from "../dkls/types.ts"
 import type { Judged } from "../judged.ts"
-import { type KeyCertificate, keyCertificateCodec, verifyKeyCertificate } from "../keys.ts"
+import { type KeyCertificate, keyCertificateCodec } from "../keys.ts"
 import { digestsOf, echoDigest } from "../messages/echo.ts"
 import { slotMismatch } from "../messages/header.ts"
 import type { Received } from "../messages/message.ts"
 import { openStatement, type Statement, statementCodec } from "../messages/statement.ts"
+import { certifiedKey, type EarlierKeys } from "./certified.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /** A statement with the payload whose digest it broadcasts. */
@@ -241,9 +242,10 @@ export function verifyDklsSaid(
 export function verifyDklsExchange(
   { run, certificate, open, exchange }: Omit<DklsExchangeEvidence, "kind">,
   verifyKeys: VerifyKeys,
+  earlier: EarlierKeys,
 ): Verdict {
   const { params } = run
-  const certified = verifyKeyCertificate(certificate, verifyKeys)
+  const certified = certifiedKey(certificate, verifyKeys, earlier)
   if (!certified.ok) return worthless(`certificate: ${certified.abort.reason}`)
   const key = certified.value
   const fit = checkPresignParams(params, key)

@@ -4,8 +4,9 @@ import { judgeShare } from "../dkls/online/combine.ts"
 import { checkOrder, randomise, unfitFor } from "../dkls/online/order.ts"
 import { recordDigest, verifyPresignatureCertificate } from "../dkls/presign/record.ts"
 import type { EcdsaOrder, PresignatureCertificate } from "../dkls/types.ts"
-import { type KeyCertificate, keyCertificateCodec, verifyKeyCertificate } from "../keys.ts"
+import { type KeyCertificate, keyCertificateCodec } from "../keys.ts"
 import { type Message, messageCodec, openMessage } from "../messages/message.ts"
+import { certifiedKey, type EarlierKeys } from "./certified.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /**
@@ -31,9 +32,10 @@ export const dklsShareCodec: Codec<Omit<DklsShareEvidence, "kind">> = struct({
 export function verifyDklsShare(
   evidence: Omit<DklsShareEvidence, "kind">,
   verifyKeys: VerifyKeys,
+  earlier: EarlierKeys,
 ): Verdict {
   const { keyCertificate, certificate, order, share } = evidence
-  const certified = verifyKeyCertificate(keyCertificate, verifyKeys)
+  const certified = certifiedKey(keyCertificate, verifyKeys, earlier)
   if (!certified.ok) return worthless(`key: ${certified.abort.reason}`)
   const confirmed = verifyPresignatureCertificate(certificate, verifyKeys)
   if (!confirmed.ok) return worthless(`presignature: ${confirmed.abort.reason}`)

@@ -9,6 +9,7 @@ import {
   union,
 } from "@lockkeeper/encoding"
 import { LIMITS } from "../messages/limits.ts"
+import { type EarlierKeys, NO_EARLIER } from "./certified.ts"
 import {
   type DkgComplaintEvidence,
   type DkgComplaintsEvidence,
@@ -217,8 +218,13 @@ export function decodeEvidence(encoded: Uint8Array): Evidence {
  * or why the evidence is worth nothing. Never throws on any input.
  *
  * @param verifyKeys - of the roster in whose epoch the run took place.
+ * @param earlier - of rosters before it, by which keys that are older are judged.
  */
-export function verifyEvidence(encoded: Uint8Array, verifyKeys: VerifyKeys): Verdict {
+export function verifyEvidence(
+  encoded: Uint8Array,
+  verifyKeys: VerifyKeys,
+  earlier: EarlierKeys = NO_EARLIER,
+): Verdict {
   let evidence: Evidence
   try {
     evidence = decodeEvidence(encoded)
@@ -226,15 +232,15 @@ export function verifyEvidence(encoded: Uint8Array, verifyKeys: VerifyKeys): Ver
     if (!(error instanceof DecodeError)) throw error
     return worthless(error.message)
   }
-  return judge(evidence, verifyKeys)
+  return judge(evidence, verifyKeys, earlier)
 }
 
-function judge(evidence: Evidence, verifyKeys: VerifyKeys): Verdict {
+function judge(evidence: Evidence, verifyKeys: VerifyKeys, earlier: EarlierKeys): Verdict {
   switch (evidence.kind) {
     case "equivocation":
       return verifyEquivocation(evidence, verifyKeys)
     case "frost-share":
-      return verifyFrostShare(evidence, verifyKeys)
+      return verifyFrostShare(evidence, verifyKeys, earlier)
     case "frost-commitment":
       return verifyFrostCommitment(evidence, verifyKeys)
     case "opaque-evaluation":
@@ -266,13 +272,13 @@ function judge(evidence: Evidence, verifyKeys: VerifyKeys): Verdict {
     case "dkls-said":
       return verifyDklsSaid(evidence, verifyKeys)
     case "dkls-exchange":
-      return verifyDklsExchange(evidence, verifyKeys)
+      return verifyDklsExchange(evidence, verifyKeys, earlier)
     case "dkls-publish":
       return verifyDklsPublish(evidence, verifyKeys)
     case "dkls-confirm":
       return verifyDklsConfirm(evidence, verifyKeys)
     case "dkls-share":
-      return verifyDklsShare(evidence, verifyKeys)
+      return verifyDklsShare(evidence, verifyKeys, earlier)
     case "reshare-open":
       return verifyReshareOpen(evidence, verifyKeys)
     case "reshare-deal":

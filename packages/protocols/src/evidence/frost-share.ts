@@ -1,9 +1,10 @@
 import { type Codec, DecodeError, decode, struct } from "@lockkeeper/encoding"
 import { verifyShare } from "../frost/aggregate.ts"
 import { openPackage, type SigningPackage, signingPackageCodec } from "../frost/package.ts"
-import { type KeyCertificate, keyCertificateCodec, verifyKeyCertificate } from "../keys.ts"
+import { type KeyCertificate, keyCertificateCodec } from "../keys.ts"
 import { headerCodec } from "../messages/header.ts"
 import { type Message, messageCodec } from "../messages/message.ts"
+import { certifiedKey, type EarlierKeys, hasConfirmed } from "./certified.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /**
@@ -30,14 +31,16 @@ export const frostShareCodec: Codec<Omit<FrostShareEvidence, "kind">> = struct({
 export function verifyFrostShare(
   evidence: Omit<FrostShareEvidence, "kind">,
   verifyKeys: VerifyKeys,
+  earlier: EarlierKeys,
 ): Verdict {
   const { certificate, package: pkg, share } = evidence
-  const certified = verifyKeyCertificate(certificate, verifyKeys)
+  const certified = certifiedKey(certificate, verifyKeys, earlier)
   if (!certified.ok) return worthless(`certificate: ${certified.abort.reason}`)
   const sender = senderOf(share)
   if (sender === null) return worthless("share: malformed-header")
-  // Whoever made up a quorum could otherwise give an honest signer another public share.
-  if (!certificate.confirmations.has(sender)) return worthless("certificate: not the sender's")
+  if (!hasConfirmed(certificate, sender, verifyKeys, earlier)) {
+    return worthless("certificate: not the sender's")
+  }
   const opened = openPackage(pkg, { public: certified.value, verifyKeys })
   if (!opened.ok) return worthless(`package: ${opened.abort.reason}`)
   const judged = verifyShare({ opened: opened.value, certificate, verifyKeys }, sender, share)

@@ -1,4 +1,4 @@
-import { identityKeys } from "@lockkeeper/api"
+import { decodeRoster, earlierKeys, identityKeys } from "@lockkeeper/api"
 import { type Identifier, sha256 } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError } from "@lockkeeper/encoding"
 import { decodeEvidence, rosterEpochOf, verifyEvidence } from "@lockkeeper/protocols"
@@ -18,9 +18,13 @@ export type Judgement =
   | { readonly valid: true; readonly proof: Proof }
   | { readonly valid: false; readonly why: string }
 
-/** What encoded evidence proves to this server, from signed bytes and the roster in force alone. */
-export function judgeEvidence({ roster }: ServerSelf, evidence: Bytes): Judgement {
-  const verdict = verifyEvidence(evidence, identityKeys(roster))
+/** What encoded evidence proves to this server, from signed bytes and the rosters that it follows alone. */
+export function judgeEvidence(
+  { roster, rostersBefore }: Pick<ServerSelf, "roster" | "rostersBefore">,
+  evidence: Bytes,
+): Judgement {
+  const before = rostersBefore.map((signed) => decodeRoster(signed.roster))
+  const verdict = verifyEvidence(evidence, identityKeys(roster), earlierKeys(before, roster))
   if (!verdict.valid) return { valid: false, why: verdict.why }
   // Identity keys may outlive a roster; its operators knew of the evidence when they made the next.
   if (epochOf(evidence) !== roster.rosterEpoch) {
