@@ -3,6 +3,7 @@ import { type CommandDefinition, define, type Host, type Report } from "./comman
 import { addCompletion } from "./commands/completion.ts"
 import { addDev } from "./commands/dev.ts"
 import { addDoctor } from "./commands/doctor.ts"
+import { addDrillCompromise } from "./commands/drill-compromise.ts"
 import { addEvidenceVerify } from "./commands/evidence-verify.ts"
 import { addHealth } from "./commands/health.ts"
 import { addIncidentsClear } from "./commands/incidents-clear.ts"
@@ -142,6 +143,7 @@ export function buildProgram(
   addServerRun(server)
   addServerRotateChannelKey(server)
   addServerRetire(server)
+  addDrillCompromise(group("drill", "What to do when a server is lost to somebody else"))
   addEvidenceVerify(group("evidence", "Proofs that a key server broke the protocol"))
   const incidents = group("incidents", "Servers that were proven to have broken the protocol")
   addIncidentsList(incidents)

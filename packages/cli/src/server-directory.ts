@@ -5,7 +5,14 @@ import {
   rosterDifference,
 } from "@lockkeeper/api"
 import type { Secret } from "@lockkeeper/crypto"
-import { type Bytes, decode, encode, fromHex, toBase64url } from "@lockkeeper/encoding"
+import {
+  type Bytes,
+  decode,
+  encode,
+  fromBase64url,
+  fromHex,
+  toBase64url,
+} from "@lockkeeper/encoding"
 import {
   type Activated,
   type Argon2Cost,
@@ -19,6 +26,7 @@ import {
   PassphraseSeal,
   rosterBundleCodec,
   rosterSignatureCodec,
+  rotateChannelKey,
   type ServerPlace,
   systemRandomness,
   type Unsealed,
@@ -92,8 +100,34 @@ function takenOf(answer: { readonly before: string; readonly roster: string }): 
   return { roster, difference: rosterDifference(before, roster) }
 }
 
+/**
+ * Has a server make a channel key for the next roster.
+ *
+ * @param passphrase - of one that is stopped; null for one that runs.
+ * @returns the key.
+ */
+export async function rotateIn(directory: string, passphrase: Secret | null): Promise<Bytes> {
+  if (passphrase === null) {
+    const request = { command: "roster.rotate-channel-key" } as const
+    return fromBase64url((await askServer(directory, request, "rotated")).channelKey)
+  }
+  return await withServer(directory, passphrase, async (unsealed) => {
+    return (await rotateChannelKey(unsealed, systemRandomness)).channelKey
+  })
+}
+
+/** A member's signature file for a roster. @param passphrase - null for a server that runs. */
+export function signIn(
+  directory: string,
+  passphrase: Secret | null,
+  roster: Bytes,
+): Promise<Bytes> {
+  if (passphrase === null) return signRosterRunning(directory, roster)
+  return withServer(directory, passphrase, (unsealed) => signRosterFile(unsealed, roster))
+}
+
 /** A member's signature file for a roster, of the server that runs over a directory. */
-export async function signRosterRunning(directory: string, roster: Bytes): Promise<Bytes> {
+async function signRosterRunning(directory: string, roster: Bytes): Promise<Bytes> {
   const request = { command: "roster.consent", roster: toBase64url(roster) } as const
   return fromHex((await askServer(directory, request, "consented")).signature)
 }

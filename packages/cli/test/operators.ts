@@ -55,14 +55,15 @@ export class Operators {
   }
 
   /** Everything up to the installed roster. */
-  async ceremony(): Promise<void> {
-    const descriptors = [await this.init("alpha"), await this.init("beta")]
+  async ceremony(names: readonly string[] = NAMES): Promise<void> {
+    const descriptors: string[] = []
+    for (const name of names) descriptors.push(await this.init(name))
     const unsigned = this.at("roster.unsigned")
     await this.run(["roster", "create", "--threshold", "2", "--out", unsigned, ...descriptors])
-    for (const name of NAMES) await this.sign(name)
+    for (const name of names) await this.sign(name)
     const out = ["--out", this.at("roster.lk"), "--bundle", this.at("roster.bundle")]
-    await this.run(["roster", "join", ...NAMES.map((name) => this.at(`${name}.signature`)), ...out])
-    for (const name of NAMES) {
+    await this.run(["roster", "join", ...names.map((name) => this.at(`${name}.signature`)), ...out])
+    for (const name of names) {
       await this.run(["roster", "install", this.at(name), this.at("roster.bundle")])
     }
   }

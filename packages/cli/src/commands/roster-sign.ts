@@ -32,16 +32,11 @@ export const addRosterSign: AddCommands = (add) =>
       const encoded = readRosterBytes(file)
       const roster = decodeRoster(encoded)
       const { isRunning } = await import("@lockkeeper/server")
-      const { signRosterFile, signRosterRunning, withServer } = await import(
-        "../server-directory.ts"
-      )
+      const { signIn } = await import("../server-directory.ts")
       const passphrase = (await isRunning(directory))
         ? null
         : await passphraseFor(context, passphraseFile, "existing")
-      const work = () =>
-        passphrase === null
-          ? signRosterRunning(directory, encoded)
-          : withServer(directory, passphrase, (unsealed) => signRosterFile(unsealed, encoded))
+      const work = () => signIn(directory, passphrase, encoded)
       writeNewFile(out, await withProgress(context.terminal, "Signing the roster", work), "out")
       const digest = toHex(rosterDigest(encoded))
       const settled = roster.transition === null ? null : digestOf(settledRoster(roster))

@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { sha256 } from "@lockkeeper/crypto"
-import { fromBase64url, toHex } from "@lockkeeper/encoding"
+import { toHex } from "@lockkeeper/encoding"
 import { type AddCommands, report } from "../command.ts"
 import { PASSPHRASE_OPTION, passphraseFor } from "../passphrase.ts"
 import { withProgress } from "../terminal.ts"
@@ -14,19 +14,11 @@ export const addServerRotateChannelKey: AddCommands = (add) =>
     options: [PASSPHRASE_OPTION],
     examples: ["lockkeeper server rotate-channel-key ./server-1"],
     async run(context, { passphraseFile }, [directory = ""]) {
-      const { askServer, isRunning, rotateChannelKey, systemRandomness } = await import(
-        "@lockkeeper/server"
-      )
-      const { withServer } = await import("../server-directory.ts")
+      const { isRunning } = await import("@lockkeeper/server")
+      const { rotateIn } = await import("../server-directory.ts")
       const running = await isRunning(directory)
       const passphrase = running ? null : await passphraseFor(context, passphraseFile, "existing")
-      const request = { command: "roster.rotate-channel-key" } as const
-      const work = async () =>
-        passphrase === null
-          ? fromBase64url((await askServer(directory, request, "rotated")).channelKey)
-          : await withServer(directory, passphrase, async (unsealed) => {
-              return (await rotateChannelKey(unsealed, systemRandomness)).channelKey
-            })
+      const work = () => rotateIn(directory, passphrase)
       const channelKey = await withProgress(context.terminal, "Making a channel key", work)
       const descriptor = join(directory, "descriptor.json")
       const digest = toHex(sha256(channelKey))
