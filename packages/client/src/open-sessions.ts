@@ -1,6 +1,7 @@
 import { LockKeeperError, type LogPosition, type SignedRequest } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
+import { followsAnother } from "./elsewhere.ts"
 import { COPY_PAUSE_MS, MAX_COPIES } from "./limits.ts"
 import { isTimeout, within } from "./patience.ts"
 import type { ServerSession } from "./server-session.ts"
@@ -69,7 +70,7 @@ export class OpenSessions {
       } catch (error) {
         if (!(error instanceof LockKeeperError) || isTimeout(error)) throw error
         const { code } = error
-        if (code === "wrong-roster") this.#servers.reportElsewhere(server)
+        if (followsAnother(error)) this.#servers.reportElsewhere(server)
         if (isCopy(error)) {
           if (++copies === MAX_COPIES) throw answerLost(server, error)
           // What answers the copy may be at work yet, and does not like to be asked beside it.

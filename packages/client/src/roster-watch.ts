@@ -16,6 +16,7 @@ import {
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, equalBytes } from "@lockkeeper/encoding"
+import { followsAnother } from "./elsewhere.ts"
 import { askAll } from "./gather.ts"
 import { outsideRefusal } from "./outside-refusals.ts"
 import { within } from "./patience.ts"
@@ -32,10 +33,11 @@ export interface RosterChange {
   readonly chain: Bytes
 }
 
-const ELSEWHERE = ["wrong-roster", "not-enough-servers", "unavailable", "aborted"] as const
+const ELSEWHERE = ["not-enough-servers", "unavailable", "aborted"] as const
 
 /** Whether an operation may have failed because servers follow another roster. */
 export function mayBeElsewhere(error: unknown): boolean {
+  if (followsAnother(error)) return true
   return error instanceof LockKeeperError && ELSEWHERE.some((code) => code === error.code)
 }
 

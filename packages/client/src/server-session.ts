@@ -21,6 +21,7 @@ import {
 import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, DecodeError, decodeShared, encode } from "@lockkeeper/encoding"
 import type { ServerLink } from "./dependencies.ts"
+import { followsAnother } from "./elsewhere.ts"
 import { outsideRefusal } from "./outside-refusals.ts"
 import type { Servers } from "./servers.ts"
 
@@ -76,9 +77,7 @@ export class ServerSession {
       const session = new ServerSession(member, link, finished.channel)
       return { session, answer: answer as Opened<P["kind"]> }
     } catch (error) {
-      if (error instanceof LockKeeperError && error.code === "wrong-roster") {
-        servers.reportElsewhere(identifier)
-      }
+      if (followsAnother(error)) servers.reportElsewhere(identifier)
       throw error
     } finally {
       state.clientSecret.wipe()
