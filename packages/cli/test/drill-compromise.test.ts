@@ -131,8 +131,8 @@ describe("after a drill for a server that an intruder held whole", () => {
         String(signers),
       )
     }
-    const { rosterEpoch, servers } = await succeeds(["roster", "show"])
-    assert.deepEqual([rosterEpoch, (servers as unknown[]).length], [3, 3])
+    const { rosterEpoch, members } = await succeeds(["roster", "show"])
+    assert.deepEqual([rosterEpoch, (members as unknown[]).length], [3, 3])
     const over = await succeeds(["drill", "compromise", "--server", `local-${CAUGHT}`])
     assert.equal(over["phase"], "over")
   })

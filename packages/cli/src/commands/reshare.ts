@@ -15,7 +15,7 @@ import { addressOf } from "../session.ts"
 import { withProgress } from "../terminal.ts"
 import { requiredDirectory } from "./incidents-options.ts"
 
-interface Options {
+export interface ReshareOptions {
   readonly directory?: string
   readonly keys?: boolean
   readonly accounts?: boolean
@@ -30,7 +30,7 @@ interface Work {
 
 /** `lockkeeper reshare --directory DIR`: shares to the holders and the threshold of a roster in transition. */
 export const addReshare: AddCommands = (add) =>
-  add<Options>({
+  add<ReshareOptions>({
     usage: "reshare",
     summary:
       "Move the shares of accounts and keys to the servers that the next roster gives them to",
@@ -48,7 +48,8 @@ export const addReshare: AddCommands = (add) =>
     run: reshare,
   })
 
-async function reshare(context: Context, options: Options): Promise<Report> {
+/** Moves what is to move, and says what became of it. */
+export async function reshare(context: Context, options: ReshareOptions): Promise<Report> {
   const directory = requiredDirectory(options.directory)
   const address = addressOf(context.settings)
   const { roster } = readRoster(address.roster, address.rosterPin)
@@ -68,7 +69,7 @@ async function reshare(context: Context, options: Options): Promise<Report> {
   }
 }
 
-function kindsOf({ keys, accounts }: Options): readonly SharingKind[] {
+function kindsOf({ keys, accounts }: ReshareOptions): readonly SharingKind[] {
   const asked = MOVED.filter((kind) => (kind === "keys" ? keys : accounts) === true)
   return asked.length === 0 ? MOVED : asked
 }
