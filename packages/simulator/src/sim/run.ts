@@ -9,7 +9,7 @@ import { violationsOf } from "./checkers/index.ts"
 import { readDurable } from "./durable.ts"
 import { FaultSchedule } from "./faults.ts"
 import type { Observed, Violation } from "./observed.ts"
-import type { Owner } from "./owner.ts"
+import type { Device, Owner } from "./owner.ts"
 import { Dice, type Mode, type Plan, planOf } from "./plan.ts"
 import { commitsOf, Recorder, startsOf } from "./recorder.ts"
 import { spoiledTransfers } from "./spoiled-transfers.ts"
@@ -17,6 +17,9 @@ import { Workload } from "./workload.ts"
 
 /** After healing, everything ends within this, milliseconds of virtual time. */
 export const LIVENESS_MS = 30_000
+
+/** When somebody tries again whose password was just being changed, milliseconds. */
+const AGAIN_MS = 1_000
 
 /** Where nothing is promised about time, what takes longer than this hangs all the same. */
 const HANGS_MS = 600_000
@@ -156,7 +159,10 @@ class Run {
           return done
         }
         const [changes, underWay] = [owner.changes, owner.passwords.length > 1]
-        if (!must("log in", (await device.login()) || this.#isLocked())) return
+        const isIn = (await device.login()) || this.#isLocked()
+        // A password that another device is just changing may be neither the one nor the other at once.
+        const isChanging = underWay || owner.changes !== changes
+        if (!must("log in", isIn || (isChanging && (await this.#loginAgain(device))))) return
         if (!device.loggedIn) return
         await device.list()
         for (const key of owner.keys) {
@@ -175,6 +181,11 @@ class Run {
       return [`new round of ${owner.name}`, round()]
     })
     return new Map([...rounds, ["refresh after healing", refreshed]])
+  }
+
+  async #loginAgain(device: Device): Promise<boolean> {
+    await this.#world.clock.wait(AGAIN_MS)
+    return device.login()
   }
 
   /** Everything gets new shares before owners go on, and what coordinators left half way is ended. */
