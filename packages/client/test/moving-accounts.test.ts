@@ -5,7 +5,7 @@ import type { LockKeeper } from "@lockkeeper/client"
 import type { Identifier } from "@lockkeeper/crypto"
 import { TestCluster } from "./cluster.ts"
 import type { Shape } from "./moving-cluster.ts"
-import { operate, PATIENCE } from "./operated-cluster.ts"
+import { operate, PATIENCE, signs } from "./operated-cluster.ts"
 import { refused } from "./refusals.ts"
 
 const NAMES = ["alice", "bob", "carol"]
@@ -112,6 +112,28 @@ describe("accounts that move to other holders", () => {
     const keeper = await cluster.connect(PATIENCE)
     await (await keeper.login({ name: "new-at-4-5-6", password: "new" })).logout()
   })
+
+  for (const [name, from, to] of MOVES) {
+    it(`from ${name}: keys that have yet to move sign at those who hold them`, async () => {
+      const cluster = await start(from)
+      const owner = { name: "alice", password: passwordOf("alice") }
+      const before = await (await cluster.connect(PATIENCE)).login(owner)
+      const { key } = await before.keys.create({ type: "ed25519" })
+      await before.logout()
+      await goOnTo(cluster, to)
+      const operator = await operate(cluster)
+      const keeper = await cluster.connect(PATIENCE)
+      for (const kind of ["accounts", "keys"] as const) {
+        const report = await operator.reshare({ kind })
+        assert.deepEqual([report.skipped, report.keeping.size], [[], 0])
+        const session = await keeper.login(owner)
+        const holders = kind === "accounts" ? from.holders : to.holders
+        for (const one of await signs(session, key, kind)) assert.ok(holders.includes(one))
+        await session.logout()
+      }
+      await operator.close()
+    })
+  }
 
   it("leave in the next run where a server that leaves was down, and nobody is there to log in at", async () => {
     const cluster = await start(THREE)
