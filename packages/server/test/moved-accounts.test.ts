@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { LAST_ACCOUNT_ID, rangeEnd } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { startCluster, type TestServer } from "./memory-cluster.ts"
 import type { Shape } from "./move-flows.ts"
@@ -47,6 +48,7 @@ for (const [name, shapes] of [
   ["2 of 3 to three others", [THREE, OTHERS]],
   ["2 of 3 to 3 of 5", [THREE, FIVE]],
   ["3 of 5 to 2 of 3", [FIVE, { holders: [1, 2, 6], minSigners: 2 }]],
+  ["2 of 3 to 3 of 3", [THREE, { holders: [1, 2, 3], minSigners: 3 }]],
   ["2 of 3 to three others and back", [THREE, OTHERS, THREE]],
 ] as const) {
   test(`accounts move from ${name}: their owners log in before, after and when it is settled`, async () => {
@@ -68,3 +70,26 @@ for (const [name, shapes] of [
     await newcomer.login("new here", newcomer.holders)
   })
 }
+
+test("a further change while accounts are on their way takes each from where it is", async () => {
+  let world = await startAccounts(THREE)
+  const [first, second] = world.owners as [TestOwner, TestOwner]
+  const to = rangeEnd(first.accountId, second.accountId)
+  world = await goOnTo(world, { holders: [2, 4, 5], minSigners: 2 })
+  await moveAccounts(world, { owners: [first], range: { after: null, to } })
+  world = await goOnTo(world, { holders: [2, 5, 6], minSigners: 2 })
+  const [one, other] = world.owners as [TestOwner, TestOwner]
+  const logsIn = async (owner: TestOwner, holders: readonly Identifier[]) => {
+    for (const set of subsets(holders, 2)) await owner.login(passwordOf(owner.name), at(world, set))
+  }
+  await logsIn(one, [2, 4, 5])
+  await logsIn(other, [1, 2, 3])
+  await moveAccounts(world, { owners: [one], range: { after: null, to } })
+  await moveAccounts(world, { owners: [other], range: { after: to, to: LAST_ACCOUNT_ID } })
+  for (const owner of [one, other]) {
+    assert.deepEqual(await holdersOfAccount(world, owner), [2, 5, 6])
+    await logsIn(owner, [2, 5, 6])
+  }
+  world = await settle(world)
+  for (const owner of world.owners) await logsIn(owner, [2, 5, 6])
+})
