@@ -38,8 +38,15 @@ export function listKeys(
   incidents: IncidentLog,
 ): Promise<Agreed> {
   return agree(principal, signal, incidents, (server, limited) =>
-    pagesFrom(principal, server, limited),
+    pagesFrom(principal, server, limited).catch(noneWhereOnItsWay),
   )
+}
+
+/** Accounts move before their keys: where the account is not yet, there are none. */
+function noneWhereOnItsWay(error: unknown): Listings {
+  const isOnItsWay = error instanceof LockKeeperError && error.code === "unavailable"
+  if (isOnItsWay && error.field === "accounts") return []
+  throw error
 }
 
 /** One key, under the same conditions. @throws LockKeeperError `not-found`. */
@@ -62,7 +69,7 @@ export async function showKey(
       } catch (error) {
         // A server that holds no share of the key does not know it: an answer like any other.
         if (error instanceof LockKeeperError && error.code === "not-found") return []
-        throw error
+        return noneWhereOnItsWay(error)
       }
     },
     // Some of the servers may hold it together of which none was asked at first.

@@ -1,10 +1,11 @@
-import { type Roster, settledRoster } from "@lockkeeper/api"
+import { settledRoster, transitionFrom } from "@lockkeeper/api"
 import type { KeyInfo, Session } from "@lockkeeper/client"
+import type { OperatorSession } from "@lockkeeper/client/operator"
 import type { Identifier } from "@lockkeeper/crypto"
 import { TestCluster } from "./cluster.ts"
 import { OWNER, PATIENCE } from "./operated-cluster.ts"
 
-/** Who holds keys, and how many of them it takes. */
+/** Who holds shares, and how many of them it takes. */
 export interface Shape {
   readonly holders: readonly Identifier[]
   readonly minSigners: number
@@ -13,37 +14,37 @@ export interface Shape {
 type KeyType = KeyInfo["keyType"]
 const SERVERS = 6
 
-/** Six servers that all know the owner, whose keys only some of them hold. */
+/** An owner with keys at the first servers; the others join later. */
 export async function startMoving(
   { holders, minSigners }: Shape,
   types: readonly KeyType[] = ["ed25519", "bip340", "ecdsa-secp256k1"],
 ) {
-  const cluster = await TestCluster.start({ servers: SERVERS, minSigners })
-  const keeper = await cluster.connect({ ...PATIENCE })
+  const listed = holders.length
+  const cluster = await TestCluster.start({ servers: SERVERS, listed, minSigners })
+  const keeper = await cluster.connect(PATIENCE)
   await keeper.register(OWNER)
   const session = await keeper.login(OWNER)
-  const others = [...cluster.wires].filter(([id]) => !holders.includes(id))
-  for (const [, wire] of others) wire.down = true
   const keys: KeyInfo[] = []
   for (const type of types) keys.push((await session.keys.create({ type })).key)
-  for (const [, wire] of others) wire.down = false
   await session.logout()
   keeper.close()
   return { cluster, keys }
 }
 
-/** Goes on to a roster in transition to these holders. Everybody else that is listed leaves. */
+/** Goes on to a roster in transition to these holders: who is not listed joins, the others leave. */
 export async function goOnTo(
   cluster: TestCluster,
   { holders, minSigners }: Shape,
-  changes: Partial<Roster> = {},
+  dropped: readonly Identifier[] = [],
 ): Promise<void> {
   const { roster } = cluster
-  const leaving = roster.members
-    .map(({ identifier }) => identifier)
-    .filter((one) => !holders.includes(one))
-  const transition = { leaving, minSignersBefore: roster.minSigners }
-  await cluster.changeRoster({ minSigners, transition, ...changes })
+  const listed = roster.members.map(({ identifier }) => identifier)
+  const joining = holders.filter((one) => !listed.includes(one)).map((one) => cluster.memberAs(one))
+  const stay = roster.members.filter(({ identifier }) => !dropped.includes(identifier))
+  const members = [...stay, ...joining].sort((a, b) => a.identifier - b.identifier)
+  const leaving = stay.map(({ identifier }) => identifier).filter((one) => !holders.includes(one))
+  const transition = transitionFrom(roster, minSigners, leaving)
+  await cluster.changeRoster({ members, minSigners, transition })
 }
 
 /** Goes on to the roster without those that left. */
@@ -53,6 +54,12 @@ export async function settle(cluster: TestCluster): Promise<void> {
 
 /** The owner, newly logged in by a program that knows the rosters of before. */
 export async function logIn(cluster: TestCluster): Promise<Session> {
-  const keeper = await cluster.connect({ ...PATIENCE })
-  return keeper.login(OWNER)
+  return (await cluster.connect(PATIENCE)).login(OWNER)
+}
+
+/** Who lists any key, ascending. */
+export async function keyHolders(operator: OperatorSession): Promise<readonly Identifier[]> {
+  const { answers } = await operator.sharings("keys")
+  const some = [...answers].filter(([, all]) => all.length > 0).map(([id]) => id)
+  return some.sort((a, b) => a - b)
 }

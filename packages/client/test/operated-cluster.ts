@@ -35,7 +35,9 @@ export function operate(cluster: TestCluster, calls: Calls = {}): Promise<Operat
     },
   }
   const certify = async (publicKey: Bytes) => {
-    const signed = await cluster.server(1).server.certifyOperator(publicKey)
+    const [first] = cluster.roster.members
+    assert.ok(first)
+    const signed = await cluster.server(first.identifier).server.certifyOperator(publicKey)
     return encode(signedCredentialCodec, signed)
   }
   const dependencies = { ...cluster.dependencies(), network }
