@@ -1,10 +1,10 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { settledRoster, transitionFrom } from "@lockkeeper/api"
+import { transitionFrom } from "@lockkeeper/api"
 import type { LockKeeper } from "@lockkeeper/client"
 import type { Identifier } from "@lockkeeper/crypto"
 import { TestCluster } from "./cluster.ts"
-import type { Shape } from "./moving-cluster.ts"
+import { type Shape, settle } from "./moving-cluster.ts"
 import { operate, PATIENCE, signs } from "./operated-cluster.ts"
 import { refused } from "./refusals.ts"
 
@@ -84,7 +84,7 @@ describe("accounts that move to other holders", () => {
       await keeper.register(late)
       await logIn(keeper)
       await operator.close()
-      await cluster.changeRoster(settledRoster(cluster.roster))
+      await settle(cluster)
       const settled = await cluster.connect(PATIENCE)
       await logIn(settled)
       await (await settled.login(late)).logout()
@@ -101,7 +101,7 @@ describe("accounts that move to other holders", () => {
       const report = await operator.reshare({ kind: "accounts" })
       assert.deepEqual([report.done, report.skipped], [names.length, []])
       await operator.close()
-      await cluster.changeRoster(settledRoster(cluster.roster))
+      await settle(cluster)
       const keeper = await cluster.connect(PATIENCE)
       await logIn(keeper)
       const name = `new-at-${to.holders.join("-")}`
