@@ -130,4 +130,28 @@ describe("operators of a cluster that runs", () => {
     assert.equal((signers as unknown[]).length, 3)
     assert.equal((await fails(["reshare"], EXIT.usage))["field"], "directory")
   })
+
+  test("kill one with -9 while it goes on: it starts under the one roster or the other", async (t) => {
+    const [first, ...others] = cluster.servers
+    if (first === undefined) throw new Error("a cluster without servers")
+    const found: string[] = []
+    for (const [i, delayMs] of [20, 80, 240, 700].entries()) {
+      const bundle = await agreed(`killed-${i}`, ["--refresh-hours", String(48 + i)])
+      const line = ["roster", "activate", first.directory, bundle]
+      const activating = lockkeeper(line).catch(() => null)
+      await new Promise((done) => setTimeout(done, delayMs))
+      await first.stop("SIGKILL")
+      await activating
+      await first.start(new AbortController().signal)
+      const { code, json } = await lockkeeper(line)
+      const field = (json["error"] as { field?: string } | undefined)?.field ?? ""
+      const isNext = code === EXIT.trust && field === "rosterEpoch"
+      assert.ok(code === EXIT.ok || isNext, `${code} ${JSON.stringify(json)}`)
+      found.push(isNext ? "next" : "before")
+      for (const { directory } of others) await succeeds(["roster", "activate", directory, bundle])
+      await succeeds(["sign", "sol", "--message", `after ${delayMs} ms`])
+    }
+    t.diagnostic(`roster after kill -9: ${found.join(", ")}`)
+    assert.equal(found.length, 4)
+  })
 })

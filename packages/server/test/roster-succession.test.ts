@@ -10,6 +10,7 @@ import {
   openChain,
   type Roster,
   type SignedRoster,
+  signRoster,
   wire,
 } from "@lockkeeper/api"
 import { decode, encode, fromHex, toBase64url } from "@lockkeeper/encoding"
@@ -24,6 +25,7 @@ import {
   rosterSignatureCodec,
 } from "../src/directory/roster-bundle.ts"
 import { consentToRoster } from "../src/directory/roster-consent.ts"
+import type { Unsealed } from "../src/directory/unseal.ts"
 import type { RunningServer } from "../src/run-server.ts"
 import { copyOf, liveServer, ownerAt, rowsOfKey } from "./live-server.ts"
 import {
@@ -229,6 +231,41 @@ describe("a server that runs", () => {
     )
     const wrong = { command: "roster.activate", bundle: "not base64!" }
     await assert.rejects(ask(wrong), refusal("invalid-request", "bundle", /base64url/))
+    assert.equal(running.server.self.roster.rosterEpoch, 2)
+    await running.close()
+  })
+
+  test("refuses a roster that members signed who are out since the last one", async () => {
+    const set = await enrolled(["alpha", "beta", "gamma"])
+    const [alpha, beta, gamma] = set.servers as [TestServer, TestServer, TestServer]
+    const without = nextOf(set.first.chain, [
+      [1, alpha],
+      [2, beta],
+    ])
+    const transition = { leaving: [], minSignersBefore: 2 }
+    const dropped = await agree([alpha, beta], { ...without, transition }, set.first.chain)
+    const running = await start(alpha)
+    await askToActivate(alpha, dropped)
+    const back = nextOf(dropped.chain, [
+      [1, alpha],
+      [3, gamma],
+    ])
+    const encoded = encodeRoster(back)
+    const signatures = new Map<number, Uint8Array<ArrayBuffer>>()
+    for (const [identifier, server] of [
+      [1, copyOf(alpha)],
+      [3, gamma],
+    ] as const) {
+      const sign = async ({ secrets }: Unsealed) => signRoster(encoded, secrets.identity)
+      signatures.set(identifier, await opened(server, sign))
+    }
+    const signed = { roster: encoded, signatures }
+    const bundle = { chain: [...dropped.chain, signed], contributions: [], settled: null }
+    const few = /1 of the 2 it takes; missing "beta"/
+    await assert.rejects(
+      askToActivate(alpha, bundle),
+      refusal("untrusted-roster", "signatures", few),
+    )
     assert.equal(running.server.self.roster.rosterEpoch, 2)
     await running.close()
   })
