@@ -4,7 +4,10 @@ import { keyListing, reshareOpenOutput, type SealedRecords } from "@lockkeeper/a
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
 import { type KeyCertificate, keyCertificateCodec, reshare } from "@lockkeeper/protocols"
+import type { ServerSecrets } from "../src/directory/server-secrets.ts"
 import { keyRow } from "../src/keys.ts"
+import { describeKey } from "../src/resharing/key-records.ts"
+import { sealRecords } from "../src/resharing/sealed-records.ts"
 import { signWith } from "./flows.ts"
 import {
   describeAt,
@@ -19,7 +22,14 @@ import {
   shownAt,
   startMoves,
 } from "./move-flows.ts"
-import { Coordinator, type ReshareWorld, refusalOf, runCount, serverOf } from "./reshare-flows.ts"
+import {
+  Coordinator,
+  type ReshareWorld,
+  refusalOf,
+  runCount,
+  serverOf,
+  verifyKeysOf,
+} from "./reshare-flows.ts"
 
 const A: Shape = { holders: [1, 2, 3], minSigners: 2 }
 const B: Shape = { holders: [4, 5, 6], minSigners: 2 }
@@ -116,24 +126,59 @@ async function relabel(
 }
 
 test("a joiner confirms nothing where it is told of different owners, labels or proofs", async () => {
-  const world = await moving()
   const stranger = new Uint8Array(32).fill(7)
-  const certificate = unconfirmed(world)
-  for (const lie of [{ accountId: stranger }, { label: "mine" }, { certificate }]) {
-    const fresh = await moving()
-    await relabel(fresh, 1, lie)
-    if ("certificate" in lie) await relabel(fresh, 2, lie)
-    const coordinator = new Coordinator(fresh, await moveFor(fresh))
+  const lies: readonly ((world: ReshareWorld) => Parameters<typeof relabel>[2])[] = [
+    () => ({ accountId: stranger }),
+    () => ({ label: "mine" }),
+    (world) => ({ certificate: unconfirmed(world) }),
+  ]
+  for (const lie of lies) {
+    const world = await moving()
+    const told = lie(world)
+    await relabel(world, 1, told)
+    // One certificate that holds is enough, whoever shows it.
+    if (told.certificate !== undefined) await relabel(world, 2, told)
+    const coordinator = new Coordinator(world, await moveFor(world))
     const refusals: string[] = []
     const { task } = await driveMove(coordinator, async (_id, step, go) => {
       if (step !== "verdict") return go()
       refusals.push(await refusalOf(go()))
       return null
     })
-    assert.deepEqual(refusals, [RECORDS, RECORDS, RECORDS], JSON.stringify(Object.keys(lie)))
+    assert.deepEqual(refusals, [RECORDS, RECORDS, RECORDS], JSON.stringify(Object.keys(told)))
     assert.equal(task.kind, "aborted")
-    assert.deepEqual(await holdersOfKey(fresh, keyIdOf(fresh)), A.holders)
+    assert.deepEqual(await holdersOfKey(world, keyIdOf(world)), A.holders)
   }
+})
+
+test("who holds no share has no say about whose key it is", async () => {
+  const world = await moving()
+  await relabel(world, 1, { label: "mine" })
+  const attempt = await moveFor(world)
+  const coordinator = new Coordinator(world, attempt)
+  const opening = await coordinator.step(4, "open", { messages: [], opens: [] })
+  const key = reshare.holderSealingKey(attempt.params, 4, opening, verifyKeysOf(world))
+  const record = await describeKey(serverOf(world, 1).store, keyIdOf(world))
+  assert.ok(key.ok && record !== null)
+  // Server 5 says what the liar says, in its own name.
+  const run = reshare.openingDigest(attempt.params)
+  const place = { label: null, run, kind: "keys", holder: 5, member: 4 } as const
+  const { identity } = world.cluster.secrets[4] as ServerSecrets
+  const { randomness } = serverOf(world, 5).deps
+  const lie = sealRecords(place, [record], key.value, identity, randomness)
+  assert.ok(lie)
+  const refusals: string[] = []
+  const tell = (_id: Identifier, records: readonly SealedRecords[]) => [...records, lie]
+  await driveMove(
+    coordinator,
+    async (id, step, go) => {
+      if (step !== "verdict") return go()
+      if (id === 4) refusals.push(await refusalOf(go()))
+      return null
+    },
+    tell,
+  )
+  assert.deepEqual(refusals, [RECORDS])
 })
 
 /** The certificate of the world's key, without the signature of one holder. */
