@@ -2,8 +2,23 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { keyListing, reshareOpenOutput, type SealedRecords } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
-import { type KeyCertificate, keyCertificateCodec, reshare } from "@lockkeeper/protocols"
+import {
+  type Bytes,
+  decode,
+  encode,
+  fixedBytes,
+  struct,
+  toHex,
+  u16,
+  u32,
+} from "@lockkeeper/encoding"
+import {
+  type KeyCertificate,
+  keyCertificateCodec,
+  reshare,
+  sharing,
+  signLabelled,
+} from "@lockkeeper/protocols"
 import type { ServerSecrets } from "../src/directory/server-secrets.ts"
 import { keyRow } from "../src/keys.ts"
 import { describeKey } from "../src/resharing/key-records.ts"
@@ -256,23 +271,23 @@ test("who leaves erases nothing on a certificate that is forged, short, or of ot
   const attempt = await moveFor(world)
   const { task, waiting } = await driveMove(new Coordinator(world, attempt))
   assert.ok(task.kind === "confirmed" && waiting !== null)
-  const outcome = reshare.certificatesFor(waiting, task.certificate)
-  assert.ok(outcome.ok)
-  const [good] = outcome.value
+  const found = reshare.certificatesFor(waiting, task.certificate)
+  assert.ok(found.ok)
+  const [good] = found.value
   assert.ok(good)
-  const { sharing, confirmations } = good
+  const { sharing: later, confirmations } = good
   const [[, first]] = confirmations as unknown as [[Identifier, Bytes]]
   const flipped = first.map((byte, i) => (i === 9 ? byte ^ 1 : byte)) as Bytes
-  const shares = new Map([...sharing.verifyingShares].slice(0, 2))
+  const shares = new Map([...later.verifyingShares].slice(0, 2))
   const field = "input.certificates.0"
   const cases: readonly (readonly [Partial<reshare.ReshareCertificate>, string])[] = [
     [{ confirmations: new Map([...confirmations].slice(1)) }, `aborted ${field}`],
     [{ confirmations: new Map() }, `aborted ${field}`],
     [{ confirmations: new Map([...confirmations, [4, flipped]]) }, `aborted ${field}`],
-    [{ sharing: { ...sharing, keyEpoch: 9 } }, `aborted ${field}`],
-    [{ sharing: { ...sharing, rosterEpoch: 7 } }, `aborted ${field}`],
-    [{ sharing: { ...sharing, minSigners: 3 } }, `aborted ${field}`],
-    [{ sharing: { ...sharing, verifyingShares: shares } }, `aborted ${field}`],
+    [{ sharing: { ...later, keyEpoch: 9 } }, `aborted ${field}`],
+    [{ sharing: { ...later, rosterEpoch: 7 } }, `aborted ${field}`],
+    [{ sharing: { ...later, minSigners: 3 } }, `aborted ${field}`],
+    [{ sharing: { ...later, verifyingShares: shares } }, `aborted ${field}`],
     [{ size: 9 }, `aborted ${field}`],
   ]
   for (const [changes, what] of cases) {
@@ -282,6 +297,10 @@ test("who leaves erases nothing on a certificate that is forged, short, or of ot
       assert.deepEqual(serverOf(world, id).server.incidents.all(), [])
     }
   }
+  // Some of the holders sign for themselves alone.
+  const own = { ...later, verifyingShares: shares }
+  const apart = { sharing: own, index: 0, size: 1, path: [], confirmations: signedBy(world, own) }
+  assert.equal(await refusalOf(leaveAt(world, 1, [apart])), `aborted ${field}`)
   assert.equal(await refusalOf(leaveAt(world, 4, [good])), `invalid-request ${field}`)
   assert.equal(
     await refusalOf(leaveAt(world, 1, [good, good])),
@@ -291,6 +310,21 @@ test("who leaves erases nothing on a certificate that is forged, short, or of ot
   for (const id of A.holders) await leaveAt(world, id, [good])
   assert.deepEqual(await holdersOfKey(world, keyId), [])
 })
+
+const outcome = struct<{ rosterEpoch: number; size: number; root: Bytes }>({
+  ...{ rosterEpoch: u32, size: u16, root: fixedBytes(32) },
+})
+
+/** The signatures of all its holders that they hold a sharing, as the one of its batch. */
+function signedBy({ cluster }: ReshareWorld, one: sharing.Sharing): Map<Identifier, Bytes> {
+  const { rosterEpoch, verifyingShares } = one
+  const said = { rosterEpoch, size: 1, root: sharing.sharingDigest(one) }
+  const sign = (id: Identifier) => {
+    const { identity } = cluster.secrets[id - 1] as ServerSecrets
+    return signLabelled(identity, "reshare-outcome", outcome, said)
+  }
+  return new Map([...verifyingShares.keys()].map((id) => [id, sign(id)]))
+}
 
 test("old rows that are put back where a key has left sign with nobody", async () => {
   const world = await moving()
