@@ -14,7 +14,7 @@ import {
   type Secret,
   type SigningKey,
 } from "@lockkeeper/crypto"
-import type { Bytes } from "@lockkeeper/encoding"
+import { type Bytes, equalBytes } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 
 /** What one key server is: its place in the roster and its long-term keys, unsealed in memory. */
@@ -44,6 +44,18 @@ export function rosterAt(
   if (roster.rosterEpoch === rosterEpoch) return roster
   const before = rostersBefore.map((signed) => decodeRoster(signed.roster))
   return before.find((one) => one.rosterEpoch === rosterEpoch) ?? null
+}
+
+/** The number of the first roster that lists this server with the identity that it has. */
+export function memberSince({
+  identity,
+  roster,
+  rostersBefore,
+}: Pick<ServerSelf, "identity" | "roster" | "rostersBefore">): number {
+  const isListed = ({ members }: Roster) =>
+    members.some(({ identityKey }) => equalBytes(identityKey, identity.publicKey))
+  const first = rostersBefore.map((signed) => decodeRoster(signed.roster)).find(isListed)
+  return (first ?? roster).rosterEpoch
 }
 
 /** What both ends of a login bind it to. */

@@ -8,6 +8,7 @@ import {
   readEntries,
   wipeEntries,
 } from "../resharing/held.ts"
+import { memberSince } from "../self.ts"
 import type { RepairTask } from "./repair-task.ts"
 import { notToldAlike, SPARE_CHANGES, tellings } from "./told-records.ts"
 
@@ -62,11 +63,13 @@ function checkStillLacking(
 function restoredGeneration(
   { step, source }: RepairTask,
   entry: Entry,
-  { sharing: { keyEpoch } }: repair.RepairedShare,
+  { sharing: { keyEpoch, rosterEpoch } }: repair.RepairedShare,
 ): Change {
   const before = generationOf(entry)
-  // Where it is forgotten what was confirmed, all that can have been is taken for confirmed.
-  const isForgotten = entry.held === null && entry.generation === null
+  // Where it is forgotten what was confirmed, all that can have been is taken for confirmed. A server that
+  // is younger than the shares has forgotten nothing: its identity is in the same store.
+  const isLacking = entry.held === null && entry.generation === null
+  const isForgotten = isLacking && memberSince(step.self) <= rosterEpoch
   const highest = isForgotten ? latestKeyEpoch(step.deps.clock.now()) : before.highestKeyEpoch
   return putGeneration(source, entry, {
     ...before,
