@@ -18,8 +18,16 @@ import {
   settle,
   startMoves,
 } from "./move-flows.ts"
-import { Coordinator, crash, type ReshareWorld, runCount, serverOf } from "./reshare-flows.ts"
+import {
+  Coordinator,
+  crash,
+  type ReshareWorld,
+  refusalOf,
+  runCount,
+  serverOf,
+} from "./reshare-flows.ts"
 
+const LEAVING = "invalid-request input.certificates.0"
 const A: Shape = { holders: [1, 2, 3], minSigners: 2 }
 const B: Shape = { holders: [4, 5, 6], minSigners: 2 }
 const CHANGES: readonly (readonly [string, Shape, Shape])[] = [
@@ -212,6 +220,30 @@ test("shares of a refresh that waited where a key has left are dropped", async (
     await serverOf(world, id).server.tidy()
     assert.equal(await runCount(world, id), 0)
   }
+})
+
+test("who confirmed and never held drops what waits there when the key goes on without it", async () => {
+  const world = await startMoves(A, ["ed25519"])
+  const [keyId] = world.certificates.map((one) => one.public.keyId)
+  assert.ok(keyId)
+  await goOnTo(world, B)
+  const attempt = await moveFor(world)
+  const first = await confirmed(world, new Coordinator(world, attempt))
+  for (const id of [4, 5]) await new Coordinator(world, attempt).activate(id, first.certificate)
+  for (const id of A.holders) await leaveAt(world, id, first.certificates)
+  await settle(world)
+  world.cluster.clock.time += 1000
+  await goOnTo(world, A)
+  // What moved it to server 6 sends nobody away from there.
+  assert.equal(await refusalOf(leaveAt(world, 6, first.certificates)), LEAVING)
+  assert.ok((await generationAt(world, 6, keyId))?.pendingRun)
+  await move(world)
+  assert.deepEqual(await holdersOfKey(world, keyId), A.holders)
+  const generation = await generationAt(world, 6, keyId)
+  assert.deepEqual([generation?.pendingRun, generation?.highestKeyEpoch], [null, 3])
+  world.cluster.clock.time += 3_700_000
+  await serverOf(world, 6).server.tidy()
+  assert.equal(await runCount(world, 6), 0)
 })
 
 test("a roster that nothing was moved under leaves keys where they are", async () => {

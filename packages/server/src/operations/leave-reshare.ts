@@ -7,7 +7,7 @@ import {
   leaveReshareBody,
   leaveReshareInput,
 } from "@lockkeeper/api"
-import { type Bytes, toHex } from "@lockkeeper/encoding"
+import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import { abort, type Outcome, reshare, sharing } from "@lockkeeper/protocols"
 import { movedHere } from "../names-under-roster.ts"
 import type { Change } from "../ports/store.ts"
@@ -103,11 +103,9 @@ async function erase(
     const { sharing: later } = certificate
     const isLater = held !== null && sharing.continues(held.sharing, later).ok
     const erased = isLater ? await move.leave(deps.store, later.id, certificate) : []
-    if (erased.length === 0) {
-      changes.push(sameShare(source, entry))
-      continue
-    }
-    left.push(later)
+    if (erased.length === 0) changes.push(sameShare(source, entry))
+    else left.push(later)
+    if (erased.length === 0 && !(await isWaitingFor(deps, entry, later))) continue
     const before = generationOf(entry)
     const highestKeyEpoch = Math.max(before.highestKeyEpoch, later.keyEpoch)
     const gone = { highestKeyEpoch, pendingRun: null, activeRun: null, activatedAt: 0 }
@@ -152,6 +150,25 @@ async function leaveRange(
     field: "body.range",
     remedy: "Move that account too, and bring the certificates of all of them.",
   })
+}
+
+/**
+ * Whether a share of an earlier generation was confirmed here that never came into force: it is dropped
+ * with what it waits in, once nothing is said to wait.
+ */
+async function isWaitingFor(
+  { store }: OperatorStep["deps"],
+  { held, generation }: Entry,
+  later: sharing.Sharing,
+): Promise<boolean> {
+  const pendingRun = generation?.value.pendingRun ?? null
+  const run = held !== null || pendingRun === null ? null : await readRun(store, pendingRun)
+  if (run === null) return false
+  const { stage } = run.value
+  const reshared = stage.kind === "judged" ? (stage.state.pending?.reshared ?? []) : []
+  const waiting = reshared.find((one) => equalBytes(one.sharing.id, later.id))
+  wipeStage(stage)
+  return waiting !== undefined && sharing.continues(waiting.sharing, later).ok
 }
 
 interface Over {
