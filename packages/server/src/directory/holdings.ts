@@ -8,7 +8,7 @@ import { shapeOfAccount } from "../resharing/accounts.ts"
 import type { RowPlace } from "../watched-store.ts"
 import { settles } from "./roster-bundle.ts"
 
-const PAGE = 64
+const PAGE = 16
 
 /** Of how many keys and accounts a server holds shares. */
 export interface Holdings {
