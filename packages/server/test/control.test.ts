@@ -8,6 +8,7 @@ import {
   eventCodec,
   LockKeeperError,
   openChain,
+  type RosterChain,
   signedCredentialCodec,
   verifyCredential,
 } from "@lockkeeper/api"
@@ -53,7 +54,7 @@ async function withIncident(): Promise<Recorded> {
   const evidence = equivocationBy({ roster, secrets }, 2)
   await culprit.close()
   const unsealed = await unsealServer(alpha.directory, seal(), systemRandomness)
-  const self = { identifier: 1, roster } as ServerSelf
+  const self = { identifier: 1, roster, rostersBefore: [] as RosterChain } as ServerSelf
   const events = new RecordedEvents()
   const deps = { store: unsealed.store, clock: systemClock, events } as Partial<Dependencies>
   const judged = judgeEvidence(self, evidence)
