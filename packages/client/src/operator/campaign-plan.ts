@@ -25,7 +25,7 @@ export interface PlanOptions {
    * default. With the same time a campaign that was stopped goes on where it was.
    */
   readonly before?: number
-  /** Most sharings of one batch, 50 by default; a run of 2-of-3 carries 200, of larger thresholds fewer. */
+  /** Most sharings of one batch, 12 by default; a run of 2-of-3 carries 200, of larger thresholds fewer. */
   readonly batch?: number
   /** Most sharings that are taken on at once, the oldest first; all by default. */
   readonly most?: number
