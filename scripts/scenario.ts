@@ -2,11 +2,11 @@
  * Whole stories over real servers and clients, each judged at its end.
  *
  *   npm run scenario -- cheater --json   one server cheats from the start
- *   npm run scenario -- roster --json    new shares, and old files put back, over real processes
+ *   npm run scenario -- roster --json    servers come and go, over real processes
  */
 const SCENARIOS: Readonly<Record<string, () => Promise<unknown>>> = {
   cheater: () => import("../packages/simulator/src/scenario/main.ts"),
-  roster: () => import("../packages/demo/src/roster-scenario.ts"),
+  roster: () => import("../packages/demo/src/roster/scenario.ts"),
 }
 
 const [name = ""] = process.argv.slice(2)

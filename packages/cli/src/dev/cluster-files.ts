@@ -10,7 +10,7 @@ import {
 } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import { type Bytes, toHex, utf8 } from "@lockkeeper/encoding"
-import { installBundle } from "@lockkeeper/server"
+import { type Descriptor, installBundle } from "@lockkeeper/server"
 import { initialise, joinSignatures, signRosterFile, withServer } from "../server-directory.ts"
 import { Authority } from "./certificates.ts"
 
@@ -92,7 +92,10 @@ export async function makeCluster(directory: string, plan: ClusterPlan): Promise
   chmodSync(directory, 0o700)
   const authority = new Authority("Lock Keeper local cluster", Date.now())
   const descriptors = await Promise.all(
-    plan.ports.map((port, i) => makeServer(directory, i + 1, port, authority, plan)),
+    plan.ports.map((port, i) => {
+      const { allowedOrigins } = plan
+      return makeServer(directory, { identifier: i + 1, port, authority, allowedOrigins })
+    }),
   )
   const roster: Roster = {
     rosterEpoch: 1,
@@ -114,13 +117,18 @@ export async function makeCluster(directory: string, plan: ClusterPlan): Promise
   writeFileSync(layout.record, `${JSON.stringify({ version: 1, ...plan }, null, 2)}\n`)
 }
 
-async function makeServer(
+export interface NewServer {
+  readonly identifier: number
+  readonly port: number
+  readonly authority: Authority
+  readonly allowedOrigins: readonly string[]
+}
+
+/** A key server's directory that is in no roster yet, with its certificate and its passphrase. */
+export async function makeServer(
   cluster: string,
-  identifier: number,
-  port: number,
-  authority: Authority,
-  { allowedOrigins }: ClusterPlan,
-) {
+  { identifier, port, authority, allowedOrigins }: NewServer,
+): Promise<Descriptor> {
   const directory = serverDirectory(cluster, identifier)
   const phrase = toHex(new Uint8Array(randomBytes(32)))
   writeFileSync(passphraseFile(cluster, identifier), `${phrase}\n`, { mode: 0o600 })

@@ -96,7 +96,7 @@ async function makePlan(directory: string, options: ClusterOptions): Promise<Clu
 }
 
 /** Ports that nobody listens on, all held at once so that they differ. */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const listeners = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
   await Promise.all(listeners.map((listener) => once(listener, "listening")))
   const ports = listeners.map((listener) => (listener.address() as AddressInfo).port)
