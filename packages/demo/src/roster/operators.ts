@@ -24,10 +24,15 @@ interface Change {
   /** Members that are out at once: lost, or not to be trusted. */
   readonly dropped?: readonly number[]
   /** The command that brings shares to where they are to be, and what it calls what it has done. */
-  readonly move?: { readonly command: readonly string[]; readonly told: string }
+  readonly move?: Move
 }
 
-const RESHARE = { command: ["reshare"], told: "moved" }
+interface Move {
+  readonly command: readonly string[]
+  readonly told: string
+}
+
+const RESHARE: Move = { command: ["reshare"], told: "moved" }
 
 /** The operators of a cluster: they have `lockkeeper`, each its own server, and nothing else. */
 export class Operators {
@@ -68,8 +73,7 @@ export class Operators {
 
   /** Everything of one kind gets new shares where it is. */
   async refresh(kind: "keys" | "accounts"): Promise<Moved> {
-    const { refreshed } = await this.run("refresh", "--directory", this.#any(), `--${kind}`)
-    const [moved] = refreshed as readonly Moved[]
+    const [moved] = await this.move({ command: ["refresh", `--${kind}`], told: "refreshed" })
     if (moved === undefined) throw new Error("lockkeeper refresh told of nothing")
     return moved
   }
@@ -77,9 +81,9 @@ export class Operators {
   /** The next roster, until every share is as it wants it. Clients follow by themselves. */
   async change({ move = RESHARE, ...change }: Change) {
     const changes = await this.take(change)
-    const moved = await this.run(...move.command, "--directory", this.#any())
+    const moved = await this.move(move)
     await this.settle()
-    return { changes, [move.told]: moved[move.told] as readonly Moved[] }
+    return { changes, [move.told]: moved }
   }
 
   /** Proposed, signed by all and joined; then every server goes on under it. Says what changes. */
@@ -114,10 +118,10 @@ export class Operators {
     for (const { directory } of this.running) await this.run("roster", "settle", directory)
   }
 
-  /** Everything is moved, or given new shares, as a command does it. */
-  async move(command: string): Promise<readonly Moved[]> {
-    const told = await this.run(command, "--directory", this.#any())
-    return told[`${command}${command.endsWith("e") ? "d" : "ed"}`] as readonly Moved[]
+  /** Everything is where it is to be, or has new shares there. */
+  async move({ command, told }: Move = RESHARE): Promise<readonly Moved[]> {
+    const moved = await this.run(...command, "--directory", this.#any())
+    return moved[told] as readonly Moved[]
   }
 
   /** Begins a command that anything may happen to. */
