@@ -15,6 +15,7 @@ const parts = new Set([
   "bench.ts",
   "measure.ts",
   "dkls-cluster.ts",
+  "many-keys.ts",
   "presigning-owner.ts",
   "presigning-thread.ts",
 ])
