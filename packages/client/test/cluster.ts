@@ -58,6 +58,8 @@ export interface ClusterOptions {
   readonly listed?: number
   readonly minSigners?: number
   readonly urls?: readonly string[]
+  /** Who runs each server; where they are named, no two of one may sign together. */
+  readonly operators?: readonly string[]
   /** Whether this server's signature over these bytes is spoilt. */
   readonly spoils?: (identifier: Identifier, message: Uint8Array) => boolean
 }
@@ -87,7 +89,7 @@ export class TestCluster {
     this.#secrets = Array.from({ length: servers }, (_, i) =>
       deriveSecrets(generateSeeds(seededRandomness(`server ${i + 1}`))),
     )
-    this.roster = rosterOf(this.#secrets.slice(0, listed), minSigners, options.urls ?? [])
+    this.roster = rosterOf(this.#secrets.slice(0, listed), minSigners, options)
     this.signed = this.#signed(this.roster)
   }
 
@@ -110,8 +112,7 @@ export class TestCluster {
 
   /** As a roster lists it, whether or not the one in force does. */
   memberAs(identifier: Identifier): Member {
-    const { urls = [] } = this.#options
-    return rosterOf(this.#secrets, 2, urls).members[identifier - 1] as Member
+    return rosterOf(this.#secrets, 2, this.#options).members[identifier - 1] as Member
   }
 
   /** Every server is started again and follows the next roster; who joins has an empty store. */
@@ -223,7 +224,7 @@ function spoilt(identity: SigningKey, spoils: (message: Uint8Array) => boolean):
 function rosterOf(
   secrets: readonly ServerSecrets[],
   minSigners: number,
-  urls: readonly string[],
+  { urls = [], operators }: ClusterOptions,
 ): Roster {
   const members = secrets.map(
     (own, i): Member => ({
@@ -233,13 +234,13 @@ function rosterOf(
       identityKey: own.identity.publicKey,
       channelKey: own.channelPublic,
       opaqueKey: own.keyExchange.publicKey,
-      operator: `operator-${i + 1}`,
+      operator: operators?.[i] ?? `operator-${i + 1}`,
       cloud: `cloud-${i + 1}`,
       jurisdiction: `country-${i + 1}`,
     }),
   )
   const placement = {
-    distinctOperators: false,
+    distinctOperators: operators !== undefined,
     distinctClouds: false,
     distinctJurisdictions: false,
   }

@@ -2,7 +2,7 @@ import { settledRoster, transitionFrom } from "@lockkeeper/api"
 import type { KeyInfo, Session } from "@lockkeeper/client"
 import type { OperatorSession } from "@lockkeeper/client/operator"
 import type { Identifier } from "@lockkeeper/crypto"
-import { TestCluster } from "./cluster.ts"
+import { type ClusterOptions, TestCluster } from "./cluster.ts"
 import { OWNER, PATIENCE } from "./operated-cluster.ts"
 
 /** Who holds shares, and how many of them it takes. */
@@ -18,9 +18,10 @@ const SERVERS = 6
 export async function startMoving(
   { holders, minSigners }: Shape,
   types: readonly KeyType[] = ["ed25519", "bip340", "ecdsa-secp256k1"],
+  options: Pick<ClusterOptions, "operators"> = {},
 ) {
   const listed = holders.length
-  const cluster = await TestCluster.start({ servers: SERVERS, listed, minSigners })
+  const cluster = await TestCluster.start({ ...options, servers: SERVERS, listed, minSigners })
   const keeper = await cluster.connect(PATIENCE)
   await keeper.register(OWNER)
   const session = await keeper.login(OWNER)
