@@ -1,5 +1,6 @@
 import {
   LockKeeperError,
+  placementViolation,
   requestDigest,
   type SignedRequest,
   signBody,
@@ -76,7 +77,7 @@ class SignRun {
     this.#digest = requestDigest(this.#request)
     const { servers } = principal
     const among = servers.together(holders, minSigners)
-    this.#state = frost.roastStart(minSigners, servers.inOrder(among, minSigners))
+    this.#state = this.#begin(servers.inOrder(among, minSigners))
   }
 
   async finish(): Promise<Signed> {
@@ -258,6 +259,12 @@ class SignRun {
     return true
   }
 
+  #begin(among: readonly Identifier[]): frost.RoastState {
+    const { roster } = this.#principal.servers.trust
+    const allows = (some: readonly Identifier[]) => placementViolation(roster, some) === null
+    return frost.roastStart(this.#order.key.minSigners, among, [], allows)
+  }
+
   /** Those that may still be asked, as far as they work with each other. */
   #left(): readonly Identifier[] {
     const { exclusions } = this.#principal.servers
@@ -285,7 +292,7 @@ class SignRun {
     for (const [server, held] of this.#held) this.#pool.put(this.#shares, server, held)
     this.#held.clear()
     this.#asked = new Map()
-    this.#state = frost.roastStart(minSigners, left)
+    this.#state = this.#begin(left)
   }
 
   #exclude(server: Identifier, error: unknown): void {

@@ -10,6 +10,7 @@ import {
   roastNext,
   roastObserve,
   roastStart,
+  type SignerRule,
 } from "../src/frost/roast.ts"
 
 /** A coordinator around the state machine, with the history of its steps. */
@@ -20,8 +21,9 @@ class Driver {
     minSigners: number,
     servers: readonly Identifier[],
     mandatory: readonly Identifier[] = [],
+    allows?: SignerRule,
   ) {
-    this.state = roastStart(minSigners, servers, mandatory)
+    this.state = roastStart(minSigners, servers, mandatory, allows)
   }
 
   observe(...events: readonly RoastEvent[]): this {
@@ -239,4 +241,35 @@ test("minSigners honest responsive servers always finish within n - t + 1 attemp
     { numRuns: 3000 },
   )
   assert.ok(most >= 4, "the runs include ones that need several attempts")
+})
+
+/** Servers of one parity do not sign together. */
+const apart: SignerRule = (servers) => new Set(servers.map((id) => id % 2)).size === servers.length
+
+test("only servers that may sign together are asked, in the order of preference", () => {
+  const driver = new Driver(2, [3, 1, 2, 4], [], apart).ready(1, 2, 3, 4)
+  assert.deepEqual(driver.next(), { kind: "ask", attempt: 1, signers: [2, 3] })
+})
+
+test("one that is slow is waited for, where those that are left may not sign together", () => {
+  const driver = new Driver(2, [1, 2, 3], [], apart).ready(1, 2, 3)
+  assert.deepEqual(driver.next(), { kind: "ask", attempt: 1, signers: [1, 2] })
+  driver.observe({ kind: "slow", identifier: 2 }).share(1, 1)
+  assert.deepEqual(driver.next(), { kind: "check", attempt: 1, signers: [1] })
+  driver.observe({ kind: "checked", attempt: 1, signers: [1], unusable: [] })
+  assert.deepEqual(driver.next(), { kind: "wait" })
+  assert.deepEqual(driver.share(1, 2).next(), { kind: "aggregate", attempt: 1 })
+})
+
+test("it is over when those that are left may not sign together, however many they are", () => {
+  const driver = new Driver(2, [1, 2, 3], [], apart).ready(1, 2, 3)
+  driver.observe({ kind: "excluded", identifier: 2 })
+  assert.deepEqual(driver.next(), { kind: "give-up", excluded: [2] })
+})
+
+test("a rule that allows nothing ends the search for a set", () => {
+  const servers = Array.from({ length: 24 }, (_, i) => i + 1)
+  const few: SignerRule = (some) => some.length < 12
+  const driver = new Driver(12, servers, [], few).ready(...servers)
+  assert.deepEqual(driver.next(), { kind: "give-up", excluded: [] })
 })

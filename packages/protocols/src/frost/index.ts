@@ -29,6 +29,7 @@ export {
   roastNext,
   roastObserve,
   roastStart,
+  type SignerRule,
 } from "./roast.ts"
 export { type Approved, type SignInput, sign } from "./sign.ts"
 export { NO_TWEAK, type Tweak, tweakCodec } from "./taproot.ts"

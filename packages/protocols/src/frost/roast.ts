@@ -12,7 +12,8 @@ import type { Identifier } from "@lockkeeper/crypto"
  * Differences from the paper: a further attempt starts only after one has failed or a signer was
  * reported slow, so that in the ordinary case exactly one signature is made; and shares are checked
  * one by one only then, before their senders are asked again. Without that check a single server
- * could answer wrongly to several attempts that each wait for somebody else.
+ * could answer wrongly to several attempts that each wait for somebody else. And not every t servers may
+ * sign together: the caller says which.
  */
 export interface RoastState {
   readonly minSigners: number
@@ -20,10 +21,14 @@ export interface RoastState {
   readonly servers: readonly Identifier[]
   /** Holders of additive shares: asked in every attempt. */
   readonly mandatory: readonly Identifier[]
+  readonly allows: SignerRule
   readonly standing: ReadonlyMap<Identifier, Standing>
   /** Numbered from 1. */
   readonly attempts: readonly Attempt[]
 }
+
+/** Whether these servers may sign together. What it refuses it refuses with others beside them too. */
+export type SignerRule = (servers: readonly Identifier[]) => boolean
 
 /** What the coordinator knows of one participant. */
 type Standing =
@@ -90,13 +95,14 @@ export function roastStart(
   minSigners: number,
   servers: readonly Identifier[],
   mandatory: readonly Identifier[] = [],
+  allows: SignerRule = () => true,
 ): RoastState {
   const everyone = [...servers, ...mandatory]
   if (minSigners < 1 || servers.length < minSigners)
     throw new RangeError("fewer servers than signers")
   if (new Set(everyone).size !== everyone.length) throw new RangeError("participant listed twice")
   const standing = new Map<Identifier, Standing>(everyone.map((id) => [id, { kind: "unknown" }]))
-  return { minSigners, servers, mandatory, standing, attempts: [] }
+  return { minSigners, servers, mandatory, allows, standing, attempts: [] }
 }
 
 function withStanding(state: RoastState, id: Identifier, standing: Standing): RoastState {
@@ -187,6 +193,28 @@ function isPromising(state: RoastState, attempt: Attempt): boolean {
   })
 }
 
+/** Most sets that are looked at for one that the rule allows. */
+const MAX_SETS = 4096
+
+/** The first of them, by preference, that may sign together; null where no t do. */
+function signersOf(
+  { minSigners, allows }: RoastState,
+  among: readonly Identifier[],
+): readonly Identifier[] | null {
+  let looked = 0
+  const extend = (chosen: readonly Identifier[], from: number): readonly Identifier[] | null => {
+    if (chosen.length === minSigners) return chosen
+    for (let i = from; among.length - i >= minSigners - chosen.length; i++) {
+      const longer = [...chosen, among[i] as Identifier]
+      if (++looked > MAX_SETS) return null
+      const found = allows(longer) ? extend(longer, i + 1) : null
+      if (found !== null) return found
+    }
+    return null
+  }
+  return extend([], 0)
+}
+
 /** What to do now, and the state in which it is being done. */
 export function roastNext(state: RoastState): {
   readonly state: RoastState
@@ -208,14 +236,14 @@ export function roastNext(state: RoastState): {
   const is = (id: Identifier, kind: Standing["kind"]) => state.standing.get(id)?.kind === kind
   const excluded = [...state.standing.keys()].filter((id) => is(id, "excluded"))
   const usable = state.servers.filter((id) => !is(id, "excluded"))
-  const lost = usable.length < state.minSigners || state.mandatory.some((id) => is(id, "excluded"))
+  const lost = signersOf(state, usable) === null || state.mandatory.some((id) => is(id, "excluded"))
   if (lost) return { state, step: { kind: "give-up", excluded } }
   const ready = usable.filter((id) => is(id, "ready"))
-  const enough = ready.length >= state.minSigners && state.mandatory.every((id) => is(id, "ready"))
-  if (!enough) return { state, step: { kind: "wait" } }
+  const chosen = state.mandatory.every((id) => is(id, "ready")) ? signersOf(state, ready) : null
+  if (chosen === null) return { state, step: { kind: "wait" } }
   const attempt = state.attempts.length + 1
   if (attempt > maxAttempts(state)) return { state, step: { kind: "give-up", excluded } }
-  const signers = [...ready.slice(0, state.minSigners), ...state.mandatory].sort((a, b) => a - b)
+  const signers = [...chosen, ...state.mandatory].sort((a, b) => a - b)
   const standing = new Map(state.standing)
   for (const id of signers) standing.set(id, { kind: "busy", attempt, slow: false })
   const attempts = [
