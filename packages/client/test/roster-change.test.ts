@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { encodeRosterChain } from "@lockkeeper/api"
+import { encodeRosterChain, rosterDigest, type SignedRoster, settledRoster } from "@lockkeeper/api"
 import { LockKeeper, LockKeeperError, type RosterChange } from "@lockkeeper/client"
 import { toHex, utf8 } from "@lockkeeper/encoding"
 import { TestCluster } from "./cluster.ts"
@@ -153,6 +153,28 @@ describe("a roster that is not followed", () => {
     await (await keeper.login(owner)).logout()
     assert.deepEqual([heard.length, keeper.rosterDigest], [1, cluster.pin])
     keeper.close()
+  })
+
+  it("is the end of a transition that went on otherwise: who shows it makes no fork", async () => {
+    const { cluster, keeper, heard } = await setUp()
+    const transition = { leaving: [], minSignersBefore: 2 }
+    await cluster.changeRoster({ transition })
+    const end = cluster.nextRoster(settledRoster(cluster.roster)).signed
+    const early = encodeRosterChain([...cluster.rostersBefore, cluster.signed, end])
+    await cluster.changeRoster({ transition, refreshHours: 24 })
+    cluster.wire(3).roster = early
+    await (await keeper.login(owner)).logout()
+    assert.deepEqual([heard.length, keeper.rosterDigest], [1, cluster.pin])
+    // Where its members are the ones who follow it, it is in force, and one of the two is a fork.
+    cluster.wire(2).roster = early
+    const other = await LockKeeper.connect({
+      roster: encodeRosterChain(cluster.rostersBefore),
+      pin: rosterDigest((cluster.rostersBefore[0] as SignedRoster).roster),
+      dependencies: cluster.dependencies(),
+    })
+    const error = await refusal(other.login(owner))
+    assert.deepEqual([error.code, error.field], ["untrusted-roster", "roster"])
+    for (const one of [keeper, other]) one.close()
   })
 
   it("is one before the pinned one: servers that lag behind are told apart", async () => {
