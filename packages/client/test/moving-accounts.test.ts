@@ -3,6 +3,7 @@ import { describe, it } from "node:test"
 import { transitionFrom } from "@lockkeeper/api"
 import type { LockKeeper } from "@lockkeeper/client"
 import type { Identifier } from "@lockkeeper/crypto"
+import { opaque } from "@lockkeeper/protocols"
 import { TestCluster } from "./cluster.ts"
 import { type Shape, settle } from "./moving-cluster.ts"
 import { operate, PATIENCE, signs } from "./operated-cluster.ts"
@@ -134,6 +135,32 @@ describe("accounts that move to other holders", () => {
       await operator.close()
     })
   }
+
+  it("bring along the guesses that two have taken, whoever deals: all old holders tell", async () => {
+    const cluster = await start(THREE)
+    const guesses = 4
+    for (const [i, name] of NAMES.entries()) {
+      // This server has counted none of them.
+      cluster.wire(i + 1).down = true
+      const keeper = await cluster.connect(PATIENCE)
+      for (let n = 0; n < guesses; n++) {
+        await refused(() => keeper.login({ name, password: "wrong" }), "wrong-password")
+      }
+      keeper.close()
+      cluster.wire(i + 1).down = false
+    }
+    await goOnTo(cluster, { holders: [4, 5, 6], minSigners: 2 })
+    const operator = await operate(cluster)
+    const report = await operator.reshare({ kind: "accounts" })
+    assert.deepEqual([report.done, report.skipped], [3, []], JSON.stringify(report.incidents))
+    await operator.close()
+    await settle(cluster)
+    const keeper = await cluster.connect(PATIENCE)
+    for (const name of NAMES) {
+      const wrong = await refused(() => keeper.login({ name, password: "w" }), "wrong-password")
+      assert.equal(wrong.guessesRemaining, opaque.DEFAULT_GUESS_LIMIT - guesses - 1, name)
+    }
+  })
 
   it("leave in the next run where a server that leaves was down, and nobody is there to log in at", async () => {
     const cluster = await start(THREE)

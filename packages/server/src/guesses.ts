@@ -141,6 +141,30 @@ export function mostOf(all: readonly Bytes[]): Bytes {
   return most
 }
 
+/** As many as `many` of these count, or more: what fewer cannot raise above all the others. */
+export function countReachedBy(counts: readonly number[], many: number): number {
+  return [...counts].sort((a, b) => b - a)[many - 1] ?? 0
+}
+
+/** The same, name by name. Those that count nothing are empty, and so is what comes to nothing. */
+export function reachedBy(all: readonly Bytes[], many: number): Bytes {
+  const counting = all.filter(({ length }) => length > 0)
+  if (counting.length < many) return new Uint8Array(0)
+  const reached = new Uint8Array(UNKNOWN_GUESSES_LENGTH)
+  for (let i = 0; i < UNKNOWN_GUESSES_LENGTH; i++) {
+    const high = countReachedBy(
+      counting.map((counts) => (counts[i] ?? 0) & 0xf0),
+      many,
+    )
+    const low = countReachedBy(
+      counting.map((counts) => (counts[i] ?? 0) & 0x0f),
+      many,
+    )
+    reached[i] = high | low
+  }
+  return reached.every((byte) => byte === 0) ? new Uint8Array(0) : reached
+}
+
 /** Refused because this server has no guesses left for the name, whether or not it exists. */
 export function lockedOut(): LockKeeperError {
   return new LockKeeperError("locked", "This server has no guesses left for this account.", {

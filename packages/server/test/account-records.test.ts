@@ -4,7 +4,7 @@ import { type Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { type opaque, sharing } from "@lockkeeper/protocols"
 import { readAccount } from "../src/accounts.ts"
-import { Guesses } from "../src/guesses.ts"
+import { Guesses, UNKNOWN_GUESSES_LENGTH } from "../src/guesses.ts"
 import {
   agreeOnAccount,
   describeAccount,
@@ -56,7 +56,7 @@ function changed(told: Bytes, change: (account: ToldAccount) => Partial<ToldAcco
   return encode(toldAccount, { ...account, ...change(account) })
 }
 
-test("a server that joins takes the record that the others tell alike, and the most guesses", async () => {
+test("a server that joins takes the record that the others tell alike, and guesses that two took", async () => {
   const { self, known, told } = await scene(async (owner) => {
     await owner.startLogin("wrong", owner.servers.slice(1, 3))
     await owner.startLogin("wrong", owner.servers.slice(2, 3))
@@ -67,10 +67,47 @@ test("a server that joins takes the record that the others tell alike, and the m
   })
   const agreed = agreeOnAccount(self, known, new Map(each.reverse()), 2)
   const { name, home, createdAt, guessesTaken, registration } = decode(toldAccount, agreed!)
-  assert.deepEqual([name, home, createdAt, guessesTaken], ["alice", 1, 7, 2])
+  assert.deepEqual([name, home, createdAt, guessesTaken], ["alice", 1, 7, 1])
   assert.equal(registration.keys.opaqueVersion, 1)
   assert.equal(agreeOnAccount(self, known, new Map(each.slice(1)), 3), null)
   assert.equal(agreeOnAccount(self, known, new Map(), 1), null)
+})
+
+const MOST = 2 ** 32 - 1
+
+test("a teller that counts any number of guesses locks nobody out", async () => {
+  const { self, known, told } = await scene(async (owner) => {
+    await owner.startLogin("wrong", owner.servers)
+  })
+  const unknownNames = new Uint8Array(UNKNOWN_GUESSES_LENGTH).fill(0xff)
+  for (const liar of told.keys()) {
+    const lied = changed(told.get(liar)!, () => ({ guessesTaken: MOST, unknownNames }))
+    const among = new Map(told).set(liar, lied)
+    for (const [silent] of [...among].filter(([id]) => id !== liar)) {
+      const pair = new Map([...among].filter(([id]) => id !== silent))
+      for (const tellers of [among, pair]) {
+        const agreed = decode(toldAccount, agreeOnAccount(self, known, tellers, 2)!)
+        assert.equal(agreed.guessesTaken, 1)
+        assert.equal(agreed.unknownNames.length, 0)
+      }
+    }
+  }
+})
+
+test("a teller that counts no guesses gives none back where a threshold of others tells", async () => {
+  const { self, known, told } = await scene()
+  const counted = new Uint8Array(UNKNOWN_GUESSES_LENGTH)
+  counted.set([0x3a, 0x05])
+  const honest = [...told].map(([id, record]) => {
+    return [id, changed(record, () => ({ guessesTaken: 9, unknownNames: counted }))] as const
+  })
+  const none = () => ({ guessesTaken: 0, unknownNames: new Uint8Array(0) })
+  for (const liar of told.keys()) {
+    const among = new Map(honest).set(liar, changed(told.get(liar)!, none))
+    const agreed = decode(toldAccount, agreeOnAccount(self, known, among, 2)!)
+    assert.equal(agreed.guessesTaken, 9)
+    assert.deepEqual(agreed.unknownNames, counted)
+  }
 })
 
 type Lie = (told: ToldAccount, scene: Scene) => Partial<ToldAccount>

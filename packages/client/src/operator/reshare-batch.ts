@@ -274,14 +274,17 @@ export class ReshareBatch {
     delivery: reshare.Delivery,
     { params: { dealers } }: reshare.ReshareAttempt,
   ): Promise<Message> {
-    const { heldBy, incidents } = this.#order
+    const { heldBy, incidents, of } = this.#order
     const { servers } = this.#principal
     const opening = this.#openings.get(member) as Message
+    const others = servers
+      .usable(heldBy)
+      .filter((one) => !dealers.includes(one) && !this.#out.has(one) && one !== member)
+    // Where just the dealers tell of guesses, one that lies can have them given back.
+    const isOfAccounts = of.kind === "accounts"
     return withRecords({
-      first: dealers,
-      rest: servers
-        .usable(heldBy)
-        .filter((one) => !dealers.includes(one) && !this.#out.has(one) && one !== member),
+      first: isOfAccounts ? [...dealers, ...others] : dealers,
+      rest: isOfAccounts ? [] : others,
       tell: async (among) => {
         const { answers, failures } = await askAll(servers, among, (server) =>
           steps.describe(server, member, opening),

@@ -16,7 +16,7 @@ import {
 import { opaque, type reshare, sharing } from "@lockkeeper/protocols"
 import type { AccountRow } from "../account-row.ts"
 import { putAccount, readAccount, readActiveAccount, wipeAccount } from "../accounts.ts"
-import { type Guesses, mostOf, UNKNOWN_GUESSES_LENGTH } from "../guesses.ts"
+import { countReachedBy, type Guesses, reachedBy, UNKNOWN_GUESSES_LENGTH } from "../guesses.ts"
 import type { Change, Store } from "../ports/store.ts"
 import { opaqueKeys, rosterAt, type ServerSelf } from "../self.ts"
 import { sharingOfAccountRow } from "./accounts.ts"
@@ -75,8 +75,10 @@ export async function describeAccount(
 
 /**
  * What holders' words of an account come to. Each is believed of the record what every server of the
- * registration's roster has signed, and of guesses that were taken it is the most that anyone says: so
- * that none comes back. Null where fewer than `need` can be believed, one of whom is honest.
+ * registration's roster has signed. Of guesses that were taken it is as many as `need` of them have
+ * counted: a guess takes as many servers, fewer liars cannot lock the owner out, and an honest one is at
+ * it or above. Where just `need` tell, one liar can lower it to nothing: so the more tell, the better.
+ * Null where fewer than `need` can be believed, one of whom is honest.
  */
 export function agreeOnAccount(
   self: ServerSelf,
@@ -96,10 +98,11 @@ export function agreeOnAccount(
   const [first] = proven
   const times = proven.map(({ createdAt }) => createdAt).sort((a, b) => a - b)
   const createdAt = times[Math.floor((times.length - 1) / 2)] ?? 0
-  const guessesTaken = Math.max(0, ...proven.map((one) => one.guessesTaken))
-  const counts = proven.map((one) => one.unknownNames).filter(({ length }) => length > 0)
-  const unknownNames = counts.length === 0 ? new Uint8Array(0) : mostOf(counts)
   const isEnough = first !== undefined && proven.length >= need
+  const taken = proven.map((one) => one.guessesTaken)
+  const guessesTaken = countReachedBy(taken, need)
+  const unknown = proven.map((one) => one.unknownNames)
+  const unknownNames = reachedBy(unknown, need)
   const agreed = isEnough
     ? encode(toldAccount, { ...first, createdAt, guessesTaken, unknownNames })
     : null
@@ -141,8 +144,8 @@ function registeredUnder(roster: Roster): opaque.RegisteredUnder {
 }
 
 /**
- * The changes that put an account where none can log in, with a share of its own, and with no more
- * guesses than its other holders have left.
+ * The changes that put an account where none can log in, with a share of its own, and with as many
+ * guesses taken as its other holders agree on, or as this server has counted itself.
  *
  * @param record - what `agreeOnAccount` made of the tellings.
  */
