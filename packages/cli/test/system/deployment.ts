@@ -7,7 +7,7 @@ import { type Cluster, startCluster } from "@lockkeeper/cli"
 import { type ConnectOptions, LockKeeper } from "@lockkeeper/client"
 import { Secret } from "@lockkeeper/crypto"
 import { utf8 } from "@lockkeeper/encoding"
-import type { Unsealed } from "@lockkeeper/server"
+import { PassphraseSeal, systemRandomness, type Unsealed, unsealServer } from "@lockkeeper/server"
 import { Authority } from "../../src/dev/certificates.ts"
 import {
   clusterLayout,
@@ -15,7 +15,6 @@ import {
   passphraseFile,
   serverDirectory,
 } from "../../src/dev/cluster-files.ts"
-import { withServer } from "../../src/server-directory.ts"
 import { Relay } from "./relay.ts"
 
 /** Three key servers as processes of their own, two of which it takes. */
@@ -103,13 +102,25 @@ async function running(directory: string): Promise<Deployment> {
 }
 
 /** What whoever has a server's whole directory and its passphrase can open, running or not. */
-export function withUnsealed<T>(
+export async function withUnsealed<T>(
   directory: string,
   identifier: number,
   use: (unsealed: Unsealed) => Promise<T>,
 ): Promise<T> {
   const phrase = readFileSync(passphraseFile(directory, identifier), "utf8").trim()
-  return withServer(serverDirectory(directory, identifier), new Secret(utf8(phrase)), use)
+  const seal = new PassphraseSeal(new Secret(utf8(phrase)), systemRandomness)
+  try {
+    // Whoever steals respects no lock of the server's.
+    const stolen = serverDirectory(directory, identifier)
+    const unsealed = await unsealServer(stolen, seal, systemRandomness)
+    try {
+      return await use(unsealed)
+    } finally {
+      await unsealed.close()
+    }
+  } finally {
+    await seal.close()
+  }
 }
 
 async function freePorts(count: number): Promise<readonly number[]> {
