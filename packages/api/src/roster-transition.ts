@@ -72,6 +72,25 @@ export interface SharingShape {
   readonly minSigners: number
 }
 
+/** Whether two rosters list the same server under an identifier, not one in the place of another. */
+export function isSameServer(
+  one: Pick<Roster, "members">,
+  other: Pick<Roster, "members">,
+  identifier: Identifier,
+): boolean {
+  const [a, b] = [one, other].map(({ members }) => members.find((m) => m.identifier === identifier))
+  return a !== undefined && b !== undefined && equalBytes(a.identityKey, b.identityKey)
+}
+
+/**
+ * Whether a roster has shares dealt like this: with its own threshold, among its holders. Everything that
+ * is dealt under it is. What is not was made by fewer than it trusts, be it by those that join or leave.
+ */
+export function asksFor(roster: Roster, { holders, minSigners }: SharingShape): boolean {
+  const wanted = holderIds(roster)
+  return minSigners === roster.minSigners && holders.every((one) => wanted.includes(one))
+}
+
 /**
  * Where shares stand under a roster: `settled` where it wants them, among its holders and with its
  * threshold; `moving` where they can be used and dealt anew in transition; `stranded` where they cannot.
@@ -80,10 +99,7 @@ export function placeOfShares(
   roster: Roster,
   { holders, minSigners }: SharingShape,
 ): "settled" | "moving" | "stranded" {
-  const wanted = holderIds(roster)
-  if (minSigners === roster.minSigners && holders.every((one) => wanted.includes(one))) {
-    return "settled"
-  }
+  if (asksFor(roster, { holders, minSigners })) return "settled"
   if (roster.transition === null || !thresholdsOf(roster).includes(minSigners)) return "stranded"
   const listed = roster.members.map(({ identifier }) => identifier)
   const left = holders.filter((one) => listed.includes(one))

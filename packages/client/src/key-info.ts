@@ -1,4 +1,5 @@
 import {
+  asksFor,
   type Custody,
   identityKeys,
   KEY_TYPES,
@@ -67,13 +68,16 @@ export function openListing(
   const decoded = certificate instanceof Uint8Array ? decodeCertificate(certificate) : certificate
   if (decoded === null) return { reason: "malformed-certificate" }
   const { roster } = trust
-  const signers = identityKeys(rosterOf(trust, decoded.public.rosterEpoch))
-  const verified = verifyKeyCertificate(decoded, signers)
+  const then = rosterOf(trust, decoded.public.rosterEpoch)
+  if (then === null) return { reason: "wrong-roster-epoch" }
+  const verified = verifyKeyCertificate(decoded, identityKeys(then))
   if (!verified.ok) return { reason: verified.abort.reason }
   const { keyId, keyType, minSigners, verifyingShares } = verified.value
-  // Fewer than the threshold could certify a key that they hold alone, and members that left any.
-  if (!thresholdsOf(roster).includes(minSigners)) return { reason: "wrong-threshold" }
   const shape = { holders: [...verifyingShares.keys()], minSigners }
+  // Fewer than the threshold could certify a key that they hold alone, and those that join or leave any.
+  const isKnown = minSigners === then.minSigners && thresholdsOf(roster).includes(minSigners)
+  if (!isKnown) return { reason: "wrong-threshold" }
+  if (!asksFor(then, shape)) return { reason: "wrong-participants" }
   if (placeOfShares(roster, shape) === "stranded") return { reason: "wrong-participants" }
   if (!equalBytes(keyId, facts.keyId)) return { reason: "wrong-key" }
   const publicKey = frost.publicKeyOf(verified.value)

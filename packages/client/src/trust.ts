@@ -39,12 +39,11 @@ export function trustRoster(encoded: Uint8Array, pin: Uint8Array | string): Trus
 }
 
 /**
- * The roster that a certificate names, members that have left since included. Where the chain begins
- * later, the one in force: whoever is still its member has the same key.
+ * The roster that a certificate names, members that have left since included. Null where the chain begins
+ * later: nobody knows then whom it trusted with what.
  */
-export function rosterOf({ chain, roster }: Trust, rosterEpoch: number): Roster {
-  const followed = rostersOf(chain).find((one) => one.roster.rosterEpoch === rosterEpoch)
-  return followed?.roster ?? roster
+export function rosterOf({ chain }: Pick<Trust, "chain">, rosterEpoch: number): Roster | null {
+  return rostersOf(chain).find((one) => one.roster.rosterEpoch === rosterEpoch)?.roster ?? null
 }
 
 /** What follows from a chain that was followed. */

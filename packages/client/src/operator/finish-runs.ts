@@ -78,6 +78,8 @@ async function finishAt(
   const { certificate } = await ask(from)
   if (certificate === null) return false
   const roster = rosterOf(trust, certificate.sharing.rosterEpoch)
+  // Where it is not known any more, so many rosters later, nobody else would take it either.
+  if (roster === null) return false
   const { rosterEpoch, minSigners } = roster
   const view = { rosterEpoch, minSigners, verifyKeys: identityKeys(roster) }
   const verified = reshare.verifyReshareCertificate(certificate, view)

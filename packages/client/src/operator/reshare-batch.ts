@@ -1,4 +1,4 @@
-import { LockKeeperError, type SharingShape } from "@lockkeeper/api"
+import { isSameServer, LockKeeperError, type SharingShape } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { type Abort, type Message, reshare } from "@lockkeeper/protocols"
@@ -7,6 +7,7 @@ import { askAll } from "../gather.ts"
 import type { IncidentLog } from "../incidents.ts"
 import { ATTEMPT_PAUSE_MS, MAX_LIFTS, MAX_RESHARE_ATTEMPTS } from "../limits.ts"
 import { throwIfCancelled } from "../patience.ts"
+import { rosterOf } from "../trust.ts"
 import { leaveAt } from "./leaving.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import { type BatchKind, ReshareSteps, type UnfitEntry } from "./reshare-steps.ts"
@@ -129,8 +130,9 @@ export class ReshareBatch {
     const isAsked = (one: Identifier) => !out.includes(one) && !this.#out.has(one)
     const able = servers.exclusions.together(everyone.filter(isAsked))
     const leaveOut = everyone.filter((one) => !able.includes(one))
-    const upToDate = able.filter((one) => old.includes(one) && heldBy.includes(one))
-    const dealing = upToDate.length >= needed ? upToDate : able.filter((one) => old.includes(one))
+    const held = able.filter((one) => old.includes(one) && this.#mayDeal(keys, one))
+    const upToDate = held.filter((one) => heldBy.includes(one))
+    const dealing = upToDate.length >= needed ? upToDate : held
     const chosen = servers.inOrder(dealing, needed).slice(0, needed)
     const params: reshare.ReshareParams = {
       kind: target === null ? "refresh" : "reshare",
@@ -141,6 +143,16 @@ export class ReshareBatch {
       keys: reshare.keysRoot(keys),
     }
     return { params, keys, leaveOut }
+  }
+
+  /** At a threshold of before, none that came in another's place since: servers refuse its dealing. */
+  #mayDeal(keys: readonly reshare.ReshareKey[], one: Identifier): boolean {
+    const { trust } = this.#principal.servers
+    return keys.every(({ sharing: { minSigners, rosterEpoch } }) => {
+      const then = rosterOf(trust, rosterEpoch)
+      if (minSigners === trust.roster.minSigners || then === null) return true
+      return isSameServer(then, trust.roster, one)
+    })
   }
 
   /** Attempts are seconds, so that they only grow, whoever counts them. */

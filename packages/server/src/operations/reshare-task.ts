@@ -1,7 +1,9 @@
 import {
   type AccountRange,
   accountRange,
+  asksFor,
   identityKeys,
+  isSameServer,
   LockKeeperError,
   latestKeyEpoch,
   MAX_CLOCK_SKEW_MS,
@@ -22,7 +24,7 @@ import type { OperatorStep } from "../request/step.ts"
 import { type Entry, generationOf, knownOf, type ShareSource } from "../resharing/held.ts"
 import type { ReshareRunRow } from "../resharing/rows.ts"
 import { readRun, wipeStage } from "../resharing/runs.ts"
-import { rosterAt } from "../self.ts"
+import { rosterAt, type ServerSelf } from "../self.ts"
 
 type Params = reshare.ReshareParams
 
@@ -205,7 +207,7 @@ export function unfitEntries(
   }
   for (const [index, key] of keys.entries()) {
     if (found.has(index)) continue
-    const reason = unfitHere(step.self.roster, params, key, entries[index] as Entry)
+    const reason = unfitHere(step.self, params, key, entries[index] as Entry)
     if (reason !== null) found.set(index, { index, reason })
     else if (key.toKeyEpoch > latest) found.set(index, { index, reason: "wrong-key-epoch" })
   }
@@ -213,8 +215,8 @@ export function unfitEntries(
 }
 
 function unfitHere(
-  roster: Roster,
-  { kind }: Params,
+  self: ServerSelf,
+  { kind, dealers }: Params,
   { sharing, toKeyEpoch }: reshare.ReshareKey,
   entry: Entry,
 ): reshare.UnfitKey["reason"] | null {
@@ -222,8 +224,15 @@ function unfitHere(
   if (kind === "refresh") return entry.held === null ? "wrong-key" : null
   // Nor does one deal or take again what it has confirmed once, whose share has left here since.
   if (toKeyEpoch <= generationOf(entry).highestKeyEpoch) return "wrong-key-epoch"
-  const shape = { holders: [...sharing.verifyingShares.keys()], minSigners: sharing.minSigners }
-  return mayReshare(roster, shape) ? null : "wrong-participants"
+  const { minSigners, rosterEpoch, verifyingShares } = sharing
+  const shape = { holders: [...verifyingShares.keys()], minSigners }
+  const then = rosterAt(self, rosterEpoch)
+  if (then === null || !asksFor(then, shape)) return "wrong-participants"
+  if (!mayReshare(self.roster, shape)) return "wrong-participants"
+  // Fewer than the threshold of then lie among the servers of then, not among those in their places.
+  const isSettled = minSigners === self.roster.minSigners
+  const areSame = dealers.every((one) => isSameServer(then, self.roster, one))
+  return isSettled || areSame ? null : "wrong-participants"
 }
 
 export function readMessages(field: string, encoded: readonly Bytes[]): readonly Message[] {

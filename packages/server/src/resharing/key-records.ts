@@ -1,7 +1,7 @@
 import {
+  asksFor,
   CUSTODIES,
   childPath,
-  fewestSigners,
   identityKeys,
   KEY_STATES,
   type KeyListing,
@@ -145,8 +145,9 @@ function provenBy(
     const digest = sharing.sharingDigest(sharing.sharingOfKey(decoded.public))
     const roster = rosterAt(self, decoded.public.rosterEpoch)
     if (!equalBytes(digest, wanted) || roster === null) continue
-    // Fewer than any threshold of then could have made it by themselves.
-    if (decoded.public.minSigners < fewestSigners(roster)) continue
+    // Those that join, or leave, could have made any other by themselves.
+    const { minSigners, verifyingShares } = decoded.public
+    if (!asksFor(roster, { holders: [...verifyingShares.keys()], minSigners })) continue
     if (verifyKeyCertificate(decoded, identityKeys(roster)).ok) return decoded
   }
   return null

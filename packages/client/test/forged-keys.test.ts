@@ -1,0 +1,74 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { encodeRosterChain } from "@lockkeeper/api"
+import { groupByName, type Identifier } from "@lockkeeper/crypto"
+import { confirmKey, type PublicKeyPackage } from "@lockkeeper/protocols"
+import { openListing } from "../src/key-info.ts"
+import { trustRoster } from "../src/trust.ts"
+import type { TestCluster } from "./cluster.ts"
+import { goOnTo, type Shape, startMoving } from "./moving-cluster.ts"
+
+const TWO_OF_THREE: Shape = { holders: [1, 2, 3], minSigners: 2 }
+const THREE_OF_FIVE: Shape = { holders: [1, 2, 3, 4, 5], minSigners: 3 }
+const FACTS = { label: "mine", custody: "custodial", state: "active", createdAt: 5 } as const
+
+/** What the owner makes of a listing that these servers made up by themselves; null where it is believed. */
+function reasonFor(
+  cluster: TestCluster,
+  like: PublicKeyPackage,
+  liars: readonly Identifier[],
+  rosterEpoch: number,
+): string | null {
+  const { generator } = groupByName(like.group)
+  const verifyingShares = new Map(liars.map((id) => [id, generator]))
+  const made = { rosterEpoch, minSigners: liars.length, verifyingKey: generator, verifyingShares }
+  const pkg: PublicKeyPackage = { ...like, ...made }
+  const sign = (id: Identifier) => confirmKey(cluster.server(id).self.identity, pkg)
+  const confirmations = new Map(liars.map((id) => [id, sign(id)]))
+  return reasonOf(cluster, { public: pkg, confirmations })
+}
+
+function reasonOf(
+  { rosterChain, pin }: Pick<TestCluster, "rosterChain" | "pin">,
+  certificate: Parameters<typeof openListing>[2] & { readonly public: PublicKeyPackage },
+): string | null {
+  const facts = { keyId: certificate.public.keyId, ...FACTS }
+  const opened = openListing(trustRoster(rosterChain, pin), facts, certificate)
+  return "reason" in opened ? opened.reason : null
+}
+
+test("servers that join while the threshold rises show no key of their own as an owner's", async () => {
+  const { cluster, keys } = await startMoving(TWO_OF_THREE, ["ed25519"])
+  const [key] = keys
+  assert.ok(key)
+  await goOnTo(cluster, THREE_OF_FIVE)
+  const { certificate } = key
+  assert.equal(reasonFor(cluster, certificate.public, [4, 5], 2), "wrong-threshold")
+  // Named after a roster that does not list them, or after none.
+  assert.equal(reasonFor(cluster, certificate.public, [4, 5], 1), "unknown-sender")
+  assert.equal(reasonFor(cluster, certificate.public, [4, 5], 9), "wrong-roster-epoch")
+  // What was made as the roster of then asked for is believed until it has moved.
+  assert.equal(reasonOf(cluster, certificate), null)
+})
+
+test("servers that leave while it falls show none either", async () => {
+  const { cluster, keys } = await startMoving(THREE_OF_FIVE, ["ed25519"])
+  const [key] = keys
+  assert.ok(key)
+  await goOnTo(cluster, TWO_OF_THREE)
+  const { certificate } = key
+  assert.equal(reasonFor(cluster, certificate.public, [4, 5], 2), "wrong-participants")
+  assert.equal(reasonFor(cluster, certificate.public, [4, 5], 1), "wrong-threshold")
+  assert.equal(reasonOf(cluster, certificate), null)
+})
+
+test("a key of a roster that the chain does not reach back to is believed no more", async () => {
+  const { cluster, keys } = await startMoving(TWO_OF_THREE, ["ed25519"])
+  const [key] = keys
+  assert.ok(key)
+  await cluster.changeRoster({ refreshHours: 24 })
+  const { pin, signed } = cluster
+  const rosterChain = encodeRosterChain([signed])
+  assert.equal(reasonOf(cluster, key.certificate), null)
+  assert.equal(reasonOf({ rosterChain, pin }, key.certificate), "wrong-roster-epoch")
+})
