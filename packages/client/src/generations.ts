@@ -20,6 +20,11 @@ export function isOtherGeneration(error: unknown): error is OtherGeneration {
   return error instanceof LockKeeperError && error.code === "conflict" && error.field === "keyEpoch"
 }
 
+/** Whether a server holds nothing of the key: as one that joins and has confirmed, for a moment. */
+function isLacking(error: unknown): boolean {
+  return error instanceof LockKeeperError && error.code === "not-found"
+}
+
 /** Names the shares of one generation of one key: what is kept for them is of no use for others. */
 export function sharesOf({ certificate }: Pick<KeyInfo, "certificate">): Bytes {
   const { keyId, keyEpoch } = certificate.public
@@ -118,7 +123,8 @@ export async function inOneGeneration<T>(
     try {
       return await use(key)
     } catch (error) {
-      if (!isOtherGeneration(error) || tried === MAX_GENERATIONS_TRIED) throw error
+      const isOnItsWay = isOtherGeneration(error) || (tried > 1 && isLacking(error))
+      if (!isOnItsWay || tried === MAX_GENERATIONS_TRIED) throw error
     }
     // At once the first time: usually all have long gone on.
     if (tried > 1) {
