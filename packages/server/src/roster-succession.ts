@@ -124,15 +124,15 @@ export class RosterSuccession {
       checkNoneStranded(before, roster, await strandedShares({ store }, roster))
       await turnstile.exchange({
         drainMs: DRAIN_MS,
-        commit: async () => {
+        check: async () => {
           const places = watch.places()
           const stranded =
             places === null
               ? await strandedShares({ store }, roster)
               : await strandedAmong(store, roster, places)
           checkNoneStranded(before, roster, stranded)
-          await commit()
         },
+        commit,
         build: () => this.#build(),
       })
     } finally {

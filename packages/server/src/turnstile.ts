@@ -1,11 +1,14 @@
 import { LockKeeperError } from "@lockkeeper/api"
 import type { KeyServer } from "./key-server.ts"
+import { StoreConflict } from "./ports/store.ts"
 
 /** How a server's place is taken by its next one. */
 export interface Exchange {
   /** Longest that calls under way are waited for, milliseconds. */
   readonly drainMs: number
-  /** With nothing under way: makes the change durable. Where it throws, nothing has changed. */
+  /** With nothing under way: refuses what cannot be. Where it throws, nothing has changed. */
+  readonly check: () => Promise<void>
+  /** Makes the change durable. Where it throws anything but a `StoreConflict`, it may have become so. */
   readonly commit: () => Promise<void>
   /** From then on there is no way back: the server that goes on. */
   readonly build: () => Promise<KeyServer>
@@ -31,7 +34,7 @@ export class Turnstile {
     return this.#server
   }
 
-  /** Whether a change was made durable that no server of this process goes on from. */
+  /** Whether a change was made durable, or may have been, that no server of this process goes on from. */
   get isBroken(): boolean {
     return this.#isBroken
   }
@@ -53,7 +56,7 @@ export class Turnstile {
    * Has another server go on, and ends the one before: its sessions, and the secrets that it alone had.
    *
    * @throws LockKeeperError `conflict` during another exchange, `unavailable` where calls do not end in
-   *   time: then nothing has changed; and what `commit` and `build` throw.
+   *   time: then nothing has changed; and what `check`, `commit` and `build` throw.
    */
   async exchange(how: Exchange): Promise<void> {
     if (this.#exchange !== null) {
@@ -68,8 +71,8 @@ export class Turnstile {
     })
     try {
       await this.#drain(how.drainMs)
-      await how.commit()
-      this.#isBroken = true
+      await how.check()
+      await this.#commit(how)
       const next = await how.build()
       this.#server.stop(next)
       this.#server = next
@@ -77,6 +80,17 @@ export class Turnstile {
     } finally {
       this.#exchange = null
       open()
+    }
+  }
+
+  async #commit({ commit }: Exchange): Promise<void> {
+    this.#isBroken = true
+    try {
+      await commit()
+    } catch (error) {
+      // Anything else can come after the change is on the disk: the server before must not go on then.
+      if (error instanceof StoreConflict) this.#isBroken = false
+      throw error
     }
   }
 

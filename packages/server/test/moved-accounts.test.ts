@@ -2,8 +2,9 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { LAST_ACCOUNT_ID, rangeEnd } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
+import { readUnknownNames } from "../src/unknown-names.ts"
 import { startCluster, type TestServer } from "./memory-cluster.ts"
-import type { Shape } from "./move-flows.ts"
+import { leaveAt, type Shape } from "./move-flows.ts"
 import {
   goOnTo,
   holdersOfAccount,
@@ -13,7 +14,7 @@ import {
   worldOf,
 } from "./moved-account-flows.ts"
 import { TestOwner } from "./owner.ts"
-import { serverOf } from "./reshare-flows.ts"
+import { refusalOf, serverOf } from "./reshare-flows.ts"
 import { subsets } from "./subsets.ts"
 
 const NAMES = ["alice", "bob"]
@@ -70,6 +71,23 @@ for (const [name, shapes] of [
     await newcomer.login("new here", newcomer.holders)
   })
 }
+
+test("names between leave with accounts of their range, and not by themselves", async () => {
+  const world = await goOnTo(await startAccounts(THREE), OTHERS)
+  const [first] = world.owners as [TestOwner]
+  const { store } = serverOf(world, 1)
+  const standing = async () => {
+    const { value } = await readUnknownNames(store)
+    return value.ranges.map((range) => range.standing)
+  }
+  const before = await standing()
+  const generation = Math.floor(world.cluster.clock.time / 1000)
+  const to = rangeEnd(new Uint8Array(32), first.accountId)
+  const range = { after: null, to, generation }
+  const left = leaveAt(world, 1, [], null, { kind: "accounts", range })
+  assert.equal(await refusalOf(left), "invalid-request input.certificates")
+  assert.deepEqual(await standing(), before)
+})
 
 test("a further change while accounts are on their way takes each from where it is", async () => {
   let world = await startAccounts(THREE)

@@ -92,7 +92,7 @@ test("a generation that was confirmed and not activated is told with its run, fo
   const { keyId } = (certificates[0] as KeyCertificate).public
   const run = new Uint8Array(32).fill(6)
   const kept = { highestKeyEpoch: 2, pendingRun: run, activeRun: null, activatedAt: 0 }
-  const value = encode(generationRow, { ...kept, lastAttempt: 1 })
+  const value = encode(generationRow, { ...kept, lastAttempt: 1, leftKeyEpoch: null })
   const put = { kind: "put", table: "generations", ifVersion: "absent", value } as const
   const { accountId } = owners[0] as TestOwner
   await store.commit([

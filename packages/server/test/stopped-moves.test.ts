@@ -2,9 +2,10 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { reshareOpenOutput } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, decode } from "@lockkeeper/encoding"
+import { type Bytes, decode, toHex } from "@lockkeeper/encoding"
 import { reshare } from "@lockkeeper/protocols"
 import { generationId, generationRow, reshareRunRow } from "../src/resharing/rows.ts"
+import { readRun } from "../src/resharing/runs.ts"
 import { changeRoster } from "./memory-cluster.ts"
 import {
   driveMove,
@@ -244,6 +245,86 @@ test("who confirmed and never held drops what waits there when the key goes on w
   world.cluster.clock.time += 3_700_000
   await serverOf(world, 6).server.tidy()
   assert.equal(await runCount(world, 6), 0)
+})
+
+test("a certificate puts shares in force where later runs were confirmed by some alone", async () => {
+  const world = await startMoves(A, ["ed25519"])
+  const [keyId] = world.certificates.map((one) => one.public.keyId)
+  assert.ok(keyId)
+  await goOnTo(world, B)
+  const attempt = await moveFor(world)
+  const first = await confirmed(world, new Coordinator(world, attempt))
+  for (const [only, toKeyEpoch] of [
+    [4, 3],
+    [5, 4],
+  ] as const) {
+    world.cluster.clock.time += 1000
+    const later = new Coordinator(world, await moveFor(world, { toKeyEpoch }))
+    const { task } = await driveMove(later, async (id, step, go) => {
+      return step === "verdict" && id !== only ? null : go()
+    })
+    assert.notEqual(task.kind, "confirmed")
+    assert.equal((await generationAt(world, only, keyId))?.highestKeyEpoch, toKeyEpoch)
+  }
+  for (const id of B.holders) await new Coordinator(world, attempt).activate(id, first.certificate)
+  const run = reshare.openingDigest(attempt.params)
+  for (const id of A.holders) await leaveAt(world, id, first.certificates, run)
+  assert.deepEqual(await holdersOfKey(world, keyId), B.holders)
+  assert.deepEqual(await usable(world, keyId), [2])
+  // Nobody confirms what it has confirmed a second time: what was confirmed last counts on.
+  for (const [id, highest] of [
+    [4, 3],
+    [5, 4],
+    [6, 2],
+  ] as const) {
+    assert.equal((await generationAt(world, id, keyId))?.highestKeyEpoch, highest)
+  }
+})
+
+test("what has left is not put back by a certificate of before", async () => {
+  const world = await startMoves(A, ["ed25519"])
+  const [keyId] = world.certificates.map((one) => one.public.keyId)
+  assert.ok(keyId)
+  await goOnTo(world, B)
+  const attempt = await moveFor(world)
+  const first = await confirmed(world, new Coordinator(world, attempt))
+  for (const id of [4, 5]) await new Coordinator(world, attempt).activate(id, first.certificate)
+  await settle(world)
+  world.cluster.clock.time += 1000
+  await goOnTo(world, A)
+  await move(world)
+  assert.equal((await generationAt(world, 6, keyId))?.leftKeyEpoch, 3)
+  await new Coordinator(world, attempt).activate(6, first.certificate)
+  assert.equal(await rowAt(world, 6, keyId), null)
+  const run = await readRun(serverOf(world, 6).store, reshare.openingDigest(attempt.params))
+  assert.equal(run?.value.stage.kind, "active")
+})
+
+test("a share that has no place where it is confirmed goes on waiting, and keeps its run", async () => {
+  const world = await startMoves(A, ["ed25519"])
+  const [keyId] = world.certificates.map((one) => one.public.keyId)
+  assert.ok(keyId)
+  const attempt = await moveFor(world, { kind: "refresh", holders: A.holders })
+  const { certificate } = await confirmed(world, new Coordinator(world, attempt))
+  // The share before is lost: nothing that goes with it was told, so that none can be put.
+  const { store } = serverOf(world, 3)
+  const row = await store.read("keys", toHex(keyId))
+  assert.ok(row)
+  await store.commit([{ kind: "take", table: "keys", id: toHex(keyId), version: row.version }])
+  await new Coordinator(world, attempt).activate(3, certificate)
+  const runId = reshare.openingDigest(attempt.params)
+  assert.deepEqual((await generationAt(world, 3, keyId))?.pendingRun, runId)
+  world.cluster.clock.time += 3_700_000
+  await crash(world, 3)
+  await serverOf(world, 3).server.tidy()
+  const run = await readRun(store, runId)
+  assert.ok(run?.value.stage.kind === "judged" && run.value.stage.state.pending !== null)
+  // Where it is back it comes into force.
+  const put = { kind: "put", table: "keys", id: toHex(keyId), ifVersion: "absent" } as const
+  await store.commit([{ ...put, value: row.value }])
+  await new Coordinator(world, attempt).activate(3, certificate)
+  assert.equal((await rowAt(world, 3, keyId))?.keyPackage.public.keyEpoch, 2)
+  assert.equal((await readRun(store, runId))?.value.stage.kind, "active")
 })
 
 test("a roster that nothing was moved under leaves keys where they are", async () => {

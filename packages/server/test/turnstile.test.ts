@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { LockKeeperError } from "@lockkeeper/api"
 import type { KeyServer } from "../src/key-server.ts"
+import { StoreConflict } from "../src/ports/store.ts"
 import { Turnstile } from "../src/turnstile.ts"
 
 /** What a turnstile needs of a server: to be ended, and by whom it is followed. */
@@ -36,6 +37,7 @@ describe("a server's place", () => {
     })
     const exchanged = turnstile.exchange({
       drainMs: 60_000,
+      check: async () => void order.push("checked"),
       commit: async () => void order.push("committed"),
       build: async () => {
         order.push("built")
@@ -47,7 +49,7 @@ describe("a server's place", () => {
     assert.deepEqual(order, [], "it waits")
     work.open()
     await Promise.all([underWay, exchanged, came])
-    assert.deepEqual(order, ["under way", "committed", "built", "next"])
+    assert.deepEqual(order, ["under way", "checked", "committed", "built", "next"])
     assert.deepEqual([turnstile.server === second, first.stoppedFor], [true, [second]])
   })
 
@@ -59,6 +61,7 @@ describe("a server's place", () => {
     let committed = false
     const late = turnstile.exchange({
       drainMs: 10,
+      check: nothing,
       commit: async () => {
         committed = true
       },
@@ -67,14 +70,34 @@ describe("a server's place", () => {
     await assert.rejects(late, refusal("unavailable", /^1 calls under way did not end in time/))
     work.open()
     await underWay
-    const failing = turnstile.exchange({
-      drainMs: 10,
-      commit: () => Promise.reject(new Error("the disk is full")),
-      build: async () => standIn(),
+    const commit = async () => {
+      committed = true
+    }
+    const checking = turnstile.exchange({
+      ...{ drainMs: 10, build: async () => standIn(), commit },
+      check: () => Promise.reject(new Error("a share is stranded")),
     })
-    await assert.rejects(failing, /the disk is full/)
+    await assert.rejects(checking, /a share is stranded/)
+    const losing = turnstile.exchange({
+      ...{ drainMs: 10, build: async () => standIn(), check: nothing },
+      commit: () => Promise.reject(new StoreConflict("meta", "roster")),
+    })
+    await assert.rejects(losing, StoreConflict)
     assert.deepEqual([committed, turnstile.isBroken, first.stoppedFor], [false, false, []])
     assert.equal(await turnstile.pass(async (server) => server === first), true)
+  })
+
+  test("is nobody's where a commit fails that may have been durable", async () => {
+    const first = standIn()
+    const turnstile = new Turnstile(first)
+    const failing = turnstile.exchange({
+      ...{ drainMs: 10, build: async () => standIn(), check: nothing },
+      commit: () => Promise.reject(new Error("the log was rolled back")),
+    })
+    await assert.rejects(failing, /the log was rolled back/)
+    assert.deepEqual([turnstile.isBroken, first.stoppedFor], [true, []])
+    const broken = refusal("unavailable", /could not go on under its next roster/)
+    await assert.rejects(turnstile.pass(nothing), broken)
   })
 
   test("is nobody's where the next one cannot be built after the commit", async () => {
@@ -82,13 +105,13 @@ describe("a server's place", () => {
     const build = () => Promise.reject(new Error("the disk is full"))
     const waiting: Promise<unknown>[] = []
     const commit = async () => void waiting.push(turnstile.pass(async () => "answered"))
-    const exchanged = turnstile.exchange({ drainMs: 10, commit, build })
+    const exchanged = turnstile.exchange({ drainMs: 10, check: nothing, commit, build })
     await assert.rejects(exchanged, /the disk is full/)
     assert.equal(turnstile.isBroken, true)
     const broken = refusal("unavailable", /could not go on under its next roster/)
     for (const one of waiting) await assert.rejects(one, broken)
     await assert.rejects(turnstile.pass(nothing), broken)
-    const again = turnstile.exchange({ drainMs: 10, commit: nothing, build: async () => standIn() })
+    const again = turnstile.exchange({ drainMs: 10, check: nothing, commit: nothing, build })
     await assert.rejects(again, broken)
   })
 
@@ -97,8 +120,18 @@ describe("a server's place", () => {
     const turnstile = new Turnstile(first)
     const work = gate()
     const build = async () => second
-    const one = turnstile.exchange({ drainMs: 10, commit: () => work.opened, build })
-    const other = turnstile.exchange({ drainMs: 10, commit: nothing, build: async () => standIn() })
+    const one = turnstile.exchange({
+      drainMs: 10,
+      check: nothing,
+      commit: () => work.opened,
+      build,
+    })
+    const other = turnstile.exchange({
+      drainMs: 10,
+      check: nothing,
+      commit: nothing,
+      build: async () => standIn(),
+    })
     await assert.rejects(other, refusal("conflict", /changing its roster already/))
     work.open()
     await one

@@ -58,6 +58,10 @@ export const leaveReshare: OperatorOperationStep = async (step) => {
   if (new Set(ids.map(toHex)).size < ids.length) {
     throw invalid("input.certificates", "Two certificates are of the same sharing.")
   }
+  // The names between go with accounts, and not by themselves.
+  if (range !== null && ids.length === 0) {
+    throw invalid("input.certificates", "Names leave with accounts of their range alone.")
+  }
   const entries = await readEntries(step.deps.store, source, ids)
   try {
     return await erase(step, { source, move, range, run }, certificates, entries)
@@ -108,7 +112,14 @@ async function erase(
     if (erased.length === 0 && !(await isWaitingFor(deps, entry, later))) continue
     const before = generationOf(entry)
     const highestKeyEpoch = Math.max(before.highestKeyEpoch, later.keyEpoch)
-    const gone = { highestKeyEpoch, pendingRun: null, activeRun: null, activatedAt: 0 }
+    const leftKeyEpoch = Math.max(before.leftKeyEpoch ?? 0, later.keyEpoch)
+    const gone = {
+      highestKeyEpoch,
+      leftKeyEpoch,
+      pendingRun: null,
+      activeRun: null,
+      activatedAt: 0,
+    }
     changes.push(...erased, putGeneration(source, entry, { ...before, ...gone }))
   }
   if (range !== null) {

@@ -8,6 +8,7 @@ import { decodeAs } from "../request/decode.ts"
 import {
   type Entry,
   generationOf,
+  isOver,
   putGeneration,
   readEntries,
   sameShare,
@@ -27,6 +28,7 @@ const NOTHING = new Uint8Array(0)
  * quorum of the holders has confirmed that they have theirs. Whenever the certificate comes, and whoever
  * brings it. What is not what it was any more stays as it is, and the rest comes into force; unknown
  * names go with their range in the same commit, so that answers for both kinds of names change at once.
+ * A share that may still be needed and has no place here goes on waiting, and the run with it.
  */
 export async function activate(task: ReshareTask): Promise<StepOutcome> {
   const { step, run } = task
@@ -72,6 +74,7 @@ async function putInForce(
   const activatedAt = deps.clock.now()
   const room = Math.floor(SPARE_CHANGES / reshared.length)
   const changes: Change[] = []
+  let isWaiting = false
   for (const [i, one] of reshared.entries()) {
     const entry = entries[i] as Entry
     const before = generationOf(entry)
@@ -86,22 +89,24 @@ async function putInForce(
     } else {
       // What is left as it is must be what was looked at.
       changes.push(sameShare(source, entry))
-      if (isPending) changes.push(putGeneration(source, entry, now))
+      const isNeeded = !isOver(one.sharing, entry)
+      isWaiting ||= isNeeded
+      if (isPending && !isNeeded) changes.push(putGeneration(source, entry, now))
     }
   }
   if (row.range !== null) {
     const ids = reshared.map((one) => one.sharing.id)
     changes.push(...(await moveUnknownNames(deps, row.range, ids, movesTo(task))))
   }
-  const over: ReshareRunRow = { ...row, stage: { kind: "active" } }
-  changes.push(putRun(runId, over, version))
+  const next: ReshareRunRow = isWaiting ? row : { ...row, stage: { kind: "active" } }
+  changes.push(putRun(runId, next, version))
   return {
     output: NOTHING,
     changes,
     event: step.event(),
     afterCommit: () => {
       for (const { sharing } of reshared) source.replaced?.(sharing.id, sharing.keyEpoch)
-      resharing.note(runId, over)
+      resharing.note(runId, next)
     },
   }
 }
@@ -114,7 +119,8 @@ function movesTo({ step: { self }, params }: ReshareTask): ReturnType<typeof mov
 
 /**
  * The changes that put one share in force. What came later stays; what has left here since stays away;
- * and where no share was, one is put with what was told of it.
+ * and where no share was, one is put with what was told of it, whatever else was confirmed here since:
+ * only what holders hold is of use to anybody.
  */
 async function takenBy(
   { step, source }: ReshareTask,
@@ -128,8 +134,6 @@ async function takenBy(
     const continues = sharing.continues(held.sharing, one.sharing).ok
     return continues ? source.replace(store, one.sharing.id, one) : []
   }
-  // A later one may have been here, and have left.
-  const isLatest = generationOf(entry).highestKeyEpoch <= one.sharing.keyEpoch
-  if (record.length === 0 || !isLatest || source.move === null) return []
+  if (record.length === 0 || isOver(one.sharing, entry) || source.move === null) return []
   return source.move.join(store, one, record, room)
 }

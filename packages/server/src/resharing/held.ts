@@ -1,6 +1,6 @@
 import type { SharingKind } from "@lockkeeper/api"
 import type { Identifier, Secret } from "@lockkeeper/crypto"
-import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
+import { type Bytes, decode, encode, equalBytes, toHex } from "@lockkeeper/encoding"
 import type { repair, reshare, sharing } from "@lockkeeper/protocols"
 import type { Change, Store, Table, Versioned } from "../ports/store.ts"
 import { type GenerationRow, generationId, generationRow } from "./rows.ts"
@@ -155,7 +155,20 @@ export function generationOf({ held, generation }: Entry): GenerationRow {
     activeRun: kept?.activeRun ?? null,
     activatedAt: kept?.activatedAt ?? 0,
     lastAttempt: kept?.lastAttempt ?? 0,
+    leftKeyEpoch: kept?.leftKeyEpoch ?? null,
   }
+}
+
+/**
+ * Whether a share that waits can never be needed: that generation or a later one is held, or has left
+ * here since; or what it is of is neither held nor gone back to, as after a password change.
+ */
+export function isOver({ context, keyEpoch }: sharing.Sharing, entry: Entry): boolean {
+  const { held } = entry
+  if (held === null) return (generationOf(entry).leftKeyEpoch ?? 0) >= keyEpoch
+  const { sharing: now, before } = held
+  if (equalBytes(now.context, context)) return now.keyEpoch >= keyEpoch
+  return before === null || !equalBytes(before.context, context)
 }
 
 /** An entry as the protocol takes it; null where no share is held. */

@@ -1,23 +1,13 @@
 import { LockKeeperError, type SharingKind } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import {
-  type Bytes,
-  type Codec,
-  decode,
-  encode,
-  equalBytes,
-  struct,
-  toHex,
-  u32,
-} from "@lockkeeper/encoding"
-import type { sharing } from "@lockkeeper/protocols"
+import { type Bytes, type Codec, decode, encode, struct, toHex, u32 } from "@lockkeeper/encoding"
 import type { StoreCondition } from "../key-server.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import { StoreConflict } from "../ports/store.ts"
 import { commitChanges } from "../request/commit.ts"
 import { sessionEvent } from "../request/events.ts"
 import type { ServerSelf } from "../self.ts"
-import { type Entry, readEntries, type ShareSource, wipeEntries } from "./held.ts"
+import { type Entry, isOver, readEntries, type ShareSource, wipeEntries } from "./held.ts"
 import { OperatorRoom } from "./operator-room.ts"
 import { RepairRuns } from "./repair-runs.ts"
 import type { ReshareRunRow } from "./rows.ts"
@@ -197,16 +187,4 @@ export class ResharingRoom {
     const event = sessionEvent("reshare.refuse", null, { reason: "store-restored" })
     await commitChanges(this.#deps, [put], event)
   }
-}
-
-/**
- * Whether a share that waits can never be needed: that generation or a later one is held, or what it is
- * of is neither held nor gone back to, as after a password change; or its share has left here.
- */
-function isOver({ context, keyEpoch }: sharing.Sharing, { held, generation }: Entry): boolean {
-  // Where none is held yet, a run that waits is named; where one has left, none is.
-  if (held === null) return generation !== null && generation.value.pendingRun === null
-  const { sharing: now, before } = held
-  if (equalBytes(now.context, context)) return now.keyEpoch >= keyEpoch
-  return before === null || !equalBytes(before.context, context)
 }

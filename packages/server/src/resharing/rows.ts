@@ -24,7 +24,7 @@ import { repair, reshare } from "@lockkeeper/protocols"
 
 const kindCodec: Codec<SharingKind> = oneOf(...SHARING_KINDS)
 
-/** What a server keeps of the generations of one sharing for as long as it holds a share of it. */
+/** What a server keeps of the generations of one sharing, also once its share of it has left. */
 export interface GenerationRow {
   /** Held or ever confirmed: nobody confirms a generation twice. */
   readonly highestKeyEpoch: number
@@ -36,15 +36,37 @@ export interface GenerationRow {
   readonly activatedAt: number
   /** The latest attempt that was opened here: an earlier one is never opened again. */
   readonly lastAttempt: number
+  /** On which generation's certificate a share last left here, the latest; null where none has. */
+  readonly leftKeyEpoch: number | null
 }
 
-export const generationRow: Codec<GenerationRow> = struct<GenerationRow>({
+type FirstGenerationRow = Omit<GenerationRow, "leftKeyEpoch">
+
+const firstGenerationRow: Codec<FirstGenerationRow> = struct<FirstGenerationRow>({
   highestKeyEpoch: u32,
   pendingRun: nullable(fixedBytes(32)),
   activeRun: nullable(fixedBytes(32)),
   activatedAt: safeInteger,
   lastAttempt: u32,
 })
+
+const leftKeyEpoch: Codec<number | null> = nullable(u32)
+
+/**
+ * What has left stands behind the rest. A row that ends before it does not tell: where nothing waits in
+ * it, all that was confirmed here counts as gone.
+ */
+export const generationRow: Codec<GenerationRow> = {
+  write(writer, row) {
+    firstGenerationRow.write(writer, row)
+    leftKeyEpoch.write(writer, row.leftKeyEpoch)
+  },
+  read(reader) {
+    const first = firstGenerationRow.read(reader)
+    if (reader.remaining > 0) return { ...first, leftKeyEpoch: leftKeyEpoch.read(reader) }
+    return { ...first, leftKeyEpoch: first.pendingRun === null ? first.highestKeyEpoch : null }
+  },
+}
 
 export function generationId(kind: SharingKind, id: Bytes): string {
   return `${kind}-${toHex(id)}`

@@ -68,10 +68,10 @@ function listed(store: Store, kind: SharingKind, held: readonly Held[]): Promise
         const none = { pendingRun: null, activeRun: null, activatedAt: createdAt }
         return { sharing: one, highestKeyEpoch: keyEpoch, ...none }
       }
-      const { highestKeyEpoch, lastAttempt: _, ...runs } = decode(generationRow, row.value)
-      const activatedAt = runs.activeRun === null ? createdAt : runs.activatedAt
-      const highest = Math.max(highestKeyEpoch, keyEpoch)
-      return { sharing: one, highestKeyEpoch: highest, ...runs, activatedAt }
+      const { pendingRun, activeRun, ...kept } = decode(generationRow, row.value)
+      const activatedAt = activeRun === null ? createdAt : kept.activatedAt
+      const highestKeyEpoch = Math.max(kept.highestKeyEpoch, keyEpoch)
+      return { sharing: one, highestKeyEpoch, pendingRun, activeRun, activatedAt }
     }),
   )
 }
