@@ -136,7 +136,7 @@ test("generations and the end of a run are recorded at every server, in its log 
       assert.ok(generation?.activeRun)
       assert.deepEqual(generation, {
         ...{ highestKeyEpoch: 2, pendingRun: null, activeRun: generation.activeRun },
-        ...{ activatedAt: time, lastAttempt: attempt.params.attempt },
+        ...{ activatedAt: time, lastAttempt: attempt.params.attempt, leftKeyEpoch: null },
       })
     }
     const entries = await store.entries(0, 256)
