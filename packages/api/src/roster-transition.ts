@@ -45,9 +45,9 @@ export function fewestSigners(roster: Pick<Roster, "minSigners" | "transition">)
 
 /**
  * The same for the shares that each member may hold: members that leave hold those of before alone, and
- * members that the roster before does not list hold none of those.
+ * members that the roster of then does not list hold none of those.
  *
- * @param before - the roster before this one; null where it is not known.
+ * @param before - the last roster before that was not in transition; null where none is known.
  */
 export function thresholdsAt(
   roster: Roster,
@@ -56,14 +56,24 @@ export function thresholdsAt(
   const { members, minSigners, transition } = roster
   const old = transition?.minSignersBefore ?? minSigners
   const heldBefore = ({ identityKey }: Member): boolean =>
-    before === null || before.members.some((m) => equalBytes(m.identityKey, identityKey))
+    before?.members.some((m) => equalBytes(m.identityKey, identityKey)) ?? false
   return new Map(
     members.map((member) => {
       const { identifier } = member
-      if (isLeaving(roster, identifier)) return [identifier, [old]]
-      return [identifier, heldBefore(member) ? thresholdsOf(roster) : [minSigners]]
+      if (!heldBefore(member)) return [identifier, [minSigners]]
+      return [identifier, isLeaving(roster, identifier) ? [old] : thresholdsOf(roster)]
     }),
   )
+}
+
+/**
+ * The last of these rosters that asked for all shares as before a transition: who came since holds none of
+ * those. Null where none is known.
+ *
+ * @param before - the rosters before the one in transition, oldest first.
+ */
+export function lastSettled(before: readonly Roster[]): Roster | null {
+  return before.findLast(({ transition }) => transition === null) ?? null
 }
 
 /** Who holds something, and how many of them it takes. */

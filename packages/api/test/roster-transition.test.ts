@@ -7,6 +7,7 @@ import {
   fewestSigners,
   holderIds,
   LockKeeperError,
+  lastSettled,
   needsTransition,
   placeOfShares,
   type Roster,
@@ -69,11 +70,24 @@ describe("a roster in transition", () => {
       [4, [3, 2]],
       [5, [3, 2]],
     ])
-    assert.deepEqual(each(null), each(five))
+    assert.deepEqual([...thresholdsAt(to, null).values()], Array(5).fill([3]))
     // Another key is another member, whatever its number.
     const other = { ...testServer(1).member, identityKey: testServer(9).member.identityKey }
     assert.deepEqual(thresholdsAt(to, { ...three, members: [other] }).get(1), [3])
     assert.deepEqual([...thresholdsAt(three, null).values()], [[2], [2], [2]])
+  })
+
+  test("keeps apart who joined in it however many rosters it takes, also where they leave again", () => {
+    const to = moving([], { minSigners: 3 })
+    const { transition } = to
+    assert.ok(transition)
+    const later = { ...to, rosterEpoch: 3, transition: { ...transition, leaving: [3, 5] } }
+    assert.deepEqual(lastSettled([three, to]), three)
+    assert.equal(lastSettled([to]), null)
+    assert.deepEqual(
+      [...thresholdsAt(later, lastSettled([three, to])).values()],
+      [[3, 2], [3, 2], [2], [3], [3]],
+    )
   })
 
   for (const [what, transition, field] of [

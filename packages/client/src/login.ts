@@ -1,4 +1,10 @@
-import { fewestSigners, type LockKeeperError, thresholdsAt, thresholdsOf } from "@lockkeeper/api"
+import {
+  fewestSigners,
+  type LockKeeperError,
+  lastSettled,
+  thresholdsAt,
+  thresholdsOf,
+} from "@lockkeeper/api"
 import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, equalBytes } from "@lockkeeper/encoding"
 import { type Outcome, opaque } from "@lockkeeper/protocols"
@@ -52,7 +58,10 @@ export async function loginTo(
     binding: opaque.accountBinding(trust.digest, accountId),
     rosterEpoch: trust.roster.rosterEpoch,
     minSigners,
-    thresholds: thresholdsAt(trust.roster, trust.chain.before.at(-1)?.roster ?? null),
+    thresholds: thresholdsAt(
+      trust.roster,
+      lastSettled(trust.chain.before.map(({ roster }) => roster)),
+    ),
     verifyKeys: trust.verifyKeys,
     serverKeys: trust.opaqueKeys,
     stretchingBounds: opaque.STRETCHING_BOUNDS,

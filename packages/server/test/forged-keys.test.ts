@@ -25,8 +25,8 @@ import {
 import { keyRow } from "../src/keys.ts"
 import { agreeOnKey, describeKey } from "../src/resharing/key-records.ts"
 import { seededRandomness } from "./memory-cluster.ts"
-import { goOnTo, moveFor, type Shape, startMoves } from "./move-flows.ts"
-import { Coordinator, type ReshareWorld, serverOf } from "./reshare-flows.ts"
+import { driveMove, goOnTo, moveFor, type Shape, startMoves } from "./move-flows.ts"
+import { Coordinator, type ReshareWorld, refusalOf, serverOf } from "./reshare-flows.ts"
 
 const TWO_OF_THREE: Shape = { holders: [1, 2, 3], minSigners: 2 }
 const THREE_OF_FIVE: Shape = { holders: [1, 2, 3, 4, 5], minSigners: 3 }
@@ -167,4 +167,43 @@ test("another server under a dealer's number deals nothing at the threshold of b
   await goOnWithout(world, 2, THREE_OF_FIVE)
   assert.deepEqual(await opened(world, [1, 2]), Array(5).fill(UNFIT))
   assert.deepEqual(await opened(world, [1, 3]), Array(5).fill("message"))
+})
+
+test("another server under a holder's number tells joiners nothing of what was dealt before", async () => {
+  const world = await startMoves({ holders: [1, 2, 3], minSigners: 2 }, ["ed25519"])
+  const { cluster, owner } = world
+  const [certificate] = world.certificates
+  assert.ok(certificate)
+  const { keyId } = certificate.public
+  // Server 1 and the one in the place of 2 tell the same lie.
+  await goOnWithout(world, 2, { holders: [1, 2, 3, 4, 5], minSigners: 3 })
+  for (const id of [1, 2]) {
+    const { store } = serverOf(world, id)
+    const name = `${toHex(owner.accountId)}-${toHex(keyId)}`
+    const row = await store.read("account-keys", name)
+    assert.ok(row)
+    const value = encode(keyListing, { ...decode(keyListing, row.value), label: "a lie" })
+    await store.commit([
+      { kind: "put", table: "account-keys", id: name, ifVersion: row.version, value },
+    ])
+  }
+  const tried = async (tellers: readonly Identifier[]) => {
+    const refusals: string[] = []
+    cluster.clock.time += 1000
+    const coordinator = new Coordinator(world, await moveFor(world, { dealers: [1, 3] }))
+    await driveMove(
+      coordinator,
+      async (id, step, go) => {
+        if (step !== "verdict") return go()
+        if (id >= 4) refusals.push(await refusalOf(go()))
+        return null
+      },
+      undefined,
+      async (id) => id <= 3,
+      tellers,
+    )
+    return refusals
+  }
+  assert.deepEqual(await tried([1, 2]), Array(2).fill("conflict input.records.0"))
+  assert.deepEqual(await tried([1, 2, 3]), Array(2).fill("conflict input.records.0"))
 })

@@ -9,6 +9,7 @@ import {
   finishHello,
   holderIds,
   LockKeeperError,
+  lastSettled,
   memberOf,
   type OpenAnswer,
   type OpenPayload,
@@ -240,11 +241,11 @@ export class TestOwner {
   async startLogin(password: string, at: readonly TestServer[], shownVersion = 0) {
     const { roster, rostersBefore } = this.cluster
     const { rosterEpoch, minSigners, members } = roster
-    const last = rostersBefore.at(-1)
+    const last = lastSettled(rostersBefore.map((signed) => decodeRoster(signed.roster)))
     const verifyKeys = new Map(members.map((m) => [m.identifier, m.identityKey]))
     const plan: opaque.LoginPlan = {
       ...{ accountId: this.accountId, binding: this.binding, rosterEpoch, minSigners, verifyKeys },
-      thresholds: thresholdsAt(roster, last === undefined ? null : decodeRoster(last.roster)),
+      thresholds: thresholdsAt(roster, last),
       serverKeys: opaqueKeys(roster, members),
       stretchingBounds: opaque.STRETCHING_BOUNDS,
     }

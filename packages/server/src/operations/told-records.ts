@@ -1,5 +1,6 @@
 import {
   identityKeys,
+  isSameServer,
   LockKeeperError,
   type RecordsPlace,
   type SealedRecords,
@@ -12,6 +13,7 @@ import type { StepOutcome } from "../request/commit.ts"
 import type { OperatorStep } from "../request/step.ts"
 import type { RecordSource, ShareSource, Told } from "../resharing/held.ts"
 import { openRecords, sealRecords } from "../resharing/sealed-records.ts"
+import { rosterAt, type ServerSelf } from "../self.ts"
 
 // What is kept beside shares comes to who lacks it sealed to its opening, so that no operator reads what
 // is an owner's; and it believes what as many say alike as the threshold is.
@@ -74,7 +76,7 @@ export function tellings(
   for (const sealed of records) {
     const { holder } = sealed
     const key = keys.get(holder)
-    const isHolder = sharings.every((one) => one.verifyingShares.has(holder))
+    const isHolder = sharings.every((one) => isWitness(self, one, holder))
     if (key === undefined || !isHolder || holder === self.identifier) continue
     const member = self.identifier
     const place = { label: null, run: runId, kind: source.kind, holder, member }
@@ -82,6 +84,20 @@ export function tellings(
     if (all !== null && all.length === sharings.length) told.set(holder, all)
   }
   return (index) => new Map([...told].map(([holder, all]) => [holder, all[index] as Bytes]))
+}
+
+/**
+ * Whether a server's word of a sharing counts. Where all members together have fewer liars than it takes
+ * signers, any holder's does. Else that of who was a holder when it was made, as itself: what came in
+ * another's place since may lie beside as many as may of then.
+ */
+function isWitness(self: ServerSelf, one: sharing.Sharing, holder: Identifier): boolean {
+  const { roster } = self
+  if (!one.verifyingShares.has(holder)) return false
+  const isLeft = (roster.transition?.leaving.length ?? 0) > 0
+  if (!isLeft && one.minSigners >= roster.minSigners) return true
+  const then = rosterAt(self, one.rosterEpoch)
+  return then !== null && isSameServer(then, roster, holder)
 }
 
 /** That tellings of an entry are not enough to hold a share of it. */
