@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  type Stats,
   statSync,
   writeFileSync,
 } from "node:fs"
@@ -25,9 +26,19 @@ function checkOwner(uid: number, path: string, field: string): void {
   }
 }
 
+/** What is at a path; undefined where nothing is, or nothing can be, as under a name that is too long. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return undefined
+    throw error
+  }
+}
+
 /** Refuses a directory that anybody else can enter. @throws LockKeeperError `misconfigured` */
 export function checkOwnerOnlyDirectory(path: string, field: string): void {
-  const stats = statSync(path, { throwIfNoEntry: false })
+  const stats = statusOf(path)
   if (stats === undefined) {
     refuse(field, `There is no directory "${path}".`, "Run `lockkeeper server init` first.")
   }
