@@ -52,19 +52,25 @@ const firstGenerationRow: Codec<FirstGenerationRow> = struct<FirstGenerationRow>
 
 const leftKeyEpoch: Codec<number | null> = nullable(u32)
 
-/**
- * What has left stands behind the rest. A row that ends before it does not tell: where nothing waits in
- * it, all that was confirmed here counts as gone.
- */
+/** What a row tells that ends before what has left: where nothing waits, all that was confirmed is gone. */
+function leftByDefault({ pendingRun, highestKeyEpoch }: FirstGenerationRow): number | null {
+  return pendingRun === null ? highestKeyEpoch : null
+}
+
+/** What has left stands behind the rest, where it is not what rows from before it was kept tell. */
 export const generationRow: Codec<GenerationRow> = {
   write(writer, row) {
     firstGenerationRow.write(writer, row)
-    leftKeyEpoch.write(writer, row.leftKeyEpoch)
+    if (row.leftKeyEpoch !== leftByDefault(row)) leftKeyEpoch.write(writer, row.leftKeyEpoch)
   },
   read(reader) {
     const first = firstGenerationRow.read(reader)
-    if (reader.remaining > 0) return { ...first, leftKeyEpoch: leftKeyEpoch.read(reader) }
-    return { ...first, leftKeyEpoch: first.pendingRun === null ? first.highestKeyEpoch : null }
+    const byDefault = leftByDefault(first)
+    if (reader.remaining === 0) return { ...first, leftKeyEpoch: byDefault }
+    const start = reader.offset
+    const left = leftKeyEpoch.read(reader)
+    if (left === byDefault) reader.fail("leftKeyEpoch: not canonical", start)
+    return { ...first, leftKeyEpoch: left }
   },
 }
 
