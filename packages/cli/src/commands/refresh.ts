@@ -6,6 +6,7 @@ import type {
   RefreshReport,
   SharingKind,
 } from "@lockkeeper/client/operator"
+import { kindsAsked, plansOf } from "../campaign-plans.ts"
 import { type AddCommands, type Context, option, type Report, report } from "../command.ts"
 import { EXIT } from "../exit-codes.ts"
 import { RefreshStart } from "../refresh-start.ts"
@@ -66,8 +67,15 @@ async function refresh(context: Context, options: RefreshCommandOptions): Promis
   const { openOperator } = await import("../operator.ts")
   const session = await openOperator(addressOf(context.settings), directory)
   try {
-    const work = { session, kinds: kindsOf(options), start, before: stopped ?? now }
-    const plans = await plansOf(context, work)
+    const work = {
+      session,
+      kinds: kindsAsked(options, SHARING_KINDS),
+      start,
+      before: stopped ?? now,
+    }
+    const plans = await plansOf(context, work.kinds, (kind) =>
+      session.planRefresh({ kind, before: work.before, signal: context.signal }),
+    )
     const intent = planned(plans, stopped)
     if (options.dryRun === true) {
       const json = { dryRun: true, plans: plans.map(planJson) }
@@ -78,25 +86,6 @@ async function refresh(context: Context, options: RefreshCommandOptions): Promis
   } finally {
     await session.close()
   }
-}
-
-function kindsOf({ keys, accounts }: RefreshCommandOptions): readonly SharingKind[] {
-  const asked = SHARING_KINDS.filter((kind) => (kind === "keys" ? keys : accounts) === true)
-  return asked.length === 0 ? SHARING_KINDS : asked
-}
-
-/** @throws LockKeeperError `not-enough-servers` where nothing could be refreshed at all. */
-async function plansOf(
-  { terminal, signal }: Context,
-  { session, kinds, before }: Work,
-): Promise<readonly RefreshPlan[]> {
-  const plans: RefreshPlan[] = []
-  for (const kind of kinds) {
-    const plan = () => session.planRefresh({ kind, before, signal })
-    plans.push(await withProgress(terminal, `Looking at the ${kind} of all servers`, plan))
-    signal.throwIfAborted()
-  }
-  return plans
 }
 
 function planned(plans: readonly RefreshPlan[], stopped: number | null): string {

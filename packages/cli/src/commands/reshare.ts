@@ -6,6 +6,7 @@ import type {
   ReshareReport,
   SharingKind,
 } from "@lockkeeper/client/operator"
+import { kindsAsked, plansOf } from "../campaign-plans.ts"
 import { type AddCommands, type Context, option, type Report, report } from "../command.ts"
 import { EXIT } from "../exit-codes.ts"
 import { planJson, planText, progressText } from "../refresh-text.ts"
@@ -56,8 +57,10 @@ export async function reshare(context: Context, options: ReshareOptions): Promis
   const { openOperator } = await import("../operator.ts")
   const session = await openOperator(address, directory)
   try {
-    const work = { session, roster, kinds: kindsOf(options) }
-    const plans = await plansOf(context, work)
+    const work = { session, roster, kinds: kindsAsked(options, MOVED) }
+    const plans = await plansOf(context, work.kinds, (kind) =>
+      session.planReshare({ kind, signal: context.signal }),
+    )
     const intent = plans.map((plan) => planText(plan, wordingFor(roster))).join("")
     if (options.dryRun === true) {
       return report(intent, { dryRun: true, plans: plans.map(planJson) })
@@ -67,24 +70,6 @@ export async function reshare(context: Context, options: ReshareOptions): Promis
   } finally {
     await session.close()
   }
-}
-
-function kindsOf({ keys, accounts }: ReshareOptions): readonly SharingKind[] {
-  const asked = MOVED.filter((kind) => (kind === "keys" ? keys : accounts) === true)
-  return asked.length === 0 ? MOVED : asked
-}
-
-async function plansOf(
-  { terminal, signal }: Context,
-  { session, kinds }: Work,
-): Promise<readonly RefreshPlan[]> {
-  const plans: RefreshPlan[] = []
-  for (const kind of kinds) {
-    const plan = () => session.planReshare({ kind, signal })
-    plans.push(await withProgress(terminal, `Looking at the ${kind} of all servers`, plan))
-    signal.throwIfAborted()
-  }
-  return plans
 }
 
 /** Keys stay where they are while accounts do that could not be moved: their owners sign with them there. */
