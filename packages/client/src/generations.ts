@@ -20,9 +20,19 @@ export function isOtherGeneration(error: unknown): error is OtherGeneration {
   return error instanceof LockKeeperError && error.code === "conflict" && error.field === "keyEpoch"
 }
 
-/** Whether a server holds nothing of the key: as one that joins and has confirmed, for a moment. */
-function isLacking(error: unknown): boolean {
-  return error instanceof LockKeeperError && error.code === "not-found"
+/**
+ * Whether a server refuses because it holds other shares of the key than were named, or none yet of a key
+ * that moves to it: as one that joins and has confirmed and not activated. Nobody is at fault.
+ */
+export function isElsewhere(
+  { servers }: Principal,
+  { certificate }: Pick<KeyInfo, "certificate">,
+  error: unknown,
+): boolean {
+  if (isOtherGeneration(error)) return true
+  const isMoved = certificate.public.keyEpoch > sharing.FIRST_KEY_EPOCH
+  const isLacking = error instanceof LockKeeperError && error.code === "not-found"
+  return servers.trust.roster.transition !== null && isMoved && isLacking
 }
 
 /** Names the shares of one generation of one key: what is kept for them is of no use for others. */
@@ -123,8 +133,7 @@ export async function inOneGeneration<T>(
     try {
       return await use(key)
     } catch (error) {
-      const isOnItsWay = isOtherGeneration(error) || (tried > 1 && isLacking(error))
-      if (!isOnItsWay || tried === MAX_GENERATIONS_TRIED) throw error
+      if (!isElsewhere(principal, key, error) || tried === MAX_GENERATIONS_TRIED) throw error
     }
     // At once the first time: usually all have long gone on.
     if (tried > 1) {

@@ -13,7 +13,7 @@ import { frost } from "@lockkeeper/protocols"
 import { type CommitmentPool, fetchCommitment, keepCommitments } from "./commitments.ts"
 import { aboutWhom } from "./exclusions.ts"
 import { notEnough } from "./gather.ts"
-import { isOtherGeneration, sharesOf } from "./generations.ts"
+import { isElsewhere, isOtherGeneration, sharesOf } from "./generations.ts"
 import { cancelled, throwIfCancelled } from "./patience.ts"
 import type { Principal } from "./principal.ts"
 import { type Signed, SigningAttempt, type SignOrder } from "./signing-attempt.ts"
@@ -301,7 +301,7 @@ class SignRun {
     else if (error instanceof LockKeeperError) {
       if (error.code === "cancelled" && this.#order.signal.aborted) return
       this.#failures.set(server, error)
-      if (!isOtherGeneration(error)) {
+      if (!isElsewhere(this.#principal, this.#order.key, error)) {
         this.#order.incidents.failed(server, error)
         this.#principal.servers.report(server, error)
       }
@@ -343,7 +343,9 @@ class SignRun {
     const together = servers.exclusions.together(holders)
     if (together.length < minSigners) return servers.leftOut(minSigners, holders, together)
     const left = this.#left().length
-    const others = [...this.#failures.values()].filter(isOtherGeneration)
+    const others = [...this.#failures.values()].filter((error) =>
+      isElsewhere(this.#principal, this.#order.key, error),
+    )
     // With those of another generation there are enough: it is for the caller to ask which is in force.
     if (others[0] !== undefined && left + others.length >= minSigners) return others[0]
     return notEnough(minSigners, Math.min(left, minSigners - 1), this.#failures)

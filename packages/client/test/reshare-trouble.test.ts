@@ -56,6 +56,31 @@ describe("a reshare that is stopped", () => {
       assert.ok(!isWhole || frames > 20, `${frames}`)
     }
   })
+
+  for (const type of ["ed25519", "ecdsa-secp256k1"] as const) {
+    it(`leaves a key to its holders, though one that joins shows it as moved: ${type}`, async () => {
+      let wasShown = false
+      for (let frames = 20; frames < 26; frames++) {
+        const { cluster, keys, operator, session } = await moving(OTHERS, [type])
+        let sent = 0
+        const stopped = await operate(cluster, {
+          before: () => {
+            if (++sent > frames) throw new LockKeeperError("unavailable", "The coordinator died.")
+          },
+        })
+        await stopped.reshare({ kind: "keys" })
+        const [key] = keys as [(typeof keys)[0]]
+        cluster.wire(5).down = true
+        const { certificate } = await session.keys.show(key.keyId)
+        cluster.wire(5).down = false
+        wasShown ||= certificate.public.keyEpoch === 2 && !(await keyHolders(operator)).includes(6)
+        await signs(session, key, `stopped after ${frames}`)
+        await operator.close()
+        await stopped.close()
+      }
+      assert.ok(wasShown, "no key was shown as moved to a server that does not have it yet")
+    })
+  }
 })
 
 describe("a reshare without everyone", () => {
