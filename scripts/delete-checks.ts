@@ -36,6 +36,10 @@ const rooms = [
     sources: "packages/protocols/src/evidence/{reshare,repair}-*.ts",
     tests: "packages/protocols/test/{reshare,repair}-*.test.ts",
   },
+  {
+    sources: "packages/protocols/src/{accusations,judged,evidence/authentic}.ts",
+    tests: "packages/protocols/test/{reshare,repair,dkg}-*.test.ts",
+  },
 ] as const
 
 const page = "docs/deleted-checks.md"

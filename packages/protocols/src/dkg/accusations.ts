@@ -1,10 +1,10 @@
 import type { Identifier } from "@lockkeeper/crypto"
+import { abortOver, type Named } from "../accusations.ts"
 import { verifyDkgComplaint } from "../evidence/dkg-complaint.ts"
-import type { Evidence } from "../evidence/evidence.ts"
 import { digestsOf } from "../messages/echo.ts"
 import type { Received } from "../messages/message.ts"
 import { statementOf, statementsOf } from "../messages/statement.ts"
-import { type Abort, type AbortReason, abort } from "../outcome.ts"
+import type { Abort } from "../outcome.ts"
 import { checkAnswer } from "./checks.ts"
 import type { DkgRunId } from "./params.ts"
 import type { VerdictPayload } from "./payloads.ts"
@@ -35,12 +35,6 @@ export interface Disputed {
   readonly accusations: Accusations
 }
 
-interface Named {
-  readonly culprit: Identifier
-  readonly reason: AbortReason
-  readonly evidence: Evidence
-}
-
 /**
  * Ends a disputed run: each answered complaint names its dealer or its accuser; an unanswered one
  * names nobody unless minSigners participants made it.
@@ -65,11 +59,7 @@ export function judgeAnswers(
       silent.push(dealer)
     }
   }
-  const unique = [...new Map(named.map((one) => [one.culprit, one])).values()]
-  const culprits = unique.map(({ culprit }) => culprit)
-  const evidence = unique.map((one) => one.evidence)
-  const reason = unique[0]?.reason ?? "missing-messages"
-  return abort(reason, { culprits, evidence, silent }).abort
+  return abortOver(named, silent)
 }
 
 function judgeOne(

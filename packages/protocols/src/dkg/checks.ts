@@ -10,9 +10,7 @@ import {
 } from "@lockkeeper/crypto"
 import {
   type Bytes,
-  type Codec,
   DecodeError,
-  decode,
   encode,
   equalBytes,
   fixedBytes,
@@ -20,9 +18,8 @@ import {
   struct,
   u16,
 } from "@lockkeeper/encoding"
-import { BROADCAST, type Header } from "../messages/header.ts"
+import { hasParts, type Judged, judgeForm, wrong } from "../judged.ts"
 import type { Received } from "../messages/message.ts"
-import type { AbortReason } from "../outcome.ts"
 import { LABELS } from "./labels.ts"
 import { type DkgParams, groupFor, openingDigest, othersThan } from "./params.ts"
 import {
@@ -39,35 +36,12 @@ import {
 // Everything here judges what a sender signed, from public values alone: participants, coordinator
 // and offline verifiers run the same checks and so come to the same reason.
 
-/** A payload that is right, or what its signer did wrong. */
-export type Checked<T> =
-  | { readonly ok: true; readonly payload: T }
-  | { readonly ok: false; readonly reason: AbortReason; readonly field: string }
-
-function fault(reason: AbortReason, field: string): Checked<never> {
-  return { ok: false, reason, field }
-}
-
-function decodePayload<T>(codec: Codec<T>, broadcast: Bytes): Checked<T> {
-  try {
-    return { ok: true, payload: decode(codec, broadcast) }
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error
-    return fault("malformed-payload", error.path)
-  }
-}
-
-function hasParts(header: Header, recipients: readonly Identifier[]): boolean {
-  const expected = [BROADCAST, ...recipients]
-  return header.parts.size === expected.length && expected.every((r) => header.parts.has(r))
-}
-
-export function checkOpen(message: Received): Checked<OpenPayload> {
-  if (!hasParts(message.header, [])) return fault("wrong-recipients", "parts")
-  const decoded = decodePayload(openPayloadCodec, message.broadcast)
+export function checkOpen(message: Received): Judged<OpenPayload> {
+  if (!hasParts(message.header, [])) return wrong("wrong-recipients", "parts")
+  const decoded = judgeForm(openPayloadCodec, message.broadcast)
   if (!decoded.ok) return decoded
   // Honest dealers could not seal to such a key: that is its owner's fault, not theirs.
-  if (!isXwingPublicKey(decoded.payload.sealingKey)) return fault("malformed-payload", "sealingKey")
+  if (!isXwingPublicKey(decoded.payload.sealingKey)) return wrong("malformed-payload", "sealingKey")
   return decoded
 }
 
@@ -115,23 +89,23 @@ export function checkReveal(
   params: DkgParams,
   open: OpenPayload,
   message: Received,
-): Checked<RevealPayload> {
+): Judged<RevealPayload> {
   const { sender, sessionId } = message.header
   const group = groupFor(params)
   if (!hasParts(message.header, othersThan(params, sender))) {
-    return fault("wrong-recipients", "parts")
+    return wrong("wrong-recipients", "parts")
   }
-  const decoded = decodePayload(revealPayloadCodec(group), message.broadcast)
+  const decoded = judgeForm(revealPayloadCodec(group), message.broadcast)
   if (!decoded.ok) return decoded
   const { vector, blinding, possession } = decoded.payload
   // Any other length is another polynomial degree: a longer one would raise the threshold.
-  if (vector.length !== params.minSigners) return fault("wrong-vector-length", "vector")
+  if (vector.length !== params.minSigners) return wrong("wrong-vector-length", "vector")
   if (!equalBytes(vectorCommitment(params, sender, vector, blinding), open.commitment)) {
-    return fault("wrong-opening", "vector")
+    return wrong("wrong-opening", "vector")
   }
   const statement = possessionStatement(sessionId, sender, vector[0]!)
   if (!verifyPossession(group, statement, possession)) {
-    return fault("wrong-proof-of-possession", "possession")
+    return wrong("wrong-proof-of-possession", "possession")
   }
   return decoded
 }
@@ -152,17 +126,17 @@ export function isShare(
 }
 
 /** Form only; whether a confirmation signs the right key is judged with the outcome. */
-export function checkVerdict(params: DkgParams, message: Received): Checked<VerdictPayload> {
-  if (!hasParts(message.header, [])) return fault("wrong-recipients", "parts")
-  const decoded = decodePayload(verdictPayloadCodec, message.broadcast)
+export function checkVerdict(params: DkgParams, message: Received): Judged<VerdictPayload> {
+  if (!hasParts(message.header, [])) return wrong("wrong-recipients", "parts")
+  const decoded = judgeForm(verdictPayloadCodec, message.broadcast)
   if (!decoded.ok || decoded.payload.kind === "confirm") return decoded
   const { dealers } = decoded.payload
   const others = othersThan(params, message.header.sender)
   const valid = dealers.every((d, i) => others.includes(d) && (i === 0 || d > dealers[i - 1]!))
-  return valid && dealers.length > 0 ? decoded : fault("wrong-complaint", "dealers")
+  return valid && dealers.length > 0 ? decoded : wrong("wrong-complaint", "dealers")
 }
 
-export function checkAnswer(message: Received): Checked<AnswerPayload> {
-  if (!hasParts(message.header, [])) return fault("wrong-recipients", "parts")
-  return decodePayload(answerPayloadCodec, message.broadcast)
+export function checkAnswer(message: Received): Judged<AnswerPayload> {
+  if (!hasParts(message.header, [])) return wrong("wrong-recipients", "parts")
+  return judgeForm(answerPayloadCodec, message.broadcast)
 }

@@ -1,11 +1,12 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import type { Evidence } from "../evidence/evidence.ts"
+import type { Judged } from "../judged.ts"
 import { type PublicKeyPackage, verifyConfirmation } from "../keys.ts"
 import type { Received } from "../messages/message.ts"
 import { type Statement, statementOf } from "../messages/statement.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
-import { type Checked, checkOpen, checkReveal, checkVerdict } from "./checks.ts"
+import { checkOpen, checkReveal, checkVerdict } from "./checks.ts"
 import type { DkgParams, DkgRunId } from "./params.ts"
 import {
   type OpenPayload,
@@ -21,11 +22,11 @@ type Messages = ReadonlyMap<Identifier, Received>
 
 function checkEach<T>(
   messages: Messages,
-  check: (message: Received, sender: Identifier) => Checked<T>,
+  check: (message: Received, sender: Identifier) => Judged<T>,
   evidenceOf: (statement: Statement, sender: Identifier) => Evidence,
 ): Outcome<Map<Identifier, T>> {
   const payloads = new Map<Identifier, T>()
-  const faults: { sender: Identifier; checked: Checked<T> & { ok: false }; evidence: Evidence }[] =
+  const faults: { sender: Identifier; checked: Judged<T> & { ok: false }; evidence: Evidence }[] =
     []
   for (const [sender, message] of messages) {
     const checked = check(message, sender)

@@ -8,7 +8,8 @@ import { LIMITS } from "../messages/limits.ts"
 import { openMessage, type Received } from "../messages/message.ts"
 import { reopenFirst } from "../messages/sealing.ts"
 import { type Statement, statementCodec } from "../messages/statement.ts"
-import { authentic, authenticOpen } from "./dkg-statement.ts"
+import { authentic, authenticOpening } from "./authentic.ts"
+import { dkgRun } from "./dkg-statement.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /**
@@ -86,10 +87,10 @@ export function verifyDkgComplaint(
   verifyKeys: VerifyKeys,
 ): Verdict {
   const { run } = evidence
-  const open = authenticOpen(run, evidence.open, verifyKeys)
+  const open = authenticOpening(dkgRun(run), evidence.open, verifyKeys)
   if (!open.ok) return open.verdict
   const accuser = open.message.header.sender
-  const found = authentic(run, "reveal", evidence.reveal, verifyKeys)
+  const found = authentic(dkgRun(run), "reveal", evidence.reveal, verifyKeys)
   if (!found.ok) return found.verdict
   const reveal = found.message
   const dealer = reveal.header.sender
@@ -97,13 +98,13 @@ export function verifyDkgComplaint(
   if (!openMessage(message, verifyKeys, accuser).ok)
     return worthless("not the part that was signed")
 
-  const verdict = authentic(run, "verdict", evidence.verdict, verifyKeys)
+  const verdict = authentic(dkgRun(run), "verdict", evidence.verdict, verifyKeys)
   if (!verdict.ok) return verdict.verdict
   if (verdict.message.header.sender !== accuser) return worthless("not the accuser's verdict")
   if (!complainsOf(run, verdict.message, dealer)) return worthless("no such complaint")
   if (!isAbout(verdict.message, evidence.reveals, reveal)) return worthless("about another reveal")
 
-  const answer = authentic(run, "answer", evidence.answer, verifyKeys)
+  const answer = authentic(dkgRun(run), "answer", evidence.answer, verifyKeys)
   if (!answer.ok) return answer.verdict
   if (answer.message.header.sender !== dealer) return worthless("not the dealer's answer")
   const answered = checkAnswer(answer.message)
@@ -131,12 +132,12 @@ export function verifyDkgComplaints(
   { run, open, verdicts }: Omit<DkgComplaintsEvidence, "kind">,
   verifyKeys: VerifyKeys,
 ): Verdict {
-  const opening = authenticOpen(run, open, verifyKeys)
+  const opening = authenticOpening(dkgRun(run), open, verifyKeys)
   if (!opening.ok) return opening.verdict
   const dealer = opening.message.header.sender
   const accusers: Identifier[] = []
   for (const statement of verdicts) {
-    const found = authentic(run, "verdict", statement, verifyKeys)
+    const found = authentic(dkgRun(run), "verdict", statement, verifyKeys)
     if (!found.ok) return found.verdict
     if (!complainsOf(run, found.message, dealer)) return worthless("no such complaint")
     accusers.push(found.message.header.sender)

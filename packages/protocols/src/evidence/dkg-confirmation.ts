@@ -7,7 +7,8 @@ import { publicResult } from "../dkg/result.ts"
 import { verifyConfirmation } from "../keys.ts"
 import { digestsOf, echoDigest } from "../messages/echo.ts"
 import { type Statement, statementCodec, statementsCodec } from "../messages/statement.ts"
-import { authentic } from "./dkg-statement.ts"
+import { authentic } from "./authentic.ts"
+import { dkgRun } from "./dkg-statement.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /**
@@ -37,7 +38,7 @@ function vectorsOf(
   const vectors = new Map<Identifier, readonly Element[]>()
   if (reveals.size !== run.params.participants.length) return null
   for (const [sender, reveal] of reveals) {
-    const found = authentic(run, "reveal", reveal, verifyKeys)
+    const found = authentic(dkgRun(run), "reveal", reveal, verifyKeys)
     if (!found.ok || found.message.header.sender !== sender) return null
     const payload = decodeOrNull(codec, reveal.broadcast)
     if (payload?.vector.length !== run.params.minSigners) return null
@@ -50,7 +51,7 @@ export function verifyDkgConfirmation(
   { run, reveals, verdict }: Omit<DkgConfirmationEvidence, "kind">,
   verifyKeys: VerifyKeys,
 ): Verdict {
-  const found = authentic(run, "verdict", verdict, verifyKeys)
+  const found = authentic(dkgRun(run), "verdict", verdict, verifyKeys)
   if (!found.ok) return found.verdict
   const { header } = found.message
   const checked = checkVerdict(run.params, found.message)

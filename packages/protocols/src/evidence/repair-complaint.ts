@@ -29,7 +29,8 @@ import { type Complaint, WHOLE_PART } from "../reshare/payloads.ts"
 import { SCALAR_LENGTH } from "../sharing/packed.ts"
 import { type Sharing, sharingCodec, sharingDigest } from "../sharing/sharing.ts"
 import { pathCodec, rootFrom } from "../sharing/tree.ts"
-import { authenticInRepair, authenticRepairOpening } from "./repair-statement.ts"
+import { authentic, authenticOpening } from "./authentic.ts"
+import { repairRun } from "./repair-statement.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /** One sharing of a batch, with its way to the root that the run's parameters name. */
@@ -105,7 +106,7 @@ function splitsOf(
   if (!equalBytes(said.header.previousDigest, echoDigest(digestsOf(splits)))) return null
   const published = new Map<Identifier, Dealt>()
   for (const [helper, split] of splits) {
-    const found = authenticInRepair(run, "split", split, verifyKeys)
+    const found = authentic(repairRun(run), "split", split, verifyKeys)
     if (!found.ok || found.message.header.sender !== helper) return null
     const checked = checkSplit(run.params, found.message)
     if (!checked.ok) return null
@@ -180,10 +181,10 @@ function decide(disputed: Disputed, payload: Bytes): Verdict {
  */
 export function verifyRepairComplaint(evidence: Evidence, verifyKeys: VerifyKeys): Verdict {
   const { run, about } = evidence
-  const open = authenticRepairOpening(run, evidence.open, verifyKeys)
+  const open = authenticOpening(repairRun(run), evidence.open, verifyKeys)
   if (!open.ok) return open.verdict
   const accuser = open.message.header.sender
-  const found = authenticInRepair(run, about, evidence.said, verifyKeys)
+  const found = authentic(repairRun(run), about, evidence.said, verifyKeys)
   if (!found.ok) return found.verdict
   const said = found.message
   const helper = said.header.sender
@@ -193,7 +194,7 @@ export function verifyRepairComplaint(evidence: Evidence, verifyKeys: VerifyKeys
   }
 
   const step = about === "split" ? "sum" : "verdict"
-  const complained = authenticInRepair(run, step, evidence.complaint, verifyKeys)
+  const complained = authentic(repairRun(run), step, evidence.complaint, verifyKeys)
   if (!complained.ok) return complained.verdict
   if (complained.message.header.sender !== accuser) return worthless("not the accuser's complaint")
   const complaint = complaintOf(evidence, complained.message, helper)
@@ -204,7 +205,7 @@ export function verifyRepairComplaint(evidence: Evidence, verifyKeys: VerifyKeys
   const splits = evidence.splits.size > 0 ? splitsOf(evidence, said, verifyKeys) : new Map()
   if (!splits) return worthless("not the splits that were summed")
 
-  const answer = authenticInRepair(run, "answer", evidence.answer, verifyKeys)
+  const answer = authentic(repairRun(run), "answer", evidence.answer, verifyKeys)
   if (!answer.ok) return answer.verdict
   if (answer.message.header.sender !== helper) return worthless("not the helper's answer")
   const answered = checkAnswer(answer.message)

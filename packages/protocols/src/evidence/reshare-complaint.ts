@@ -21,7 +21,8 @@ import { type Complaint, dealPayloadCodec, WHOLE_PART } from "../reshare/payload
 import { SCALAR_LENGTH } from "../sharing/packed.ts"
 import { elementOrNull } from "../sharing/sharing.ts"
 import { pathCodec, rootFrom } from "../sharing/tree.ts"
-import { authenticIn, authenticOpening } from "./reshare-statement.ts"
+import { authentic, authenticOpening } from "./authentic.ts"
+import { reshareRun } from "./reshare-statement.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /** One entry of a batch, with its way to the root that the run's parameters name. */
@@ -146,10 +147,10 @@ export function verifyReshareComplaint(
   verifyKeys: VerifyKeys,
 ): Verdict {
   const { run, listed } = evidence
-  const open = authenticOpening(run, evidence.open, verifyKeys)
+  const open = authenticOpening(reshareRun(run), evidence.open, verifyKeys)
   if (!open.ok) return open.verdict
   const accuser = open.message.header.sender
-  const found = authenticIn(run, "deal", evidence.deal, verifyKeys)
+  const found = authentic(reshareRun(run), "deal", evidence.deal, verifyKeys)
   if (!found.ok) return found.verdict
   const deal = found.message
   const dealer = deal.header.sender
@@ -158,7 +159,7 @@ export function verifyReshareComplaint(
     return worthless("not the part that was signed")
   }
 
-  const verdict = authenticIn(run, "verdict", evidence.verdict, verifyKeys)
+  const verdict = authentic(reshareRun(run), "verdict", evidence.verdict, verifyKeys)
   if (!verdict.ok) return verdict.verdict
   if (verdict.message.header.sender !== accuser) return worthless("not the accuser's verdict")
   const complaint = complaintOf(run, verdict.message, dealer)
@@ -166,7 +167,7 @@ export function verifyReshareComplaint(
   if (!isAbout(verdict.message, evidence.deals, deal)) return worthless("about another dealing")
   if (!isListed(run, complaint.index, listed)) return worthless("not the key in dispute")
 
-  const answer = authenticIn(run, "answer", evidence.answer, verifyKeys)
+  const answer = authentic(reshareRun(run), "answer", evidence.answer, verifyKeys)
   if (!answer.ok) return answer.verdict
   if (answer.message.header.sender !== dealer) return worthless("not the dealer's answer")
   const answered = checkAnswer(answer.message)
@@ -191,12 +192,12 @@ export function verifyReshareComplaints(
   { run, open, verdicts }: Omit<ReshareComplaintsEvidence, "kind">,
   verifyKeys: VerifyKeys,
 ): Verdict {
-  const opening = authenticOpening(run, open, verifyKeys)
+  const opening = authenticOpening(reshareRun(run), open, verifyKeys)
   if (!opening.ok) return opening.verdict
   const dealer = opening.message.header.sender
   const accusers: Identifier[] = []
   for (const statement of verdicts) {
-    const found = authenticIn(run, "verdict", statement, verifyKeys)
+    const found = authentic(reshareRun(run), "verdict", statement, verifyKeys)
     if (!found.ok) return found.verdict
     if (!complaintOf(run, found.message, dealer)) return worthless("no such complaint")
     accusers.push(found.message.header.sender)

@@ -8,7 +8,8 @@ import { headDigest, type ReshareKeyHead, reshareKeyHeadCodec } from "../reshare
 import { type ReshareRunId, reshareRunIdCodec } from "../reshare/params.ts"
 import { outcomeRoot, publicOutcome } from "../reshare/result.ts"
 import { rootOf } from "../sharing/tree.ts"
-import { authenticIn } from "./reshare-statement.ts"
+import { authentic } from "./authentic.ts"
+import { reshareRun } from "./reshare-statement.ts"
 import { culprit, type Verdict, type VerifyKeys, worthless } from "./verdict.ts"
 
 /**
@@ -40,7 +41,7 @@ function dealingsOf(
   if (deals.size !== run.params.dealers.length) return null
   const dealings: Dealt[] = []
   for (const [sender, deal] of deals) {
-    const found = authenticIn(run, "deal", deal, verifyKeys)
+    const found = authentic(reshareRun(run), "deal", deal, verifyKeys)
     if (!found.ok || found.message.header.sender !== sender) return null
     const dealt = elementsOf(run.params, deal.broadcast)
     if (!dealt.ok) return null
@@ -53,7 +54,7 @@ export function verifyReshareConfirmation(
   { run, heads, deals, verdict }: Omit<ReshareConfirmationEvidence, "kind">,
   verifyKeys: VerifyKeys,
 ): Verdict {
-  const found = authenticIn(run, "verdict", verdict, verifyKeys)
+  const found = authentic(reshareRun(run), "verdict", verdict, verifyKeys)
   if (!found.ok) return found.verdict
   const { header } = found.message
   const checked = checkVerdict(run, found.message)

@@ -1,34 +1,16 @@
 import type { Identifier } from "@lockkeeper/crypto"
-import type { Evidence } from "../evidence/evidence.ts"
+import { type Accusations, abortOver, type Named } from "../accusations.ts"
 import { type ListedSharing, verifyRepairComplaint } from "../evidence/repair-complaint.ts"
 import { digestsOf } from "../messages/echo.ts"
 import type { Received } from "../messages/message.ts"
 import { statementOf, statementsOf } from "../messages/statement.ts"
-import { type Abort, type AbortReason, abort } from "../outcome.ts"
+import type { Abort } from "../outcome.ts"
 import type { Messages } from "../reshare/faults.ts"
 import { WHOLE_PART } from "../reshare/payloads.ts"
 import { type Sharing, sharingDigest } from "../sharing/sharing.ts"
 import { pathsOf } from "../sharing/tree.ts"
 import { checkAnswer } from "./checks.ts"
 import type { RepairRunId } from "./params.ts"
-import type { SumPayload, VerdictPayload } from "./payloads.ts"
-
-/** For each accused helper, by accuser, the key that the accuser found wrong. */
-export type Accusations = ReadonlyMap<Identifier, ReadonlyMap<Identifier, number>>
-
-export function accusationsOf(
-  said: ReadonlyMap<Identifier, SumPayload | VerdictPayload>,
-): Accusations {
-  const accusations = new Map<Identifier, Map<Identifier, number>>()
-  for (const [accuser, payload] of said) {
-    if (payload.kind !== "complain") continue
-    for (const { dealer, index } of payload.complaints) {
-      const against = accusations.get(dealer) ?? new Map<Identifier, number>()
-      accusations.set(dealer, against.set(accuser, index))
-    }
-  }
-  return accusations
-}
 
 /** The run up to the complaints. */
 export interface Disputed {
@@ -42,12 +24,6 @@ export interface Disputed {
   readonly said: Messages
   readonly complaints: Messages
   readonly accusations: Accusations
-}
-
-interface Named {
-  readonly culprit: Identifier
-  readonly reason: AbortReason
-  readonly evidence: Evidence
 }
 
 /**
@@ -67,11 +43,7 @@ export function judgeAnswers(disputed: Disputed, answers: Messages): Abort {
     }
     if (unanswered) silent.push(helper)
   }
-  const unique = [...new Map(named.map((one) => [one.culprit, one])).values()]
-  const culprits = unique.map(({ culprit }) => culprit)
-  const evidence = unique.map((one) => one.evidence)
-  const reason = unique[0]?.reason ?? "missing-messages"
-  return abort(reason, { culprits, evidence, silent }).abort
+  return abortOver(named, silent)
 }
 
 function judgeOne(

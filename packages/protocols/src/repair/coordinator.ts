@@ -1,5 +1,6 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
+import { type Accusations, accusationsOf } from "../accusations.ts"
 import { complete, gather } from "../dkg/responses.ts"
 import { digestsOf, echoDigest } from "../messages/echo.ts"
 import { deliver, type Message, type Received } from "../messages/message.ts"
@@ -9,7 +10,7 @@ import { statementsOf } from "../messages/statement.ts"
 import type { Abort, Outcome } from "../outcome.ts"
 import { faultless, type Messages } from "../reshare/faults.ts"
 import type { Sharing } from "../sharing/sharing.ts"
-import { type Accusations, accusationsOf, type Disputed, judgeAnswers } from "./accusations.ts"
+import { type Disputed, judgeAnswers } from "./accusations.ts"
 import { judgeOpens, judgeSplits, judgeSums, judgeVerdicts } from "./faults.ts"
 import {
   checkParams,

@@ -1,30 +1,15 @@
 import type { Identifier } from "@lockkeeper/crypto"
-import type { Evidence } from "../evidence/evidence.ts"
+import { type Accusations, abortOver, type Named } from "../accusations.ts"
 import { type ListedKey, verifyReshareComplaint } from "../evidence/reshare-complaint.ts"
 import { digestsOf } from "../messages/echo.ts"
 import type { Received } from "../messages/message.ts"
 import { statementOf, statementsOf } from "../messages/statement.ts"
-import { type Abort, type AbortReason, abort } from "../outcome.ts"
+import type { Abort } from "../outcome.ts"
 import { pathsOf } from "../sharing/tree.ts"
 import { checkAnswer } from "./checks.ts"
 import { keyDigest, type ReshareKey } from "./keys.ts"
 import type { ReshareRunId } from "./params.ts"
-import { type VerdictPayload, WHOLE_PART } from "./payloads.ts"
-
-/** For each accused dealer, by accuser, the key that the accuser found wrong. */
-export type Accusations = ReadonlyMap<Identifier, ReadonlyMap<Identifier, number>>
-
-export function accusationsOf(verdicts: ReadonlyMap<Identifier, VerdictPayload>): Accusations {
-  const accusations = new Map<Identifier, Map<Identifier, number>>()
-  for (const [accuser, verdict] of verdicts) {
-    if (verdict.kind !== "complain") continue
-    for (const { dealer, index } of verdict.complaints) {
-      const against = accusations.get(dealer) ?? new Map<Identifier, number>()
-      accusations.set(dealer, against.set(accuser, index))
-    }
-  }
-  return accusations
-}
+import { WHOLE_PART } from "./payloads.ts"
 
 /** The run up to the complaints. */
 export interface Disputed {
@@ -35,12 +20,6 @@ export interface Disputed {
   readonly deals: ReadonlyMap<Identifier, Received>
   readonly verdicts: ReadonlyMap<Identifier, Received>
   readonly accusations: Accusations
-}
-
-interface Named {
-  readonly culprit: Identifier
-  readonly reason: AbortReason
-  readonly evidence: Evidence
 }
 
 /**
@@ -68,11 +47,7 @@ export function judgeAnswers(
       silent.push(dealer)
     }
   }
-  const unique = [...new Map(named.map((one) => [one.culprit, one])).values()]
-  const culprits = unique.map(({ culprit }) => culprit)
-  const evidence = unique.map((one) => one.evidence)
-  const reason = unique[0]?.reason ?? "missing-messages"
-  return abort(reason, { culprits, evidence, silent }).abort
+  return abortOver(named, silent)
 }
 
 function judgeOne(
