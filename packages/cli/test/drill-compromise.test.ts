@@ -20,11 +20,9 @@ import { passphraseFile } from "../src/dev/cluster-files.ts"
 import type { ServerProcess } from "../src/dev/server-process.ts"
 import { EXIT } from "../src/exit-codes.ts"
 import { openOperator } from "../src/operator.ts"
-import { run } from "../src/program.ts"
 import { readRoster } from "../src/roster-file.ts"
-import { connectKeeper } from "../src/sdk.ts"
 import { withServer } from "../src/server-directory.ts"
-import { onlyLine, testHost, writeSecret } from "./support.ts"
+import { commands, ownerOf } from "./commands.ts"
 
 const CAUGHT = 4
 
@@ -37,21 +35,11 @@ type Stolen = ReadonlyMap<string, KeyPackage>
 describe("after a drill for a server that an intruder held whole", () => {
   let cluster: Cluster
   let environment: Record<string, string>
+  const { lockkeeper, succeeds } = commands(() => environment)
   let publicKeys: unknown
   /** What the intruder took, and what one other server had then. */
   let taken: { readonly theirs: Stolen; readonly before: Stolen }
   let keysBefore: readonly string[]
-
-  async function lockkeeper(line: readonly string[]) {
-    const host = { ...testHost({ environment }), connect: connectKeeper }
-    return { code: await run([...line, "--json"], host), json: onlyLine(host) }
-  }
-
-  async function succeeds(line: readonly string[]) {
-    const { code, json } = await lockkeeper(line)
-    assert.equal(code, EXIT.ok, `${line.join(" ")}: ${JSON.stringify(json)}`)
-    return json
-  }
 
   const at = (name: string): string => join(cluster.directory, name)
   const server = (identifier: number) => cluster.servers[identifier - 1] as ServerProcess
@@ -79,10 +67,7 @@ describe("after a drill for a server that an intruder held whole", () => {
 
   before(async () => {
     cluster = await startCluster({ servers: 4, threshold: 2, directory: null })
-    environment = {
-      ...{ LK_HOME: cluster.profile, LK_NAME: "ada", LK_AGENT: "off" },
-      LK_PASSWORD_FILE: writeSecret(cluster.directory, "password", "correct horse battery"),
-    }
+    environment = ownerOf(cluster)
     await succeeds(["register"])
     for (const type of KINDS) await succeeds(["keys", "create", "--type", type, "--label", type])
     publicKeys = publicOf(await succeeds(["keys", "list"]))

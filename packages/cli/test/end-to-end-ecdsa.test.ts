@@ -18,9 +18,8 @@ import { spawnAgent } from "../src/agent/spawn.ts"
 import { nodeArguments } from "../src/child-process.ts"
 import { type Cluster, startCluster } from "../src/dev/cluster.ts"
 import { EXIT } from "../src/exit-codes.ts"
-import { run } from "../src/program.ts"
-import { connectKeeper } from "../src/sdk.ts"
-import { onlyLine, testHost, writeSecret } from "./support.ts"
+import { commands } from "./commands.ts"
+import { writeSecret } from "./support.ts"
 
 type Line = Record<string, unknown>
 
@@ -48,28 +47,11 @@ function recovered(digest: Bytes, rs: Bytes, recovery: number): string {
 describe("on a local cluster, an ECDSA key", () => {
   let cluster: Cluster
   let environment: Record<string, string>
+  const command = commands(() => environment, { spawnAgent })
+  const succeeds = (...line: readonly string[]): Promise<Line> => command.succeeds(line)
+  const fails = (code: number, ...line: readonly string[]) => command.fails(line, code)
   let master: Line
   let child: Line
-
-  async function lockkeeper(line: readonly string[]) {
-    const host = { ...testHost({ environment }), connect: connectKeeper, spawnAgent }
-    const code = await run([...line, "--json"], host)
-    return { code, json: onlyLine(host), err: host.err.text }
-  }
-
-  async function succeeds(...line: readonly string[]): Promise<Line> {
-    const { code, json, err } = await lockkeeper(line)
-    assert.equal(code, EXIT.ok, `${line.join(" ")}: ${JSON.stringify(json)} ${err}`)
-    return json
-  }
-
-  async function fails(code: number, ...line: readonly string[]): Promise<Line> {
-    const result = await lockkeeper(line)
-    assert.equal(result.code, code, `${line.join(" ")}: ${JSON.stringify(result.json)}`)
-    const error = result.json["error"] as Line
-    assert.notEqual(error["remedy"], "")
-    return error
-  }
 
   async function ready(): Promise<number> {
     const { sets } = await succeeds("pool", "status", "spending")
@@ -93,7 +75,7 @@ describe("on a local cluster, an ECDSA key", () => {
   })
 
   after(async () => {
-    await lockkeeper(["logout"])
+    await command.lockkeeper(["logout"])
     await cluster.stop()
   })
 

@@ -17,6 +17,7 @@ import { type Cluster, startCluster } from "../src/dev/cluster.ts"
 import { EXIT } from "../src/exit-codes.ts"
 import { run } from "../src/program.ts"
 import { connectKeeper } from "../src/sdk.ts"
+import { commands } from "./commands.ts"
 import { onlyLine, testHost, writeSecret } from "./support.ts"
 
 const PASSWORD = "correct horse battery"
@@ -27,30 +28,7 @@ describe("on a local cluster", () => {
   let cluster: Cluster
   let home: string
   let environment: Record<string, string>
-
-  /** Runs one command as JSON; returns its exit code and its one line. */
-  async function lockkeeper(line: readonly string[], more: Record<string, string> = {}) {
-    const host = {
-      ...testHost({ environment: { ...environment, ...more } }),
-      connect: connectKeeper,
-    }
-    const code = await run([...line, "--json"], { ...host, spawnAgent })
-    return { code, json: onlyLine(host), err: host.err.text }
-  }
-
-  async function succeeds(line: readonly string[], more: Record<string, string> = {}) {
-    const { code, json, err } = await lockkeeper(line, more)
-    assert.equal(code, EXIT.ok, `${line.join(" ")}: ${JSON.stringify(json)} ${err}`)
-    assert.equal(json["ok"], true)
-    return json
-  }
-
-  async function fails(line: readonly string[], code: number, more: Record<string, string> = {}) {
-    const result = await lockkeeper(line, more)
-    assert.equal(result.code, code, `${line.join(" ")}: ${JSON.stringify(result.json)}`)
-    assert.equal(result.json["ok"], false)
-    return (result.json["error"] ?? {}) as Record<string, unknown>
-  }
+  const { lockkeeper, succeeds, fails } = commands(() => environment, { spawnAgent })
 
   before(async () => {
     cluster = await startCluster({ servers: 3, threshold: 2, directory: null })

@@ -5,36 +5,18 @@ import { type Cluster, startCluster } from "../src/dev/cluster.ts"
 import { EXIT } from "../src/exit-codes.ts"
 import { run } from "../src/program.ts"
 import { connectKeeper } from "../src/sdk.ts"
-import { onlyLine, testHost, writeSecret } from "./support.ts"
+import { commands, ownerOf } from "./commands.ts"
+import { testHost, writeSecret } from "./support.ts"
 
 /** What operators have the command do, over real processes. */
 describe("an operator on a local cluster", () => {
   let cluster: Cluster
   let environment: Record<string, string>
-
-  async function lockkeeper(line: readonly string[]) {
-    const host = { ...testHost({ environment }), connect: connectKeeper }
-    return { code: await run([...line, "--json"], host), json: onlyLine(host) }
-  }
-
-  async function succeeds(line: readonly string[]) {
-    const { code, json } = await lockkeeper(line)
-    assert.equal(code, EXIT.ok, `${line.join(" ")}: ${JSON.stringify(json)}`)
-    return json
-  }
-
-  async function fails(line: readonly string[], code: number) {
-    const result = await lockkeeper(line)
-    assert.equal(result.code, code, `${line.join(" ")}: ${JSON.stringify(result.json)}`)
-    return (result.json["error"] ?? {}) as Record<string, unknown>
-  }
+  const { succeeds, fails } = commands(() => environment)
 
   before(async () => {
     cluster = await startCluster({ servers: 3, threshold: 2, directory: null })
-    environment = {
-      ...{ LK_HOME: cluster.profile, LK_NAME: "ada", LK_AGENT: "off" },
-      LK_PASSWORD_FILE: writeSecret(cluster.directory, "password", "correct horse battery"),
-    }
+    environment = ownerOf(cluster)
     await succeeds(["register"])
     await succeeds(["keys", "create", "--type", "ed25519", "--label", "sol"])
     await succeeds(["keys", "create", "--type", "bip340", "--label", "btc"])

@@ -6,7 +6,8 @@ import { type Cluster, startCluster } from "../src/dev/cluster.ts"
 import { EXIT } from "../src/exit-codes.ts"
 import { run } from "../src/program.ts"
 import { connectKeeper } from "../src/sdk.ts"
-import { onlyLine, testHost, writeSecret } from "./support.ts"
+import { commands, ownerOf } from "./commands.ts"
+import { testHost } from "./support.ts"
 
 interface Repaired {
   readonly kind: string
@@ -19,33 +20,18 @@ interface Repaired {
 describe("an operator on a cluster of which one server was put back", () => {
   let cluster: Cluster
   let environment: Record<string, string>
+  const { succeeds, ...command } = commands(() => environment)
 
-  async function lockkeeper(line: readonly string[]) {
-    const host = { ...testHost({ environment }), connect: connectKeeper }
-    return { code: await run([...line, "--json"], host), json: onlyLine(host) }
-  }
-
-  async function succeeds(line: readonly string[]) {
-    const { code, json } = await lockkeeper(line)
-    assert.equal(code, EXIT.ok, `${line.join(" ")}: ${JSON.stringify(json)}`)
-    return json
-  }
-
-  async function fails(line: readonly string[], code: number) {
-    const result = await lockkeeper(line)
-    assert.equal(result.code, code, `${line.join(" ")}: ${JSON.stringify(result.json)}`)
-    const { code: named, field } = (result.json["error"] ?? {}) as Record<string, unknown>
-    return [named, field]
+  async function fails(line: readonly string[], expected: number) {
+    const { code, field } = await command.fails(line, expected)
+    return [code, field]
   }
 
   const signal = () => new AbortController().signal
 
   before(async () => {
     cluster = await startCluster({ servers: 3, threshold: 2, directory: null })
-    environment = {
-      ...{ LK_HOME: cluster.profile, LK_NAME: "ada", LK_AGENT: "off" },
-      LK_PASSWORD_FILE: writeSecret(cluster.directory, "password", "correct horse battery"),
-    }
+    environment = ownerOf(cluster)
     await succeeds(["register"])
     const [, , third] = cluster.servers
     assert.ok(third)

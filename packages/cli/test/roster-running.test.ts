@@ -4,32 +4,14 @@ import { after, before, describe, test } from "node:test"
 import { type Cluster, startCluster } from "../src/dev/cluster.ts"
 import { passphraseFile } from "../src/dev/cluster-files.ts"
 import { EXIT } from "../src/exit-codes.ts"
-import { run } from "../src/program.ts"
-import { connectKeeper } from "../src/sdk.ts"
-import { onlyLine, testHost, writeSecret } from "./support.ts"
+import { commands, ownerOf } from "./commands.ts"
 
 /** What operators do to the roster of servers that are being used, over real processes. */
 describe("operators of a cluster that runs", () => {
   let cluster: Cluster
   /** Without any passphrase: whoever owns the directory of a server that runs is its operator. */
   let environment: Record<string, string>
-
-  async function lockkeeper(line: readonly string[]) {
-    const host = { ...testHost({ environment }), connect: connectKeeper }
-    return { code: await run([...line, "--json"], host), json: onlyLine(host) }
-  }
-
-  async function succeeds(line: readonly string[]) {
-    const { code, json } = await lockkeeper(line)
-    assert.equal(code, EXIT.ok, `${line.join(" ")}: ${JSON.stringify(json)}`)
-    return json
-  }
-
-  async function fails(line: readonly string[], code: number) {
-    const result = await lockkeeper(line)
-    assert.equal(result.code, code, `${line.join(" ")}: ${JSON.stringify(result.json)}`)
-    return (result.json["error"] ?? {}) as Record<string, unknown>
-  }
+  const { lockkeeper, succeeds, fails } = commands(() => environment)
 
   const at = (name: string): string => join(cluster.directory, name)
 
@@ -51,10 +33,7 @@ describe("operators of a cluster that runs", () => {
 
   before(async () => {
     cluster = await startCluster({ servers: 3, threshold: 2, directory: null })
-    environment = {
-      ...{ LK_HOME: cluster.profile, LK_NAME: "ada", LK_AGENT: "off" },
-      LK_PASSWORD_FILE: writeSecret(cluster.directory, "password", "correct horse battery"),
-    }
+    environment = ownerOf(cluster)
     await succeeds(["register"])
     await succeeds(["keys", "create", "--type", "ed25519", "--label", "sol"])
   })
