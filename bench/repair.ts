@@ -4,6 +4,13 @@ import { Operators } from "../packages/demo/src/roster/operators.ts"
 import type { Bench } from "./bench.ts"
 import { connect, keysAsked, makeKeys } from "./many-keys.ts"
 
+/** How long it takes until every server goes on under another roster of the same holders. */
+async function swapMs(operators: Operators, refreshHours: number): Promise<number> {
+  const started = performance.now()
+  await operators.take({ propose: ["--refresh-hours", `${refreshHours}`] })
+  return performance.now() - started
+}
+
 export const bench: Bench = {
   name: "repair",
   async run(report) {
@@ -12,7 +19,16 @@ export const bench: Bench = {
     const operators = new Operators(cluster)
     const keeper = await connect(cluster)
     try {
+      const emptyMs = await swapMs(operators, 24)
       await makeKeys(keeper, count)
+      report({
+        name: "roster-swap",
+        value: await swapMs(operators, 48),
+        unit: "ms",
+        baseline: { name: "the same before there were keys", value: emptyMs },
+        target: null,
+        consistsOf: `another schedule for three running servers with ${count} keys: proposed, signed, joined, activated`,
+      })
       await operators.lose(3)
       const joining = [await operators.make(3)]
       const descriptor = join(joining[0]?.directory ?? "", "descriptor.json")
