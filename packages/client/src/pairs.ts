@@ -92,11 +92,11 @@ function isMissing(states: States, among: readonly Identifier[], dead: DeadPairs
 }
 
 /**
- * Whether others who set the same pairs up at this time were faster at this server: what they made
- * serves as well, and nobody is at fault.
+ * Whether others who set the same pairs up at this time were faster at this server, before this run
+ * looked or in the very moment of its commit: what they made serves as well, and nobody is at fault.
  */
 function isOvertaken({ code, field }: LockKeeperError): boolean {
-  return code === "conflict" && field === "body.participants"
+  return code === "conflict" && (field === "body.participants" || field === "")
 }
 
 /** One run among all of them. Null when it is complete; otherwise whom the next has to do without. */

@@ -52,19 +52,24 @@ describe("pairs that others set up at the same time", () => {
     return ensurePairs(principal, orderFor(principal, participants))
   }
 
-  it("serve as well as those of one's own", async () => {
-    let state: PairState = "none"
-    const asked: Identifier[] = []
-    const isReady = await ensure((server, _, input) => {
-      if (asksForStates(input)) return states(server, state)
-      asked.push(server)
-      if (asked.length === 2) state = "live"
-      throw conflict("body.participants")
+  for (const [when, field] of [
+    ["before", "body.participants"],
+    ["in the moment of the commit", ""],
+  ] as const) {
+    it(`serve as well as those of one's own: others came first ${when}`, async () => {
+      let state: PairState = "none"
+      const asked: Identifier[] = []
+      const isReady = await ensure((server, _, input) => {
+        if (asksForStates(input)) return states(server, state)
+        asked.push(server)
+        if (asked.length === 2) state = "live"
+        throw conflict(field)
+      })
+      assert.equal(isReady, true)
+      assert.deepEqual(asked, [1, 2])
+      assert.deepEqual(told, [])
     })
-    assert.equal(isReady, true)
-    assert.deepEqual(asked, [1, 2])
-    assert.deepEqual(told, [])
-  })
+  }
 
   it("are no excuse for a server that says so every time: the others go on without it", async () => {
     const asked: Identifier[] = []
