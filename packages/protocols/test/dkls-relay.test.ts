@@ -12,8 +12,10 @@ import {
   type Evidence,
   encodeEvidence,
   type Message,
+  sharing,
   verifyEvidence,
 } from "../src/index.ts"
+import { confirmOutcome } from "../src/reshare/certificate.ts"
 import { contextOf, dealtPairs, type Meddling, PresignRunner, senderOf } from "./dkls-cluster.ts"
 import { exchanges, publishes, saysInstead, signsInstead } from "./dkls-tamper.ts"
 import { abortOf, makeCluster, participant, seeded } from "./frost-fixture.ts"
@@ -159,7 +161,7 @@ test("a signer without a pair, and one whose pair was replaced in mid-run, stop 
 })
 
 test("fewer parties than t, more, strangers and batches of a wrong size are refused", () => {
-  const larger = makeCluster({ keyType: "ecdsa-secp256k1", maxSigners: 4 })
+  const larger = makeCluster({ keyType: "ecdsa-secp256k1", maxSigners: 4, keyEpoch: 2 })
   const ask = (change: Partial<PresignParams>, keyed = larger): AbortReason => {
     const params = {
       ...honest.params,
@@ -382,7 +384,7 @@ test("an accusation of a message of another run is no edge", () => {
 })
 
 test("edges with as many others as a key takes to sign prove a server bad, and fewer do not", () => {
-  const small = makeCluster({ keyType: "ecdsa-secp256k1" })
+  const small = makeCluster({ keyType: "ecdsa-secp256k1", maxSigners: 4, keyEpoch: 2 })
   const edgeWith = (accuser: Identifier) => {
     const set = [2, accuser].sort((a, b) => a - b)
     const run = new PresignRunner(small, set)
@@ -391,7 +393,7 @@ test("edges with as many others as a key takes to sign prove a server bad, and f
     assert.ok(evidence[0]?.kind === "dkls-edge")
     return evidence[0].edge
   }
-  const [a, b] = [edgeWith(1), edgeWith(3)]
+  const [a, b, c] = [edgeWith(1), edgeWith(3), edgeWith(4)]
   const judge = (culprit: Identifier, edges: readonly (typeof a)[]) =>
     verifyEvidence(
       encodeEvidence({ kind: "dkls-edges", culprit, certificate: small.certificate, edges }),
@@ -404,6 +406,7 @@ test("edges with as many others as a key takes to sign prove a server bad, and f
     [b, a],
     [a, a, b],
     [a, b, b],
+    [a, b, c],
   ]) {
     assert.deepEqual(judge(2, edges), { valid: false, why: form })
   }
@@ -414,6 +417,22 @@ test("edges with as many others as a key takes to sign prove a server bad, and f
   assert.deepEqual(judge(9, [a, b]), {
     valid: false,
     why: "the culprit is not a server of the key",
+  })
+  // Of a later generation a quorum is enough, and who is not of it has not said what its threshold is.
+  const root = sharing.sharingDigest(sharing.sharingOfKey(small.public))
+  const statement = { rosterEpoch: small.public.rosterEpoch, size: 1, root }
+  const quorum = [1, 3, 4].map(
+    (id) => [id, confirmOutcome(participant(small, id).identity, statement)] as const,
+  )
+  const certificate = {
+    public: small.public,
+    confirmations: new Map(quorum),
+    batch: { index: 0, size: 1, path: [] },
+  }
+  const evidence = { kind: "dkls-edges", culprit: 2, certificate, edges: [a, b] } as const
+  assert.deepEqual(verifyEvidence(encodeEvidence(evidence), small.verifyKeys), {
+    valid: false,
+    why: "certificate: not the culprit's",
   })
 })
 
