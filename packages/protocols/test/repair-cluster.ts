@@ -179,9 +179,13 @@ export function drive(
   return driveParticipants(attempt, participantsOf(attempt, batch, misdeeds))
 }
 
+/** What a participant says beside its answer to a step, or nothing. */
+type Beside = (from: Identifier, step: repair.RepairStep, said: Message) => Message | null
+
 export function driveParticipants(
   attempt: repair.RepairAttempt,
   participants: Participants,
+  beside: Beside = () => null,
 ): RunResult {
   const aborts = new Map<Identifier, Abort>()
   const { params, sharings } = attempt
@@ -190,8 +194,13 @@ export function driveParticipants(
     const responses = []
     for (const [from, delivery] of task.deliveries) {
       const answer = participants.get(from)!.step(task.step, delivery, task.about)
-      if (answer.ok) responses.push({ from, message: answer.value })
-      else aborts.set(from, answer.abort)
+      if (!answer.ok) {
+        aborts.set(from, answer.abort)
+        continue
+      }
+      responses.push({ from, message: answer.value })
+      const further = beside(from, task.step, answer.value)
+      if (further !== null) responses.push({ from, message: further })
     }
     task = repair.repairAdvance(task.waiting, responses)
   }

@@ -33,7 +33,9 @@ import {
   assertRepaired,
   attemptFor,
   drive,
+  driveParticipants,
   type Misdeed,
+  participantsOf,
   signs,
 } from "./repair-cluster.ts"
 import { mixedBatch } from "./reshare-cluster.ts"
@@ -259,6 +261,17 @@ for (const [step, sender, recipient] of DEALINGS) {
     assertAborted(run(bad, past), attempt, { reason: "missing-messages", silent: [sender] })
   })
 }
+
+test("two answers of a helper to one complaint are proven equivocation", () => {
+  const sum = seals(HELPER, MEMBER, (p) => plusOne(p, 1))
+  const said = participantsOf(attempt, batch, { [HELPER]: { sum } })
+  const result = driveParticipants(attempt, said, (from, step, message) =>
+    from === HELPER && step === "answer"
+      ? rewrite(message, identity(HELPER), { broadcast: utf8("another") })
+      : null,
+  )
+  assertAborted(result, attempt, { reason: "equivocation", culprits: [HELPER] })
+})
 
 test("evidence about a sum holds the splits that were summed, however its helper is named", () => {
   const bad = seals(HELPER, MEMBER, (p) => plusOne(p, 1))
