@@ -8,7 +8,7 @@ import {
   Secret,
   xwingKeyPair,
 } from "@lockkeeper/crypto"
-import { type Bytes, decode, encode, utf8 } from "@lockkeeper/encoding"
+import { type Bytes, concat, decode, encode, utf8 } from "@lockkeeper/encoding"
 import {
   type AbortReason,
   encodeEvidence,
@@ -233,6 +233,7 @@ for (const [step, sender, recipient] of DEALINGS) {
     for (const change of [
       (p: Bytes) => new Uint8Array(p.length).fill(255),
       (p: Bytes) => p.slice(1),
+      (p: Bytes) => concat(p, new Uint8Array(1)),
     ]) {
       const result = run(seals(sender, recipient, change), truly)
       assertAborted(result, attempt, { reason: "bad-dealing", culprits: [sender] })
