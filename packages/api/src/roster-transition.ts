@@ -116,6 +116,40 @@ export function placeOfShares(
   return left.length >= minSigners ? "moving" : "stranded"
 }
 
+/** The rosters that decide what becomes of shares when the next one comes. */
+export interface HoldersChange {
+  /** The roster that they were dealt under; null where it is not known any more. */
+  readonly dealt: Roster | null
+  readonly before: Roster
+  readonly next: Roster
+}
+
+/**
+ * Where shares come to stand with the next roster. `doubtful` where it takes away servers that may hold
+ * some, and leaves fewer than it takes of those that they were dealt to: who came in another's place
+ * since then may have been repaired, but no certificate says so.
+ */
+export function placeAfter(
+  { dealt, before, next }: HoldersChange,
+  shape: SharingShape,
+): ReturnType<typeof placeOfShares> | "doubtful" {
+  const place = placeOfShares(next, shape)
+  const listed = before.members.map(({ identifier }) => identifier)
+  const isTaken = (one: Identifier) => listed.includes(one) && !isSameServer(before, next, one)
+  if (place === "stranded" || !shape.holders.some(isTaken)) return place
+  const sure = shape.holders.filter((one) => dealt !== null && isSameServer(dealt, next, one))
+  return sure.length < shape.minSigners ? "doubtful" : place
+}
+
+/** Of those that may hold shares after a change, the ones that came since these were dealt. */
+export function cameSince(
+  { dealt, before, next }: HoldersChange,
+  { holders }: SharingShape,
+): readonly Identifier[] {
+  const stay = holders.filter((one) => isSameServer(before, next, one))
+  return stay.filter((one) => dealt === null || !isSameServer(dealt, next, one))
+}
+
 /** Whether the next roster has other holders or another threshold, so that it has to be in transition. */
 export function needsTransition(before: Roster, next: Roster): boolean {
   const [from, to] = [holdersOf(before), holdersOf(next)]

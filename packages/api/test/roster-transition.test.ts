@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import {
   acceptNextRoster,
+  cameSince,
   decodeRoster,
   encodeRoster,
   fewestSigners,
@@ -9,6 +10,7 @@ import {
   LockKeeperError,
   lastSettled,
   needsTransition,
+  placeAfter,
   placeOfShares,
   type Roster,
   rosterDigest,
@@ -176,4 +178,43 @@ describe("what a change of the roster does to shares", () => {
       assert.equal(placeOfShares(roster as Roster, shape), place)
     })
   }
+})
+
+describe("shares whose holders are replaced one after the other", () => {
+  const shape = { holders: [1, 2, 3], minSigners: 2 }
+  /** Three members, some of them in another's place. */
+  function withNew(rosterEpoch: number, ...replaced: readonly number[]): Roster {
+    const members = [1, 2, 3].map((one) => testServer(one, replaced.includes(one) ? "b" : "a"))
+    return testRoster(members, { rosterEpoch })
+  }
+  const [dealt, once, twice] = [withNew(1), withNew(2, 3), withNew(3, 2, 3)]
+  const renamed = { ...once, members: once.members.map((one) => ({ ...one, url: "https://x:1" })) }
+  const dropped = { ...once, members: once.members.filter(({ identifier }) => identifier !== 2) }
+
+  for (const [what, change, place, since] of [
+    ["the first of them", { dealt, before: dealt, next: once }, "settled", []],
+    ["two at once", { dealt, before: dealt, next: twice }, "doubtful", []],
+    ["the second, with none dealt since", { dealt, before: once, next: twice }, "doubtful", [3]],
+    ["the second, dealt anew between", { dealt: once, before: once, next: twice }, "settled", []],
+    [
+      "the second, dealt when nobody knows",
+      { dealt: null, before: once, next: twice },
+      "doubtful",
+      [1, 3],
+    ],
+    ["none, after two", { dealt, before: twice, next: twice }, "settled", [2, 3]],
+    ["none, with another address", { dealt, before: once, next: renamed }, "settled", [3]],
+  ] as const) {
+    test(`${what}: ${place}`, () => {
+      assert.equal(placeAfter(change, shape), place)
+      assert.deepEqual(cameSince(change, shape), since)
+    })
+  }
+
+  test("are as doubtful where the second one is dropped, and stranded where numbers tell it", () => {
+    const next = { ...dropped, transition: { leaving: [], minSignersBefore: 2 } }
+    assert.equal(placeAfter({ dealt, before: once, next }, shape), "doubtful")
+    assert.equal(placeAfter({ dealt: once, before: once, next }, shape), "moving")
+    assert.equal(placeAfter({ dealt, before: once, next: dropped }, shape), "stranded")
+  })
 })

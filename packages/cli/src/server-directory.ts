@@ -20,6 +20,7 @@ import {
   checkOwnerOnlyDirectory,
   consentToRoster,
   type Descriptor,
+  type GoOnOptions,
   holdDirectory,
   initialiseServer,
   joinRoster,
@@ -81,17 +82,25 @@ export async function withServer<T>(
 export type RosterTaken = Activated
 
 /** Has the server that runs over a directory go on under the next roster of a bundle. */
-export async function activateRunning(directory: string, bundle: Bytes): Promise<RosterTaken> {
-  const request = { command: "roster.activate", bundle: toBase64url(bundle) } as const
+export async function activateRunning(
+  directory: string,
+  bundle: Bytes,
+  options: GoOnOptions,
+): Promise<RosterTaken> {
+  const given = toBase64url(bundle)
+  const request = { command: "roster.activate", bundle: given, ...options } as const
   return takenOf(await askServer(directory, request, "activated"))
 }
 
 /** Has the server that runs over a directory go on under the roster that settles its own. */
-export async function settleRunning(directory: string, bundle: Bytes | null): Promise<RosterTaken> {
+export async function settleRunning(
+  directory: string,
+  bundle: Bytes | null,
+  options: GoOnOptions = { isForced: false },
+): Promise<RosterTaken> {
   const given = bundle === null ? null : toBase64url(bundle)
-  return takenOf(
-    await askServer(directory, { command: "roster.settle", bundle: given }, "activated"),
-  )
+  const request = { command: "roster.settle", bundle: given, ...options } as const
+  return takenOf(await askServer(directory, request, "activated"))
 }
 
 function takenOf(answer: { readonly before: string; readonly roster: string }): RosterTaken {

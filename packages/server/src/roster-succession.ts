@@ -3,7 +3,8 @@ import { sha256 } from "@lockkeeper/crypto"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { assembleSelf, checkClock } from "./assemble-self.ts"
 import type { Descriptor } from "./directory/descriptor.ts"
-import { checkNoneStranded, strandedAmong, strandedShares } from "./directory/holdings.ts"
+import { outlookAmong, outlookOf } from "./directory/holdings.ts"
+import { checkMayGoOn, type GoOnOptions } from "./directory/may-go-on.ts"
 import { type NextRoster, prepareRoster, prepareSettled } from "./directory/roster.ts"
 import type { RosterBundle, RosterSignature } from "./directory/roster-bundle.ts"
 import { consentToRoster } from "./directory/roster-consent.ts"
@@ -18,6 +19,8 @@ import type { WatchedStore } from "./watched-store.ts"
 
 /** Longest that calls under way are waited for, milliseconds. */
 const DRAIN_MS = 5_000
+
+const UNFORCED: GoOnOptions = { isForced: false }
 
 /** What a running server is made of. */
 export interface Running {
@@ -61,10 +64,10 @@ export class RosterSuccession {
    *   during another change; `unavailable` where calls do not end in time; as `installRoster`. Then
    *   nothing has changed, unless the turnstile is broken.
    */
-  async activate(bundle: RosterBundle): Promise<Succeeded> {
+  async activate(bundle: RosterBundle, options: GoOnOptions = UNFORCED): Promise<Succeeded> {
     return await this.#alone(async () => {
       using next = await prepareRoster(this.#running.unsealed, bundle)
-      return await this.#goOnUnder(next)
+      return await this.#goOnUnder(next, options)
     })
   }
 
@@ -74,10 +77,10 @@ export class RosterSuccession {
    * @param bundle - that holds it, where the server has not kept it.
    * @throws LockKeeperError as `prepareSettled` and `activate`.
    */
-  async settle(bundle: RosterBundle | null): Promise<Succeeded> {
+  async settle(bundle: RosterBundle | null, options: GoOnOptions = UNFORCED): Promise<Succeeded> {
     return await this.#alone(async () => {
       using next = await prepareSettled(this.#running.unsealed, bundle)
-      return await this.#goOnUnder(next)
+      return await this.#goOnUnder(next, options)
     })
   }
 
@@ -114,23 +117,25 @@ export class RosterSuccession {
     }
   }
 
-  async #goOnUnder({ roster, before, commit }: NextRoster): Promise<Succeeded> {
+  async #goOnUnder(next: NextRoster, options: GoOnOptions): Promise<Succeeded> {
     const { unsealed, store, deps, turnstile } = this.#running
+    const { roster, before, followed, commit } = next
     if (before === null) throw new Error("a server runs without a roster")
+    const onward = { followed, before, roster }
     await checkClock(unsealed, { roster }, deps.clock.now())
     // All that is held is looked at while the server is used; then only what changed meanwhile.
     const watch = store.watch()
     try {
-      checkNoneStranded(before, roster, await strandedShares({ store }, roster))
+      checkMayGoOn(onward, await outlookOf({ store }, onward), options)
       await turnstile.exchange({
         drainMs: DRAIN_MS,
         check: async () => {
           const places = watch.places()
-          const stranded =
+          const outlook =
             places === null
-              ? await strandedShares({ store }, roster)
-              : await strandedAmong(store, roster, places)
-          checkNoneStranded(before, roster, stranded)
+              ? await outlookOf({ store }, onward)
+              : await outlookAmong(store, onward, places)
+          checkMayGoOn(onward, outlook, options)
         },
         commit,
         build: () => this.#build(),

@@ -16,8 +16,8 @@ import {
 import { decode, encode, fromHex, toBase64url } from "@lockkeeper/encoding"
 import { systemRandomness } from "../src/adapters/system.ts"
 import { askServer } from "../src/control/ask.ts"
-import { activateBundle } from "../src/directory/activate.ts"
-import { readInstalledRoster } from "../src/directory/roster.ts"
+import { activateBundle, settleStopped } from "../src/directory/activate.ts"
+import { installRoster, readInstalledRoster } from "../src/directory/roster.ts"
 import {
   joinRoster,
   type RosterBundle,
@@ -316,6 +316,72 @@ describe("shares that a server holds", () => {
     assert.deepEqual([came, live.turnstile.isBroken], [true, false])
     await live.unsealed.close()
     assert.equal(await epochOf(alpha), 1)
+  })
+})
+
+describe("members that are replaced one after the other", () => {
+  const transition = { leaving: [], minSignersBefore: 2 }
+
+  /** The third of three members is replaced; then the second, by a bundle that nobody has taken yet. */
+  async function replacedTwice(hasKey: boolean) {
+    const set = await enrolled(["alpha", "beta", "gamma"])
+    const [alpha, beta] = set.servers as [TestServer, TestServer]
+    const [delta, epsilon] = [await makeServer("delta"), await makeServer("epsilon")]
+    const rows = hasKey ? await rowsOfKey() : []
+    if (hasKey) await opened(alpha, ({ store }) => store.commit(rows))
+    const members = [alpha, beta, delta].map((server, i) => [i + 1, server] as const)
+    const roster = { ...nextOf(set.first.chain, members), transition }
+    const bundle = await agree([alpha, beta, delta], roster, set.first.chain)
+    for (const server of [alpha, delta]) {
+      await opened(server, (unsealed) => installRoster(unsealed, bundle))
+      await opened(server, (unsealed) => settleStopped(unsealed, null, { isForced: true }))
+    }
+    const chain = [...bundle.chain, bundle.settled as SignedRoster]
+    const others = [alpha, epsilon, delta].map((server, i) => [i + 1, server] as const)
+    const again = { ...nextOf(chain, others), transition }
+    return { alpha, second: await agree([alpha, epsilon, delta], again, chain) }
+  }
+
+  const doubted = (error: unknown) => {
+    refusal(
+      "conflict",
+      "bundle",
+      /^Roster 4 leaves too few .* 1 keys and 0 accounts .*"delta" came/,
+    )(error)
+    const { remedy } = error as LockKeeperError
+    assert.match(remedy, /`lockkeeper refresh`, under the roster in force/)
+    assert.match(remedy, /`lockkeeper repair --server delta --dry-run` .* --force/)
+    return true
+  }
+
+  test("leave nobody sure to hold shares with the first: refused, running and stopped", async () => {
+    const { alpha, second } = await replacedTwice(true)
+    const running = await start(alpha)
+    await assert.rejects(askToActivate(alpha, second), doubted)
+    assert.equal(running.server.self.roster.rosterEpoch, 3)
+    await running.close()
+    const encoded = encode(rosterBundleCodec, second)
+    await assert.rejects(
+      opened(alpha, (unsealed) => activateBundle(unsealed, encoded)),
+      doubted,
+    )
+    assert.equal(await epochOf(alpha), 3)
+  })
+
+  test("are taken where the operator says that they hold them, and where nothing is held", async () => {
+    const { alpha, second } = await replacedTwice(true)
+    const running = await start(alpha)
+    const bundle = toBase64url(encode(rosterBundleCodec, second))
+    const asked = { command: "roster.activate", bundle, isForced: true } as const
+    await askServer(alpha.directory, asked, "activated")
+    assert.equal(running.server.self.roster.rosterEpoch, 4)
+    await running.close()
+    await opened(alpha, (unsealed) => settleStopped(unsealed, null))
+    assert.equal(await epochOf(alpha), 5)
+    const empty = await replacedTwice(false)
+    const encoded = encode(rosterBundleCodec, empty.second)
+    await opened(empty.alpha, (unsealed) => activateBundle(unsealed, encoded))
+    assert.equal(await epochOf(empty.alpha), 4)
   })
 })
 

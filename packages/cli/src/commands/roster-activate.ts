@@ -1,5 +1,5 @@
 import { describeDifference } from "@lockkeeper/api"
-import { type AddCommands, type Report, report } from "../command.ts"
+import { type AddCommands, option, type Report, report } from "../command.ts"
 import { PASSPHRASE_OPTION, passphraseFor } from "../passphrase.ts"
 import { decodeRosterFile, readRosterBytes } from "../roster-file.ts"
 import { differenceJson } from "../roster-text.ts"
@@ -8,26 +8,35 @@ import { withProgress } from "../terminal.ts"
 
 /** `lockkeeper roster activate DIR BUNDLE`: a server goes on under the next roster, running or not. */
 export const addRosterActivate: AddCommands = (add) =>
-  add<{ passphraseFile?: string }>({
+  add<{ passphraseFile?: string; force?: true }>({
     usage: "activate",
     summary: "Make a key server go on under the next roster, without stopping it",
     arguments: [
       ["<directory>", "the server's directory"],
       ["<bundle>", "what roster join wrote for members"],
     ],
-    options: [PASSPHRASE_OPTION],
+    options: [
+      option(
+        "--force",
+        "also where too few servers are sure to be left with shares: you know they are",
+      ),
+      PASSPHRASE_OPTION,
+    ],
     examples: ["lockkeeper roster activate ./server-1 roster.bundle"],
-    async run(context, { passphraseFile }, [directory = "", file = ""]) {
+    async run(context, { passphraseFile, force }, [directory = "", file = ""]) {
       const { activateBundle, isRunning, rosterBundleCodec } = await import("@lockkeeper/server")
       decodeRosterFile(file, "what roster join wrote for members", rosterBundleCodec)
       const bundle = readRosterBytes(file)
       const { activateRunning, withServer } = await import("../server-directory.ts")
       const running = await isRunning(directory)
       const passphrase = running ? null : await passphraseFor(context, passphraseFile, "existing")
+      const options = { isForced: force === true }
       const work = () =>
         passphrase === null
-          ? activateRunning(directory, bundle)
-          : withServer(directory, passphrase, (unsealed) => activateBundle(unsealed, bundle))
+          ? activateRunning(directory, bundle, options)
+          : withServer(directory, passphrase, (unsealed) =>
+              activateBundle(unsealed, bundle, options),
+            )
       const taken = await withProgress(context.terminal, "Activating the roster", work)
       return takenReport(directory, taken, running)
     },

@@ -1,6 +1,7 @@
 /**
  * Keys of every type at real servers that come and go: shares are refreshed, a member is lost and repaired,
- * one is caught and removed, 2-of-3 become 3-of-5; and whoever kept old files has nothing.
+ * all are refreshed with the one that came, one is caught and removed, 2-of-3 become 3-of-5; and whoever
+ * kept old files has nothing.
  *
  *   npm run scenario -- roster --json
  */
@@ -38,6 +39,7 @@ class Scenario {
     await this.#step("refreshed", () => this.#refresh())
     await this.#step("old-files-tried", () => this.#tryOldFiles())
     await this.#step("lost-and-repaired", () => this.#loseAndRepair())
+    await this.#step("refreshed-where-it-came", () => this.#refresh())
     await this.#step("caught-and-removed", () => this.#catchAndRemove())
     await this.#step("files-copied-again", () => this.#copyFiles(1))
     await this.#step("three-of-five", () => this.#grow())

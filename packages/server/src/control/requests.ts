@@ -51,6 +51,9 @@ const bytesUpTo = (most: number) =>
     return z.NEVER
   })
 
+/** Whether the operator knows of shares what the server cannot see. */
+const isForced = z.boolean().default(false)
+
 /** What an operator may ask of a running server: one request a connection. Closed, strict. */
 const controlRequest = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("incidents.list") }),
@@ -60,11 +63,19 @@ const controlRequest = z.discriminatedUnion("command", [
   /** To sign an encoded roster. */
   z.strictObject({ command: z.literal("roster.consent"), roster: bytesUpTo(MAX_ROSTER) }),
   /** To go on under the roster of an encoded RosterBundle. */
-  z.strictObject({ command: z.literal("roster.activate"), bundle: bytesUpTo(MAX_BUNDLE) }),
+  z.strictObject({
+    command: z.literal("roster.activate"),
+    bundle: bytesUpTo(MAX_BUNDLE),
+    ...{ isForced },
+  }),
   /** To make a channel key for the next roster. */
   z.strictObject({ command: z.literal("roster.rotate-channel-key") }),
   /** To end the transition, with a bundle where the server has not kept what it takes. */
-  z.strictObject({ command: z.literal("roster.settle"), bundle: bytesUpTo(MAX_BUNDLE).nullable() }),
+  z.strictObject({
+    command: z.literal("roster.settle"),
+    bundle: bytesUpTo(MAX_BUNDLE).nullable(),
+    ...{ isForced },
+  }),
 ])
 
 export type ControlRequest = z.input<typeof controlRequest>

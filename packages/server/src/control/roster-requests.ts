@@ -24,7 +24,7 @@ export async function actOnRoster(
     }
     case "roster.activate": {
       const bundle = decodeAs("bundle", rosterBundleCodec, request.bundle)
-      return activated(await succession.activate(bundle))
+      return activated(await succession.activate(bundle, request))
     }
     case "roster.rotate-channel-key": {
       const { channelKey } = await succession.rotateChannelKey()
@@ -33,7 +33,7 @@ export async function actOnRoster(
     case "roster.settle": {
       const { bundle: given } = request
       const bundle = given === null ? null : decodeAs("bundle", rosterBundleCodec, given)
-      return activated(await succession.settle(bundle))
+      return activated(await succession.settle(bundle, request))
     }
   }
 }

@@ -1,6 +1,7 @@
 import { type Roster, type RosterDifference, rosterDifference } from "@lockkeeper/api"
 import { type Bytes, decode } from "@lockkeeper/encoding"
-import { checkNoneStranded, strandedShares } from "./holdings.ts"
+import { outlookOf } from "./holdings.ts"
+import { checkMayGoOn, type GoOnOptions } from "./may-go-on.ts"
 import { installRoster, type NextRoster, prepareRoster, prepareSettled } from "./roster.ts"
 import { rosterBundleCodec } from "./roster-bundle.ts"
 import type { Unsealed } from "./unseal.ts"
@@ -17,9 +18,13 @@ export interface Activated {
  *
  * @throws LockKeeperError `conflict` then; as `installRoster`.
  */
-export async function activateBundle(unsealed: Unsealed, bundle: Bytes): Promise<Activated> {
+export async function activateBundle(
+  unsealed: Unsealed,
+  bundle: Bytes,
+  options: GoOnOptions = { isForced: false },
+): Promise<Activated> {
   using next = await prepareRoster(unsealed, decode(rosterBundleCodec, bundle))
-  return await take(unsealed, next)
+  return await take(unsealed, next, options)
 }
 
 /**
@@ -28,15 +33,26 @@ export async function activateBundle(unsealed: Unsealed, bundle: Bytes): Promise
  * @param bundle - that holds it, where the server has not kept it.
  * @throws LockKeeperError `conflict` while shares have to move, and as `prepareSettled`.
  */
-export async function settleStopped(unsealed: Unsealed, bundle: Bytes | null): Promise<Activated> {
+export async function settleStopped(
+  unsealed: Unsealed,
+  bundle: Bytes | null,
+  options: GoOnOptions = { isForced: false },
+): Promise<Activated> {
   const decoded = bundle === null ? null : decode(rosterBundleCodec, bundle)
   using next = await prepareSettled(unsealed, decoded)
-  return await take(unsealed, next)
+  return await take(unsealed, next, options)
 }
 
-async function take(unsealed: Unsealed, next: NextRoster): Promise<Activated> {
-  const { roster, before } = next
-  if (before !== null) checkNoneStranded(before, roster, await strandedShares(unsealed, roster))
+async function take(
+  unsealed: Unsealed,
+  next: NextRoster,
+  options: GoOnOptions,
+): Promise<Activated> {
+  const { roster, before, followed } = next
+  if (before !== null) {
+    const step = { followed, before, roster }
+    checkMayGoOn(step, await outlookOf(unsealed, step), options)
+  }
   await next.commit()
   return { roster, difference: before === null ? null : rosterDifference(before, roster) }
 }

@@ -1,4 +1,4 @@
-import { encodeRoster, LockKeeperError, placeOfShares, type Roster } from "@lockkeeper/api"
+import { cameSince, type Member, placeAfter, type Roster, type SharingShape } from "@lockkeeper/api"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { decodeAccount, wipeAccount } from "../accounts.ts"
 import { isDecoy } from "../decoy-account.ts"
@@ -6,7 +6,6 @@ import { keyRow } from "../keys.ts"
 import type { Store } from "../ports/store.ts"
 import { shapeOfAccount } from "../resharing/accounts.ts"
 import type { RowPlace } from "../watched-store.ts"
-import { settles } from "./roster-bundle.ts"
 
 const PAGE = 16
 
@@ -16,93 +15,96 @@ export interface Holdings {
   readonly accounts: number
 }
 
+/** What becomes of the shares that a server holds, with its next roster. */
+export interface Outlook {
+  readonly held: Holdings
+  /** Of no use under it. */
+  readonly stranded: Holdings
+  /** With fewer than it takes left for certain. */
+  readonly doubtful: Holdings
+  /** Names of those that came since such were dealt: whether they were repaired is not known. */
+  readonly cameSince: readonly string[]
+}
+
+/** A change of rosters, with all that were followed before, oldest first. */
+export interface RosterStep {
+  readonly followed: readonly Roster[]
+  readonly before: Roster
+  readonly roster: Roster
+}
+
 interface HeldRow {
   readonly table: "keys" | "accounts"
   readonly value: Bytes
 }
 
-/** Of how many keys and accounts the server holds shares that are of no use under a roster. */
-export async function strandedShares(
-  { store }: { readonly store: Store },
-  roster: Roster,
-): Promise<Holdings> {
-  return await countWhere(allRows(store), (row) => isStranded(row, roster))
+/** Who holds what a row has a share of, and under which roster it was dealt. */
+interface Dealt extends SharingShape {
+  readonly rosterEpoch: number
+}
+
+/** What becomes of all shares that the server holds. */
+export function outlookOf({ store }: { readonly store: Store }, step: RosterStep) {
+  return outlook(allRows(store), step)
 }
 
 /** The same, of these rows alone. */
-export async function strandedAmong(
+export function outlookAmong(
   store: Store,
-  roster: Roster,
+  step: RosterStep,
   places: readonly RowPlace[],
-): Promise<Holdings> {
-  return await countWhere(rowsAt(store, places), (row) => isStranded(row, roster))
+): Promise<Outlook> {
+  return outlook(rowsAt(store, places), step)
 }
 
 /** Of how many keys and accounts the server holds any share. */
 export async function heldShares({ store }: { readonly store: Store }): Promise<Holdings> {
-  return await countWhere(allRows(store), (row) => shapeOf(row) !== null)
-}
-
-/**
- * Refuses a roster under which shares that the server holds are of no use.
- *
- * @throws LockKeeperError `conflict`
- */
-export function checkNoneStranded(
-  before: Roster | null,
-  roster: Roster,
-  { keys, accounts }: Holdings,
-): void {
-  if (keys + accounts === 0) return
-  const what = `${keys} keys and ${accounts} accounts`
-  if (before !== null && settles(before, encodeRoster(roster))) {
-    throw new LockKeeperError("conflict", `${what} of this server still have to move.`, {
-      field: "transition",
-      remedy: "Run `lockkeeper reshare` until nothing is lacking, then settle.",
-    })
+  const held = { keys: 0, accounts: 0 }
+  for await (const row of allRows(store)) {
+    if (dealtOf(row) !== null) held[row.table]++
+    row.value.fill(0)
   }
-  throw new LockKeeperError(
-    "conflict",
-    `Under roster ${roster.rosterEpoch} ${what} of this server could not be used.`,
-    {
-      field: "bundle",
-      remedy:
-        roster.transition === null
-          ? "Deal their shares anew first: `lockkeeper reshare` under a roster in transition."
-          : "Keep more of their holders in the roster, or have lost ones repaired first.",
-    },
-  )
+  return held
 }
 
-type Shape = Parameters<typeof placeOfShares>[1]
+async function outlook(rows: AsyncIterable<HeldRow>, step: RosterStep): Promise<Outlook> {
+  const { followed, before, roster: next } = step
+  const [held, stranded, doubtful] = [none(), none(), none()]
+  const since = new Set<string>()
+  for await (const row of rows) {
+    const shape = dealtOf(row)
+    row.value.fill(0)
+    if (shape === null) continue
+    held[row.table]++
+    const dealt = followed.find(({ rosterEpoch }) => rosterEpoch === shape.rosterEpoch) ?? null
+    const place = placeAfter({ dealt, before, next }, shape)
+    if (place === "stranded") stranded[row.table]++
+    if (place !== "doubtful") continue
+    doubtful[row.table]++
+    for (const one of cameSince({ dealt, before, next }, shape)) since.add(nameOf(next, one))
+  }
+  return { held, stranded, doubtful, cameSince: [...since].sort() }
+}
 
-/** Who holds what a row has a share of; null where it has none. */
-function shapeOf({ table, value }: HeldRow): Shape | null {
+function none(): { keys: number; accounts: number } {
+  return { keys: 0, accounts: 0 }
+}
+
+function nameOf({ members }: Roster, one: number): string {
+  return (members.find(({ identifier }) => identifier === one) as Member).name
+}
+
+/** Null where a row has no share. */
+function dealtOf({ table, value }: HeldRow): Dealt | null {
   if (table === "keys") {
     const { signingShare, public: pkg } = decode(keyRow, value).keyPackage
     signingShare.wipe()
-    return { holders: [...pkg.verifyingShares.keys()], minSigners: pkg.minSigners }
+    const { minSigners, rosterEpoch } = pkg
+    return { holders: [...pkg.verifyingShares.keys()], minSigners, rosterEpoch }
   }
   const row = decodeAccount(value)
   wipeAccount(row)
   return shapeOfAccount(row)
-}
-
-function isStranded(row: HeldRow, roster: Roster): boolean {
-  const shape = shapeOf(row)
-  return shape !== null && placeOfShares(roster, shape) === "stranded"
-}
-
-async function countWhere(
-  rows: AsyncIterable<HeldRow>,
-  counts: (row: HeldRow) => boolean,
-): Promise<Holdings> {
-  const found = { keys: 0, accounts: 0 }
-  for await (const row of rows) {
-    if (counts(row)) found[row.table]++
-    row.value.fill(0)
-  }
-  return found
 }
 
 async function* allRows(store: Store): AsyncGenerator<HeldRow> {

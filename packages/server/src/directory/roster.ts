@@ -148,6 +148,8 @@ export interface NextRoster extends Disposable {
   readonly roster: Roster
   /** The one that it follows now; null while it is in none. */
   readonly before: Roster | null
+  /** All that it has followed or knows of, oldest first: they end with `before`. */
+  readonly followed: readonly Roster[]
   /** Makes the server follow it, once. @throws StoreConflict when it follows another by now. */
   commit(): Promise<void>
 }
@@ -177,10 +179,10 @@ export async function prepareRoster(unsealed: Unsealed, bundle: RosterBundle): P
   const ifVersion = row?.version ?? "absent"
   const waiting = await store.read(SETTLED.table, SETTLED.id)
   const member = ownMember(unsealed, roster)
-  const current = known?.chain.at(-1)
+  const followed = (known?.chain ?? []).map((one) => decodeRoster(one.roster))
   return {
-    roster,
-    before: current === undefined ? null : decodeRoster(current.roster),
+    ...{ roster, followed },
+    before: followed.at(-1) ?? null,
     async commit() {
       const value = encode(rosterRow, { chain, seed: seed.expose() })
       // The database is about to change in a way that is nobody's restoring it.

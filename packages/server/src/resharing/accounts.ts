@@ -11,15 +11,18 @@ export function sharingOfAccountRow({ active }: AccountRow): sharing.Sharing | n
   return active === null ? null : sharing.sharingOfHeldAccount(active)
 }
 
-/** Who holds shares of an account's OPRF key, and how many it takes; null before it can log in. */
-export function shapeOfAccount({ active }: AccountRow): SharingShape | null {
+/**
+ * Who holds shares of an account's OPRF key, how many it takes, and under which roster they were dealt;
+ * null before it can log in.
+ */
+export function shapeOfAccount({
+  active,
+}: AccountRow): (SharingShape & { readonly rosterEpoch: number }) | null {
   if (active === null) return null
   const { oprf, registration } = active
-  if (oprf === null) {
-    return { holders: [...registration.servers.keys()], minSigners: registration.minSigners }
-  }
-  const { verifyingShares, minSigners } = oprf.sharing
-  return { holders: [...verifyingShares.keys()], minSigners }
+  const { minSigners, rosterEpoch } = oprf?.sharing ?? registration
+  const holders = oprf?.sharing.verifyingShares ?? registration.servers
+  return { holders: [...holders.keys()], minSigners, rosterEpoch }
 }
 
 /**

@@ -1,0 +1,76 @@
+import { encodeRoster, LockKeeperError } from "@lockkeeper/api"
+import type { Holdings, Outlook, RosterStep } from "./holdings.ts"
+import { settles } from "./roster-bundle.ts"
+
+/** Whether an operator says that what the server cannot see is so. */
+export interface GoOnOptions {
+  readonly isForced: boolean
+}
+
+/**
+ * Refuses a roster under which shares that the server holds are of no use, or may be: what it can only
+ * doubt its operator may know better.
+ *
+ * @throws LockKeeperError `conflict`
+ */
+export function checkMayGoOn(
+  { before, roster }: RosterStep,
+  { stranded, doubtful, cameSince }: Pick<Outlook, "stranded" | "doubtful" | "cameSince">,
+  { isForced }: GoOnOptions,
+): void {
+  if (isAny(stranded)) {
+    if (settles(before, encodeRoster(roster))) throw stillToMove(stranded)
+    throw noUse(roster.rosterEpoch, stranded, roster.transition !== null)
+  }
+  if (isAny(doubtful) && !isForced) throw tooFewLeft(roster.rosterEpoch, doubtful, cameSince)
+}
+
+function isAny({ keys, accounts }: Holdings): boolean {
+  return keys + accounts > 0
+}
+
+function textOf({ keys, accounts }: Holdings): string {
+  return `${keys} keys and ${accounts} accounts`
+}
+
+function stillToMove(stranded: Holdings): LockKeeperError {
+  return new LockKeeperError("conflict", `${textOf(stranded)} of this server still have to move.`, {
+    field: "transition",
+    remedy: "Run `lockkeeper reshare` until nothing is lacking, then settle.",
+  })
+}
+
+function noUse(rosterEpoch: number, stranded: Holdings, isInTransition: boolean): LockKeeperError {
+  const message = `Under roster ${rosterEpoch} ${textOf(stranded)} of this server could not be used.`
+  return new LockKeeperError("conflict", message, {
+    field: "bundle",
+    remedy: isInTransition
+      ? "Keep more of their holders in the roster, or have lost ones repaired first."
+      : "Deal their shares anew first: `lockkeeper reshare` under a roster in transition.",
+  })
+}
+
+function tooFewLeft(
+  rosterEpoch: number,
+  doubtful: Holdings,
+  cameSince: readonly string[],
+): LockKeeperError {
+  const [first] = cameSince
+  const left = `Roster ${rosterEpoch} leaves too few of the servers that ${textOf(doubtful)} were dealt to`
+  if (first === undefined) {
+    return new LockKeeperError("conflict", `${left}, and nobody else who could have shares.`, {
+      field: "bundle",
+      remedy:
+        "Replace fewer at once, with `lockkeeper repair` and `lockkeeper refresh` between. Where they are " +
+        "lost for good, go on with --force.",
+    })
+  }
+  const names = cameSince.map((name) => `"${name}"`).join(", ")
+  return new LockKeeperError("conflict", `${left}: ${names} came since, and may lack shares.`, {
+    field: "bundle",
+    remedy:
+      "Run `lockkeeper repair` for what lacks shares and `lockkeeper refresh`, under the roster in force, " +
+      "then activate this one. Where a refresh is not possible, as with a lost member, see that " +
+      `\`lockkeeper repair --server ${first} --dry-run\` finds nothing, and go on with --force.`,
+  })
+}
