@@ -82,7 +82,7 @@ const messages = list(bytes(MAX_RESHARE_MESSAGE), MAX_MEMBERS)
 /**
  * Input of steps 2, 3 and 5: the messages of the step before, each as `deliver` cuts it for this
  * server, and the openings too for a holder that has not dealt. The output is this server's message.
- * Step 4 takes a `reshare.BatchCertificate` and answers nothing.
+ * Step 4 takes a `reshare.BatchCertificate`.
  */
 export interface ReshareStepInput {
   readonly messages: readonly Bytes[]
@@ -95,6 +95,16 @@ export const reshareStepInput: Codec<ReshareStepInput> = struct<ReshareStepInput
   messages,
   opens: messages,
   records: list(sealedRecordsCodec, MAX_MEMBERS),
+})
+
+/** Output of step 4. */
+export interface ReshareActivateOutput {
+  /** The entries of the batch whose shares have no place at this server yet, and go on waiting there. */
+  readonly waiting: readonly number[]
+}
+
+export const reshareActivateOutput: Codec<ReshareActivateOutput> = struct<ReshareActivateOutput>({
+  waiting: list(u16, 0xff),
 })
 
 /**

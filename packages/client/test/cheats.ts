@@ -373,6 +373,24 @@ export async function loseKeys({ store }: TestServer): Promise<void> {
   }
 }
 
+/** The server confirms new shares of a key, and then has lost the one that they were to take the place of. */
+export function loseKeyWhenConfirmed({ store }: TestServer, keyId: Bytes): void {
+  const commit = store.commit.bind(store)
+  store.commit = async (batch) => {
+    const positions = await commit(batch)
+    const puts = batch.filter((one) => one.kind === "put")
+    const isOnItsWay = puts.some(
+      (one) => one.table === "reshare-runs" && one.ifVersion !== "absent",
+    )
+    if (!isOnItsWay || !puts.some((one) => one.table === "generations")) return positions
+    store.commit = commit
+    const id = toHex(keyId)
+    const row = await store.read("keys", id)
+    await commit([{ kind: "take", table: "keys", id, version: row!.version }])
+    return positions
+  }
+}
+
 /** From now on this server says that the owner gave the key another name. */
 export async function relabel(server: TestServer, keyId: Bytes, label: string): Promise<void> {
   const rows = await server.store.scan("account-keys", "", "", 256)

@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test"
 import { LockKeeperError } from "@lockkeeper/client"
 import type { OperatorSession, RefreshProgress } from "@lockkeeper/client/operator"
 import { toHex } from "@lockkeeper/encoding"
-import { claimGeneration, signWrongly } from "./cheats.ts"
+import { claimGeneration, loseKeyWhenConfirmed, signWrongly } from "./cheats.ts"
 import { epochs, operate, signs, startOperated } from "./operated-cluster.ts"
 
 describe("a refresh of everything", () => {
@@ -175,6 +175,20 @@ describe("a refresh without everyone", () => {
       (await epochs(operator)).map((line) => line.split(": ")[1]),
       ["3,3", "3,3", "3,3", "3,3", "3,3"],
     )
+    await operator.close()
+  })
+
+  it("counts on nobody whose new shares wait, and says so", async () => {
+    const { cluster, session, keys } = await startOperated({}, ["ed25519"])
+    const [key] = keys as [(typeof keys)[0]]
+    const operator = await operate(cluster)
+    await operator.refresh({ kind: "keys" })
+    loseKeyWhenConfirmed(cluster.server(3), key.keyId)
+    const report = await operator.refresh({ kind: "keys" })
+    assert.deepEqual([report.done, report.missing.size, report.incidents], [1, 0, []])
+    assert.deepEqual([...report.lingering], [[3, 1]])
+    assert.deepEqual(await epochs(operator), ["1: 3", "2: 3", "3: "])
+    await signs(session, key, "with the others")
     await operator.close()
   })
 

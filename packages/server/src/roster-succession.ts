@@ -4,7 +4,7 @@ import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { assembleSelf, checkClock } from "./assemble-self.ts"
 import type { Descriptor } from "./directory/descriptor.ts"
 import { outlookAmong, outlookOf } from "./directory/holdings.ts"
-import { checkMayGoOn, type GoOnOptions } from "./directory/may-go-on.ts"
+import { checkHasCome, checkMayGoOn, type GoOnOptions } from "./directory/may-go-on.ts"
 import { type NextRoster, prepareRoster, prepareSettled } from "./directory/roster.ts"
 import type { RosterBundle, RosterSignature } from "./directory/roster-bundle.ts"
 import { consentToRoster } from "./directory/roster-consent.ts"
@@ -119,14 +119,16 @@ export class RosterSuccession {
 
   async #goOnUnder(next: NextRoster, options: GoOnOptions): Promise<Succeeded> {
     const { unsealed, store, deps, turnstile } = this.#running
-    const { roster, before, followed, commit } = next
+    const { roster, before, followed, member, commit } = next
     if (before === null) throw new Error("a server runs without a roster")
     const onward = { followed, before, roster }
     await checkClock(unsealed, { roster }, deps.clock.now())
     // All that is held is looked at while the server is used; then only what changed meanwhile.
     const watch = store.watch()
     try {
-      checkMayGoOn(onward, await outlookOf({ store }, onward), options)
+      const all = await outlookOf({ store }, onward)
+      checkMayGoOn(onward, all, options)
+      checkHasCome(onward, member, all.held, options)
       await turnstile.exchange({
         drainMs: DRAIN_MS,
         check: async () => {

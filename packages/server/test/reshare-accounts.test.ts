@@ -1,6 +1,11 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type AccountRange, LAST_ACCOUNT_ID, rangeEnd } from "@lockkeeper/api"
+import {
+  type AccountRange,
+  LAST_ACCOUNT_ID,
+  rangeEnd,
+  reshareActivateOutput,
+} from "@lockkeeper/api"
 import { type Bytes, compareBytes, decode, encode, toHex } from "@lockkeeper/encoding"
 import { opaque, reshare } from "@lockkeeper/protocols"
 import { readAccount } from "../src/accounts.ts"
@@ -161,7 +166,10 @@ test("where a password changes during a run, its account stays and the others co
   const all = [1, 2, 3]
   await changePassword(first, sessions, "new", { version: 2, activateAt: all, finaliseAt: all })
   const shares = await Promise.all(first.servers.map((server) => shareAt(server, first)))
-  for (const id of all) await coordinator.activate(id, certificate)
+  for (const id of all) {
+    const output = await coordinator.activate(id, certificate)
+    assert.deepEqual(decode(reshareActivateOutput, output), { waiting: [] })
+  }
   assert.deepEqual(await Promise.all(first.servers.map((at) => shareAt(at, first))), shares)
   for (const id of all) {
     assert.deepEqual([await epochOf(world, id, first), await epochOf(world, id, second)], [1, 2])
@@ -188,10 +196,16 @@ test("shares that wait end with the password they are of, when it cannot come ba
   const { world, owners } = await withOwners(1)
   const [owner] = owners as [TestOwner]
   const coordinator = await begin(world, owners)
-  await confirmed(coordinator)
+  const certificate = await confirmed(coordinator)
   const sessions = await owner.login("correct horse", owner.servers)
   const all = [1, 2, 3]
   await changePassword(owner, sessions, "new", { version: 2, activateAt: all, finaliseAt: [3] })
+  // Who brings the certificate is told where it is not in force, however often it comes.
+  for (const id of [1, 2, 3, 1, 2]) {
+    const output = await coordinator.activate(id, certificate)
+    assert.deepEqual(decode(reshareActivateOutput, output), { waiting: id === 3 ? [] : [0] })
+    assert.equal(await epochOf(world, id, owner), 1)
+  }
   world.cluster.clock.time += 3_700_000
   for (const id of all) await serverOf(world, id).server.tidy()
   // Servers 1 and 2 can still go back to the version before.

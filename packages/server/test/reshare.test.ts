@@ -4,6 +4,7 @@ import {
   eventCodec,
   keyListing,
   RESHARE_STEPS,
+  reshareActivateOutput,
   reshareOpenOutput,
   showKeyBody,
 } from "@lockkeeper/api"
@@ -176,7 +177,8 @@ test("whoever asks for the same run gets the same bytes, by another request and 
   // Both bring the certificate, in turns; the second time nothing changes.
   for (const coordinator of [first, second]) {
     for (const id of world.cluster.servers.keys()) {
-      assert.deepEqual(await coordinator.activate(id, task.certificate), EMPTY)
+      const output = await coordinator.activate(id, task.certificate)
+      assert.deepEqual(decode(reshareActivateOutput, output), { waiting: [] })
     }
   }
   const third = new Coordinator(world, attempt)

@@ -44,6 +44,9 @@ const refusal = (code: string, field: string, message: RegExp) => (error: unknow
   return true
 }
 
+/** Nothing is held anywhere. */
+const FORCED = { isForced: true }
+
 type Three = readonly [TestServer, TestServer, TestServer, TestServer]
 
 /** Three servers and a fourth that takes the place of the third: who signed that, and the bundle. */
@@ -97,7 +100,7 @@ describe("the roster that settles another", () => {
     assert.equal(running.server.self.rostersBefore.length, 2)
     assert.notEqual(running.server.self, was)
     await running.close()
-    await opened(delta, (unsealed) => settleStopped(unsealed, null))
+    await opened(delta, (unsealed) => settleStopped(unsealed, null, FORCED))
     const [mine, theirs] = [await installed(alpha), await installed(delta)]
     assert.deepEqual([mine.waits, theirs.waits], [false, false])
     assert.deepEqual(mine.roster, theirs.roster)
@@ -114,7 +117,7 @@ describe("the roster that settles another", () => {
     const bundle = await agree([alpha, ...others], roster, first.chain)
     for (const server of [alpha, ...others]) {
       await install(server, bundle)
-      await opened(server, (unsealed) => settleStopped(unsealed, null))
+      await opened(server, (unsealed) => settleStopped(unsealed, null, FORCED))
       assert.deepEqual((await installed(server)).roster, settledRoster(roster))
     }
   })
@@ -213,6 +216,34 @@ describe("a transition at a server that holds shares", () => {
       still,
     )
     assert.equal((await installed(alpha)).roster.rosterEpoch, 2)
+  })
+
+  test("is not ended at one that joins before keys and accounts have come, but by force", async () => {
+    const transition = { leaving: [], minSignersBefore: 2 }
+    const { alpha, delta, bundle } = await inTransition({ transition })
+    await install(delta, bundle)
+    const lacks = (what: string) => (error: unknown) => {
+      refusal("conflict", "transition", new RegExp(`^"delta" joins, and ${what} has come`))(error)
+      assert.match((error as LockKeeperError).remedy, /`lockkeeper reshare` to its end.*--force/)
+      return true
+    }
+    const stopped = () => opened(delta, (unsealed) => settleStopped(unsealed, null))
+    await assert.rejects(stopped, lacks("nothing"))
+    const running = await start(delta)
+    await assert.rejects(settle(delta), lacks("nothing"))
+    await running.close()
+    await opened(delta, async ({ store }) => store.commit(await rowsOfKey()))
+    await assert.rejects(stopped, lacks("no account"))
+    assert.equal((await installed(delta)).roster.rosterEpoch, 2)
+    const again = await start(delta)
+    const asked = { command: "roster.settle", bundle: null, isForced: true } as const
+    await askServer(delta.directory, asked, "activated")
+    assert.equal(again.server.self.roster.rosterEpoch, 3)
+    await again.close()
+    // Who was there before can hold nothing because there is nothing.
+    await install(alpha, bundle)
+    await opened(alpha, (unsealed) => settleStopped(unsealed, null))
+    assert.equal((await installed(alpha)).roster.rosterEpoch, 3)
   })
 
   test("killed before or after any commit of its end, follows the one roster or the other", async () => {

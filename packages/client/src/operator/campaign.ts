@@ -109,8 +109,11 @@ export class Campaign {
     const judge = ({ answers }: FromServers<readonly SharingListing[]>) =>
       inForce(answers, thresholdsOf(trust.roster), deps.clock.now())
     let listings = await this.#look()
-    const finished = await finishRuns(this.#principal, judge(listings), { kind, ...context })
-    if (finished > 0) listings = await this.#look()
+    const { finished, isChanged } = await finishRuns(this.#principal, judge(listings), {
+      kind,
+      ...context,
+    })
+    if (isChanged) listings = await this.#look()
     const all = judge(listings)
     const listed = listings.answers
     const about = { kind, listed, now: deps.clock.now(), ...context }

@@ -26,29 +26,32 @@ interface Context {
 
 /**
  * Brings the certificates of runs that a coordinator left half way to those who have confirmed and not
- * activated. One run is finished for its whole batch. Returns at how many servers something was.
+ * activated. One run is finished for its whole batch. Returns at how many servers one was, and whether
+ * anything may have changed at any.
  */
 export async function finishRuns(
   principal: OperatorPrincipal,
   all: readonly InForce[],
   context: Context,
-): Promise<number> {
+): Promise<{ readonly finished: number; readonly isChanged: boolean }> {
   const tried = new Set<string>()
-  let finished = 0
+  let [finished, isChanged] = [0, false]
   for (const { id, behind, unlisted } of all) {
     for (const { server, from, run } of [...behind, ...unlisted]) {
       const name = `${server}-${toHex(run)}`
       if (tried.has(name)) continue
       tried.add(name)
       try {
-        if (await finishAt(principal, { id, server, from, run }, context)) finished++
+        const isInForce = await finishAt(principal, { id, server, from, run }, context)
+        if (isInForce === true) finished++
+        isChanged ||= isInForce !== null
       } catch (error) {
         if (!(error instanceof LockKeeperError) || error.code === "cancelled") throw error
         context.incidents.failed(server, error)
       }
     }
   }
-  return finished
+  return { finished, isChanged }
 }
 
 interface Unfinished {
@@ -58,12 +61,15 @@ interface Unfinished {
   readonly run: Bytes
 }
 
-/** False where the server confirmed nothing in that run, or where what is shown proves nothing. */
+/**
+ * Whether all of that run is in force at the server; null where it confirmed nothing in it, or where what
+ * is shown proves nothing.
+ */
 async function finishAt(
   principal: OperatorPrincipal,
   { id, server, from, run }: Unfinished,
   { kind, signal, incidents }: Context,
-): Promise<boolean> {
+): Promise<boolean | null> {
   const { trust } = principal.servers
   const ask = async (at: Identifier) => {
     const body = encode(showReshareBody, { kind, id, run })
@@ -73,24 +79,22 @@ async function finishAt(
   }
   const { params, range } = await ask(server)
   const of = kindOf(kind, range)
-  if (params === null || of === null || !equalBytes(reshare.openingDigest(params), run))
-    return false
+  if (params === null || of === null || !equalBytes(reshare.openingDigest(params), run)) return null
   const { certificate } = await ask(from)
-  if (certificate === null) return false
+  if (certificate === null) return null
   const roster = rosterOf(trust, certificate.sharing.rosterEpoch)
   // Where it is not known any more, so many rosters later, nobody else would take it either.
-  if (roster === null) return false
+  if (roster === null) return null
   const { rosterEpoch, minSigners } = roster
   const view = { rosterEpoch, minSigners, verifyKeys: identityKeys(roster) }
   const verified = reshare.verifyReshareCertificate(certificate, view)
   const batch = verified.ok ? reshare.batchOf(certificate) : null
   if (batch === null) {
     incidents.suspected(from, verified.ok ? "wrong-batch" : verified.abort.reason)
-    return false
+    return null
   }
   const steps = new ReshareSteps(principal, of, { params, keys: [], leaveOut: [] }, signal)
-  await steps.activate(server, batch)
-  return true
+  return await steps.activate(server, batch)
 }
 
 /** With the range that the run goes on with; null where none was shown that it could have. */

@@ -29,7 +29,10 @@ export interface BatchResult {
   readonly leftOut: readonly LeftOut[]
   /** Holders that have no new shares: they are to be repaired, or will have them at the next refresh. */
   readonly missing: readonly Identifier[]
-  /** Holders that have confirmed and not activated: they get the certificate from whoever comes next. */
+  /**
+   * Holders that have confirmed and not put all of it in force: they get the certificate from whoever
+   * comes next.
+   */
   readonly lingering: readonly Identifier[]
   /** Servers that are no holders any more and have not erased their shares yet. */
   readonly keeping: readonly Identifier[]
@@ -341,11 +344,12 @@ export class ReshareBatch {
     const joining = confirmed.filter((server) => this.#isJoining(server))
     const lingering: Identifier[] = []
     for (const some of [joining, confirmed.filter((one) => !joining.includes(one))]) {
-      const { failures } = await askAll(servers, some, (server) =>
+      const { answers, failures } = await askAll(servers, some, (server) =>
         steps.activate(server, certificate),
       )
       for (const [server, error] of failures) incidents.failed(server, error)
-      lingering.push(...failures.keys())
+      const waiting = [...answers].filter(([, isInForce]) => !isInForce).map(([server]) => server)
+      lingering.push(...failures.keys(), ...waiting)
     }
     const isUsable = confirmed.length - lingering.length >= attempt.params.minSigners
     const keeping = await this.#leave(attempt, certificate, isUsable)

@@ -2,6 +2,7 @@ import {
   type AccountRange,
   LockKeeperError,
   RESHARE_STEPS,
+  reshareActivateOutput,
   reshareBody,
   reshareDescribeInput,
   reshareOpenInput,
@@ -96,8 +97,11 @@ export class ReshareSteps {
     )
   }
 
-  async activate(server: Identifier, certificate: reshare.BatchCertificate): Promise<void> {
-    await this.#act(server, "activate", encode(reshare.batchCertificateCodec, certificate))
+  /** Returns whether the server has put in force all that it confirmed: what has no place there waits. */
+  async activate(server: Identifier, certificate: reshare.BatchCertificate): Promise<boolean> {
+    const input = encode(reshare.batchCertificateCodec, certificate)
+    const output = await this.#act(server, "activate", input)
+    return readAnswer(server, reshareActivateOutput, output).waiting.length === 0
   }
 
   /** Again where another request was faster at the same rows: nothing was done then. */

@@ -1,7 +1,7 @@
 import { type Roster, type RosterDifference, rosterDifference } from "@lockkeeper/api"
 import { type Bytes, decode } from "@lockkeeper/encoding"
 import { outlookOf } from "./holdings.ts"
-import { checkMayGoOn, type GoOnOptions } from "./may-go-on.ts"
+import { checkHasCome, checkMayGoOn, type GoOnOptions } from "./may-go-on.ts"
 import { installRoster, type NextRoster, prepareRoster, prepareSettled } from "./roster.ts"
 import { rosterBundleCodec } from "./roster-bundle.ts"
 import type { Unsealed } from "./unseal.ts"
@@ -48,10 +48,12 @@ async function take(
   next: NextRoster,
   options: GoOnOptions,
 ): Promise<Activated> {
-  const { roster, before, followed } = next
+  const { roster, before, followed, member } = next
   if (before !== null) {
     const step = { followed, before, roster }
-    checkMayGoOn(step, await outlookOf(unsealed, step), options)
+    const outlook = await outlookOf(unsealed, step)
+    checkMayGoOn(step, outlook, options)
+    checkHasCome(step, member, outlook.held, options)
   }
   await next.commit()
   return { roster, difference: before === null ? null : rosterDifference(before, roster) }

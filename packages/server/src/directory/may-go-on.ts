@@ -1,4 +1,5 @@
-import { encodeRoster, LockKeeperError } from "@lockkeeper/api"
+import { encodeRoster, LockKeeperError, lastSettled, type Member } from "@lockkeeper/api"
+import { equalBytes } from "@lockkeeper/encoding"
 import type { Holdings, Outlook, RosterStep } from "./holdings.ts"
 import { settles } from "./roster-bundle.ts"
 
@@ -23,6 +24,34 @@ export function checkMayGoOn(
     throw noUse(roster.rosterEpoch, stranded, roster.transition !== null)
   }
   if (isAny(doubtful) && !isForced) throw tooFewLeft(roster.rosterEpoch, doubtful, cameSince)
+}
+
+/**
+ * Refuses to end a transition at a server that came with it, before both keys and accounts have come to
+ * it: once it follows another roster than the others no run of theirs brings it any, and it cannot see
+ * whether they hold some.
+ *
+ * @param member - the server's own row.
+ * @throws LockKeeperError `conflict`
+ */
+export function checkHasCome(
+  { followed, before, roster }: RosterStep,
+  { identityKey, name }: Member,
+  { keys, accounts }: Holdings,
+  { isForced }: GoOnOptions,
+): void {
+  if (isForced || (keys > 0 && accounts > 0) || !settles(before, encodeRoster(roster))) return
+  const wasListed = lastSettled(followed)?.members.some((one) =>
+    equalBytes(one.identityKey, identityKey),
+  )
+  if (wasListed === true) return
+  const what = keys + accounts === 0 ? "nothing" : keys === 0 ? "no key" : "no account"
+  throw new LockKeeperError("conflict", `"${name}" joins, and ${what} has come to it yet.`, {
+    field: "transition",
+    remedy:
+      "Run `lockkeeper reshare` to its end, or `lockkeeper repair` where it took another's place, then " +
+      "settle: from then on it takes no part in them. Where there is nothing to come, settle with --force.",
+  })
 }
 
 function isAny({ keys, accounts }: Holdings): boolean {

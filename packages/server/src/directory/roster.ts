@@ -148,6 +148,8 @@ export interface NextRoster extends Disposable {
   readonly roster: Roster
   /** The one that it follows now; null while it is in none. */
   readonly before: Roster | null
+  /** The server's own row in it. */
+  readonly member: Member
   /** All that it has followed or knows of, oldest first: they end with `before`. */
   readonly followed: readonly Roster[]
   /** Makes the server follow it, once. @throws StoreConflict when it follows another by now. */
@@ -181,7 +183,7 @@ export async function prepareRoster(unsealed: Unsealed, bundle: RosterBundle): P
   const member = ownMember(unsealed, roster)
   const followed = (known?.chain ?? []).map((one) => decodeRoster(one.roster))
   return {
-    ...{ roster, followed },
+    ...{ roster, member, followed },
     before: followed.at(-1) ?? null,
     async commit() {
       const value = encode(rosterRow, { chain, seed: seed.expose() })

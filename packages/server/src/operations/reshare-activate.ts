@@ -1,5 +1,5 @@
-import { LockKeeperError } from "@lockkeeper/api"
-import { type Bytes, equalBytes } from "@lockkeeper/encoding"
+import { LockKeeperError, reshareActivateOutput } from "@lockkeeper/api"
+import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
 import { reshare, sharing } from "@lockkeeper/protocols"
 import { movedHere } from "../names-under-roster.ts"
 import type { Change } from "../ports/store.ts"
@@ -28,7 +28,8 @@ const NOTHING = new Uint8Array(0)
  * quorum of the holders has confirmed that they have theirs. Whenever the certificate comes, and whoever
  * brings it. What is not what it was any more stays as it is, and the rest comes into force; unknown
  * names go with their range in the same commit, so that answers for both kinds of names change at once.
- * A share that may still be needed and has no place here goes on waiting, and the run with it.
+ * A share that may still be needed and has no place here goes on waiting, and the run with it: whoever
+ * asks is told, and does not count on this server for it.
  */
 export async function activate(task: ReshareTask): Promise<StepOutcome> {
   const { step, run } = task
@@ -40,7 +41,7 @@ export async function activate(task: ReshareTask): Promise<StepOutcome> {
     })
   }
   const { stage } = run.value
-  if (stage.kind === "active") return { output: NOTHING, changes: [], event: step.event() }
+  if (stage.kind === "active") return { output: outputOf([]), changes: [], event: step.event() }
   const outcome = reshare.reshareActivate(stage.state, certificate, task.identity.verifyKeys)
   if (!outcome.ok) return refuseAbort(step, outcome.abort, [], {})
   const reshared = outcome.value
@@ -54,6 +55,10 @@ export async function activate(task: ReshareTask): Promise<StepOutcome> {
     wipeEntries(entries)
     for (const { share } of reshared) share.wipe()
   }
+}
+
+function outputOf(waiting: readonly number[]): Bytes {
+  return encode(reshareActivateOutput, { waiting })
 }
 
 interface Judged {
@@ -74,7 +79,7 @@ async function putInForce(
   const activatedAt = deps.clock.now()
   const room = Math.floor(SPARE_CHANGES / reshared.length)
   const changes: Change[] = []
-  let isWaiting = false
+  const waiting: number[] = []
   for (const [i, one] of reshared.entries()) {
     const entry = entries[i] as Entry
     const before = generationOf(entry)
@@ -90,7 +95,7 @@ async function putInForce(
       // What is left as it is must be what was looked at.
       changes.push(sameShare(source, entry))
       const isNeeded = !isOver(one.sharing, entry)
-      isWaiting ||= isNeeded
+      if (isNeeded) waiting.push(i)
       if (isPending && !isNeeded) changes.push(putGeneration(source, entry, now))
     }
   }
@@ -98,10 +103,10 @@ async function putInForce(
     const ids = reshared.map((one) => one.sharing.id)
     changes.push(...(await moveUnknownNames(deps, row.range, ids, movesTo(task))))
   }
-  const next: ReshareRunRow = isWaiting ? row : { ...row, stage: { kind: "active" } }
+  const next: ReshareRunRow = waiting.length > 0 ? row : { ...row, stage: { kind: "active" } }
   changes.push(putRun(runId, next, version))
   return {
-    output: NOTHING,
+    output: outputOf(waiting),
     changes,
     event: step.event(),
     afterCommit: () => {
