@@ -30,6 +30,11 @@ export const unnoticed: readonly {
     why: "what is whole has no abort: it is said to be null, and would be undefined, for the type alone",
   },
   {
+    path: "reshare/checks.ts",
+    condition: "!open.commitment",
+    why: "a dealer's opening without one is refused before: null stands for those who do not deal",
+  },
+  {
     path: "reshare/accusations.ts",
     condition: "!verdict.valid",
     why: "evidence made of messages that passed the same checks always names one: nothing sent leads here",

@@ -261,14 +261,16 @@ for (const [field, change, reason] of UNPROVABLE) {
   })
 }
 
-test("a confirmation of another outcome, rightly signed, is proven from what was dealt", () => {
-  const other = reshare.keysRoot(attempt.keys)
-  const verdict = signs(NEW, () => ({ broadcast: confirmation(NEW, other) }))
-  const { task } = drive(attempt, batch, { [NEW]: { verdict } })
-  assert.equal(task.kind, "confirmed")
-  assert.deepEqual([task.fault?.reason, task.fault?.culprits], ["wrong-confirmation", [NEW]])
-  assertProven(task.fault!, verifyKeys)
-})
+for (const liar of [STAYING, NEW]) {
+  test(`a confirmation of another outcome by ${liar}, rightly signed, is proven from what was dealt`, () => {
+    const other = reshare.keysRoot(attempt.keys)
+    const verdict = signs(liar, () => ({ broadcast: confirmation(liar, other) }))
+    const { task } = drive(attempt, batch, { [liar]: { verdict } })
+    assert.equal(task.kind, "confirmed")
+    assert.deepEqual([task.fault?.reason, task.fault?.culprits], ["wrong-confirmation", [liar]])
+    assertProven(task.fault!, verifyKeys)
+  })
+}
 
 test("all culprits of a step are named at once, beside those who are silent", () => {
   const junk = says(utf8("junk"))

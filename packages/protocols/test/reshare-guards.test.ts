@@ -22,6 +22,7 @@ import {
   dealPayloadCodec,
   openPayloadCodec,
   type Vectors,
+  type VerdictPayload,
   verdictPayloadCodec,
 } from "../src/reshare/payloads.ts"
 import { publicOutcome } from "../src/reshare/result.ts"
@@ -209,45 +210,58 @@ for (const step of ["open", "deal", "verdict", "answer"] as const) {
   })
 }
 
-test("liars who confirm different outcomes do not hide who dealt what is no element", () => {
-  const { params } = attempt
-  const codec = dealPayloadCodec(params)
-  let payload = { blinding: seeded("blinding", 32), vectors: [] as Vectors }
-  const ofSmallOrder = (broadcast: Bytes) => {
-    const { vectors } = decode(codec, broadcast)
-    payload = { ...payload, vectors: [[new Uint8Array(32)], ...vectors.slice(1)] }
-  }
-  // What it will deal is fixed by its seed: a first run shows it.
-  driveWith((from, step, { message }) => {
-    if (from === 2 && step === "deal") ofSmallOrder(message!.broadcast)
-    return message && step !== "verdict" ? [message] : []
-  })
-  const commitment = vectorsCommitment(params, 2, payload.vectors, payload.blinding)
-  let place: Partial<Header> = {}
-  const { abort } = driveWith((from, step, { message, delivery }) => {
-    if (step === "verdict") return from === 3 || from === 4 ? [confirming(from, delivery)] : []
-    if (!message || from > 2) return message ? [message] : []
-    const { sessionId, previousDigest } = decode(headerCodec, message.header.bytes)
-    if (from === 1) place = { sessionId, previousDigest }
-    if (from === 1) return [message]
-    if (step === "deal") {
-      return [rewrite(message, identity(2), { header: place, broadcast: encode(codec, payload) })]
-    }
-    const opened = { ...decode(openPayloadCodec, message.broadcast), commitment }
-    return [rewrite(message, identity(2), { broadcast: encode(openPayloadCodec, opened) })]
-  })
-  assert.deepEqual([abort.reason, abort.culprits], ["malformed-payload", [2]])
-})
-
-/** A confirmation of whatever, rightly signed, with an echo of what there was to see. */
-function confirming(from: Identifier, { messages }: reshare.Delivery): Message {
+const OUTCOMES = (from: Identifier) => {
   const { rosterEpoch, groups } = attempt.params
-  const headers = messages.map(({ header }) => decode(headerCodec, header.bytes))
-  const [first] = headers
   const root = seeded(`outcome ${from}`, 32)
   const statement = { rosterEpoch, size: groups.length, root }
-  const confirmation = confirmOutcome(identity(from), statement)
-  const broadcast = encode(verdictPayloadCodec, { kind: "confirm", root, confirmation })
+  return { kind: "confirm", root, confirmation: confirmOutcome(identity(from), statement) } as const
+}
+const COMPLAINTS = () => ({ kind: "complain", complaints: [{ dealer: 1, index: 0 }] }) as const
+for (const [what, saying] of [
+  ["confirm different outcomes", OUTCOMES],
+  ["complain of another dealer", COMPLAINTS],
+] as const) {
+  test(`liars who ${what} do not hide who dealt what is no element`, () => {
+    const { params } = attempt
+    const codec = dealPayloadCodec(params)
+    let payload = { blinding: seeded("blinding", 32), vectors: [] as Vectors }
+    const ofSmallOrder = (broadcast: Bytes) => {
+      const { vectors } = decode(codec, broadcast)
+      payload = { ...payload, vectors: [[new Uint8Array(32)], ...vectors.slice(1)] }
+    }
+    // What it will deal is fixed by its seed: a first run shows it.
+    driveWith((from, step, { message }) => {
+      if (from === 2 && step === "deal") ofSmallOrder(message!.broadcast)
+      return message && step !== "verdict" ? [message] : []
+    })
+    const commitment = vectorsCommitment(params, 2, payload.vectors, payload.blinding)
+    let place: Partial<Header> = {}
+    const { abort } = driveWith((from, step, { message, delivery }) => {
+      if (step === "verdict")
+        return from === 3 || from === 4 ? [sayingLast(from, delivery, saying(from))] : []
+      if (!message || from > 2) return message ? [message] : []
+      const { sessionId, previousDigest } = decode(headerCodec, message.header.bytes)
+      if (from === 1) place = { sessionId, previousDigest }
+      if (from === 1) return [message]
+      if (step === "deal") {
+        return [rewrite(message, identity(2), { header: place, broadcast: encode(codec, payload) })]
+      }
+      const opened = { ...decode(openPayloadCodec, message.broadcast), commitment }
+      return [rewrite(message, identity(2), { broadcast: encode(openPayloadCodec, opened) })]
+    })
+    assert.deepEqual([abort.reason, abort.culprits], ["malformed-payload", [2]])
+  })
+}
+
+/** A verdict of whatever, rightly signed, with an echo of what there was to see. */
+function sayingLast(
+  from: Identifier,
+  { messages }: reshare.Delivery,
+  verdict: VerdictPayload,
+): Message {
+  const headers = messages.map(({ header }) => decode(headerCodec, header.bytes))
+  const [first] = headers
+  const broadcast = encode(verdictPayloadCodec, verdict)
   const digests = headers.map(
     ({ sender }, i) => [sender, headerDigest(messages[i]!.header)] as const,
   )
