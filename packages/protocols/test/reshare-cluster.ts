@@ -213,6 +213,8 @@ class DishonestMember extends HonestMember {
 
 export interface RunResult {
   readonly task: reshare.ReshareTask
+  /** With which the verdicts were asked for; null where none were. */
+  readonly waiting: reshare.ReshareWaiting | null
   /** The batch as the holders that activated share it. */
   readonly batch: readonly Shared[]
   readonly members: ReadonlyMap<Identifier, HonestMember>
@@ -260,7 +262,9 @@ export function driveMembers(
   const verifyKeys = rosterOf(everyone(attempt))
   const { params, keys, leaveOut } = attempt
   let task = reshare.reshareCoordinate(params, keys, verifyKeys, leaveOut)
+  let waiting: reshare.ReshareWaiting | null = null
   while (task.kind === "ask") {
+    if (task.step === "verdict") waiting = task.waiting
     const responses = []
     for (const [from, delivery] of task.deliveries) {
       const answer = members.get(from)!.step(task.step, delivery)
@@ -277,7 +281,7 @@ export function driveMembers(
       else aborts.set(holder, outcome.abort)
     }
   }
-  return { task, batch: collect(actives), members, aborts }
+  return { task, waiting, batch: collect(actives), members, aborts }
 }
 
 /** A misdeed that signs a changed message, as its sender can. */
