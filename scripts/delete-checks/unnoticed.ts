@@ -44,4 +44,9 @@ export const unnoticed: readonly {
     condition: '"pair" in verdict',
     why: "evidence made of messages that passed the same checks always names one: nothing sent leads here",
   },
+  {
+    path: "reshare/verdict.ts",
+    condition: '"ownShares" in state',
+    why: "who deals nothing has no shares of its own: they are said to be null, and would be undefined",
+  },
 ]

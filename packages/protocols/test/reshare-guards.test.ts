@@ -270,6 +270,30 @@ function sayingLast(
   return signMessage(identity(from), slot, { previousDigest, broadcast })
 }
 
+test("a dealer that has forgotten what it dealt confirms nothing, and blames nobody", () => {
+  const opens = new Map<Identifier, Message>()
+  const memberOf = (i: Identifier) => {
+    const member = new reshares.HonestMember(attempt, batch, i)
+    const before = new reshares.HonestMember(attempt, batch, i)
+    const step = member.step.bind(member)
+    member.step = (at, delivery) => {
+      if (i === 2 && at === "deal") return before.step(at, delivery)
+      // The coordinator shows it all openings, as it does to those who deal nothing.
+      const shown = i === 2 && at === "verdict" ? [...opens.values()] : delivery.opens
+      const said = step(at, { ...delivery, opens: shown })
+      if (at === "open" && said.ok) opens.set(i, said.value)
+      if (at === "open") before.step(at, delivery)
+      return said
+    }
+    return [i, member] as const
+  }
+  const members = reshares.everyone(attempt).map(memberOf)
+  const { task, aborts } = reshares.driveMembers(attempt, new Map(members))
+  assert.equal(aborts.get(2)?.reason, "missing-messages")
+  assert.ok(task.kind === "confirmed")
+  assert.deepEqual([task.missing, task.fault], [[2], null])
+})
+
 test("polynomials that cancel out leave no outcome rather than a share that is no share", () => {
   const { params, keys } = reshares.attemptFor(batch.slice(1, 2), target)
   const minus = secp256k1.negate(secp256k1.generator)

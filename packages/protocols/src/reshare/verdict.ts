@@ -138,7 +138,7 @@ function receiveShares(
 ): Outcome<ReceivedShares> {
   const { params, keys, identifier } = state
   const parts = openParts(state, messages)
-  const own = "deal" in state ? state.ownShares : null
+  const own = "ownShares" in state ? state.ownShares : null
   const complaints = new Map<Identifier, number>()
   for (const [dealer, part] of parts) if (!part) complaints.set(dealer, WHOLE_PART)
   const sums: Scalar[] = []
