@@ -1,6 +1,6 @@
 import { fewestSigners, keyListing, LockKeeperError, showKeyBody } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
+import { type Bytes, encode, equalBytes, toHex } from "@lockkeeper/encoding"
 import { sharing } from "@lockkeeper/protocols"
 import { readAnswer } from "./answers.ts"
 import { gather } from "./gather.ts"
@@ -37,10 +37,12 @@ export function isElsewhere(
 
 /** Names the shares of one generation of one key: what is kept for them is of no use for others. */
 export function sharesOf({ certificate }: Pick<KeyInfo, "certificate">): Bytes {
-  const { keyId, keyEpoch } = certificate.public
-  const name = new Uint8Array(keyId.length + 4)
+  const { keyId, keyEpoch, rosterEpoch } = certificate.public
+  const name = new Uint8Array(keyId.length + 8)
   name.set(keyId)
-  new DataView(name.buffer).setUint32(keyId.length, keyEpoch)
+  const numbers = new DataView(name.buffer, keyId.length)
+  numbers.setUint32(0, rosterEpoch)
+  numbers.setUint32(4, keyEpoch)
   return name
 }
 
@@ -101,19 +103,22 @@ interface Generation {
   readonly held: number
 }
 
+/** Below zero where the first one shows an earlier generation of the key's shares. */
+export function inOrder(a: KeyInfo, b: KeyInfo): number {
+  return sharing.compareGenerations(a.certificate.public, b.certificate.public)
+}
+
 /** The latest first. */
 function byGeneration(answers: ReadonlyMap<Identifier, KeyInfo | null>): readonly Generation[] {
-  const found = new Map<number, Generation>()
+  const found = new Map<string, Generation>()
   for (const [server, key] of answers) {
     if (key === null) continue
-    const { keyEpoch } = key.certificate.public
+    const name = toHex(sharesOf(key))
     // Whose share has left shows where the key is, and holds none itself.
-    const held = (found.get(keyEpoch)?.held ?? 0) + (key.holders.includes(server) ? 1 : 0)
-    found.set(keyEpoch, { key, held })
+    const held = (found.get(name)?.held ?? 0) + (key.holders.includes(server) ? 1 : 0)
+    found.set(name, { key, held })
   }
-  return [...found.values()].sort(
-    (a, b) => b.key.certificate.public.keyEpoch - a.key.certificate.public.keyEpoch,
-  )
+  return [...found.values()].sort((a, b) => inOrder(b.key, a.key))
 }
 
 /**

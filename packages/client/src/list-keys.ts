@@ -13,6 +13,7 @@ import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
 import { sharing } from "@lockkeeper/protocols"
 import { readAnswer } from "./answers.ts"
 import { gather, notEnough } from "./gather.ts"
+import { inOrder } from "./generations.ts"
 import type { IncidentLog } from "./incidents.ts"
 import { type KeyInfo, openListing } from "./key-info.ts"
 import { MAX_PAGES } from "./limits.ts"
@@ -206,7 +207,7 @@ function isConfirmed({ listedBy, needs }: Listed): boolean {
 
 /** The one of the later generation: servers go from one to the next one after the other. */
 function later(a: KeyInfo, b: KeyInfo): KeyInfo {
-  return b.certificate.public.keyEpoch > a.certificate.public.keyEpoch ? b : a
+  return inOrder(a, b) < 0 ? b : a
 }
 
 /** Who lists which key: the same public key of the same kind, label, custody and state. */

@@ -3,17 +3,27 @@ import { test } from "node:test"
 import { latestKeyEpoch, MAX_CLOCK_SKEW_MS, type SharingListing } from "@lockkeeper/api"
 import { type Identifier, ristretto255 } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
+import { lackingAt } from "../src/operator/lacking.ts"
 import { inForce } from "../src/operator/sharings-in-force.ts"
 
 const NOW = 1_700_000_000_000
 const BELIEVED = latestKeyEpoch(NOW - MAX_CLOCK_SKEW_MS)
 
-function listing(highestKeyEpoch: number, keyEpoch = 4): SharingListing {
+interface Dealt {
+  readonly rosterEpoch?: number
+  readonly holders?: readonly Identifier[]
+}
+
+function listing(
+  highestKeyEpoch: number,
+  keyEpoch = 4,
+  { rosterEpoch = 1, holders = [1, 2, 3] }: Dealt = {},
+): SharingListing {
   const element = ristretto255.multiplyBase(ristretto255.one)
-  const verifyingShares = new Map<Identifier, Bytes>([1, 2, 3].map((id) => [id, element]))
+  const verifyingShares = new Map<Identifier, Bytes>(holders.map((id) => [id, element]))
   const sharing = {
     ...{ id: new Uint8Array(32), context: new Uint8Array(32), group: "ristretto255" as const },
-    ...{ keyEpoch, rosterEpoch: 1, minSigners: 2, verifyingKey: element, verifyingShares },
+    ...{ keyEpoch, rosterEpoch, minSigners: 2, verifyingKey: element, verifyingShares },
   }
   return { sharing, highestKeyEpoch, pendingRun: null, activeRun: null, activatedAt: 0 }
 }
@@ -45,3 +55,34 @@ test("who lists a later generation sends nobody to servers that have confirmed n
   ])
   assert.deepEqual(inForce(listings, [2], NOW)[0]?.behind, [{ server: 2, from: 3, run }])
 })
+
+for (const [what, keyEpoch] of [
+  ["of the same number", 4],
+  ["of a lower number", 3],
+] as const) {
+  test(`what a later roster dealt ${what} is in force, and the earlier one is left`, () => {
+    const run = new Uint8Array(32).fill(7)
+    const later = { rosterEpoch: 2, holders: [3, 4, 5] }
+    const ahead = { ...listing(keyEpoch, keyEpoch, later), activeRun: run }
+    const waiting = { ...listing(4), pendingRun: new Uint8Array(32).fill(8) }
+    const listings = new Map<Identifier, readonly SharingListing[]>([
+      [1, [listing(4)]],
+      [2, [listing(4)]],
+      [3, [waiting]],
+      [4, [ahead]],
+      [5, [ahead]],
+    ])
+    const [one] = inForce(listings, [2], NOW)
+    assert.deepEqual([one?.sharing?.rosterEpoch, one?.sharing?.keyEpoch], [2, keyEpoch])
+    assert.deepEqual([one?.heldBy, one?.left, one?.toKeyEpoch], [[4, 5], [1, 2], 5])
+    assert.deepEqual(
+      one?.behind,
+      [4, 5].map((from) => ({ server: 3, from, run })),
+    )
+    const { lacking } = lackingAt(3, listings, [2], NOW)
+    assert.deepEqual(
+      lacking.map(({ reason, from }) => [reason, from]),
+      [["behind", [4, 5]]],
+    )
+  })
+}

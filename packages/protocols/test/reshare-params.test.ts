@@ -307,7 +307,12 @@ test("certificates are refused for every wrong value", () => {
     return may.ok ? null : may.abort.reason
   }
   assert.equal(erase({}), null)
-  assert.equal(erase({ keyEpoch: 4 }), "wrong-key-epoch")
+  const { rosterEpoch } = certificate.sharing
+  assert.equal(erase({ keyEpoch: 4, rosterEpoch }), "wrong-key-epoch")
+  assert.equal(erase({ rosterEpoch: rosterEpoch + 1 }), "wrong-roster-epoch")
+  // Of a roster before it, whatever its number.
+  assert.equal(erase({ keyEpoch: 4, rosterEpoch: rosterEpoch - 1 }), null)
+  assert.equal(erase({ keyEpoch: 9, rosterEpoch: rosterEpoch - 1 }), null)
   assert.equal(erase({ verifyingKey: seeded("x", 33) }), "wrong-key")
   assert.equal(reshare.mayErase(held, { ...certificate, size: 4 }, roster).ok, false)
 

@@ -3,15 +3,18 @@ import { test } from "node:test"
 import {
   LAST_ACCOUNT_ID,
   RESHARE_STEPS,
+  type Roster,
   reportIncidentBody,
   reshareOpenOutput,
   reshareStepInput,
+  settledRoster,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { decode, encode } from "@lockkeeper/encoding"
 import { deliver, headerCodec, type Message, reshare, signMessage } from "@lockkeeper/protocols"
 import { putRun, readRun } from "../src/resharing/runs.ts"
 import { equivocationBy } from "./evidence.ts"
+import { changeRoster } from "./memory-cluster.ts"
 import { expectKind, type TestSession } from "./owner.ts"
 import {
   attemptFor,
@@ -276,6 +279,27 @@ test("a server whose store was put back confirms and deals nothing in this roste
   assert.ok(keyId)
   assert.equal((await heldAt(world, 2, keyId)).public.keyEpoch, 2)
 })
+
+for (const [name, next, refusal] of [
+  ["the roster that settles its own", settledRoster, "permission-denied"],
+  [
+    "another roster",
+    (roster: Roster) => ({ ...settledRoster(roster), refreshHours: 1 }),
+    "nothing",
+  ],
+] as const) {
+  test(`a store that was put back in transition is under ${name}: ${refusal}`, async () => {
+    const world = await startReshare({}, ["ed25519"])
+    const transition = { leaving: [], minSignersBefore: 2 }
+    await changeRoster(world.cluster, { transition })
+    await crash(world, 2, { condition: "restored" })
+    await changeRoster(world.cluster, next(world.cluster.roster))
+    for (const id of [1, 2, 3]) await crash(world, id)
+    const fresh = new Coordinator(world, await attemptFor(world))
+    assert.equal(await refusalOf(fresh.open(2)), refusal)
+    assert.equal(await refusalOf(fresh.open(1)), "nothing")
+  })
+}
 
 /** A message as its sender would sign it had it said something else. */
 function resigned(

@@ -56,7 +56,8 @@ export function lackingAt(
 
 function reasonOf(own: sharing.Sharing | null, held: sharing.Sharing): LackingReason | null {
   if (own === null) return "missing"
-  if (own.keyEpoch !== held.keyEpoch) return own.keyEpoch < held.keyEpoch ? "behind" : null
+  const order = sharing.compareGenerations(own, held)
+  if (order !== 0) return order < 0 ? "behind" : null
   return equalBytes(sharing.sharingDigest(own), sharing.sharingDigest(held)) ? null : "different"
 }
 

@@ -79,7 +79,9 @@ function judge(claims: Claims, { thresholds, latestClaim, heard }: Context): InF
     const { minSigners } = firstOf(alike).sharing
     return thresholds.includes(minSigners) && alike.size >= minSigners
   })
-  const latest = known.sort((a, b) => epochOf(b) - epochOf(a))[0] ?? null
+  const [latest = null] = known.sort((a, b) => {
+    return sharing.compareGenerations(firstOf(b).sharing, firstOf(a).sharing)
+  })
   const inForce = latest === null ? null : (firstOf(latest).sharing as sharing.Sharing)
   const base = inForce?.keyEpoch ?? 0
   const highest = [...claims.values()]
@@ -99,18 +101,14 @@ function judge(claims: Claims, { thresholds, latestClaim, heard }: Context): InF
   }
 }
 
-function leftOf(claims: Claims, { keyEpoch, verifyingShares }: sharing.Sharing): Identifier[] {
-  const isOld = (listing: SharingListing) => listing.sharing.keyEpoch < keyEpoch
+function leftOf(claims: Claims, latest: sharing.Sharing): Identifier[] {
+  const isOld = (one: SharingListing) => sharing.compareGenerations(one.sharing, latest) < 0
   const old = [...claims].filter(([, listing]) => isOld(listing)).map(([server]) => server)
-  return old.filter((server) => !verifyingShares.has(server))
+  return old.filter((server) => !latest.verifyingShares.has(server))
 }
 
 function firstOf(alike: Claims): SharingListing {
   return [...alike.values()][0] as SharingListing
-}
-
-function epochOf(alike: Claims): number {
-  return firstOf(alike).sharing.keyEpoch
 }
 
 /**
@@ -122,7 +120,8 @@ function behindOf(claims: Claims): readonly Behind[] {
   for (const [server, { sharing: held, pendingRun }] of claims) {
     if (pendingRun === null) continue
     for (const [from, other] of claims) {
-      if (other.activeRun === null || other.sharing.keyEpoch <= held.keyEpoch) continue
+      const isAhead = sharing.compareGenerations(held, other.sharing) < 0
+      if (other.activeRun === null || !isAhead) continue
       behind.push({ server, from, run: other.activeRun })
     }
   }

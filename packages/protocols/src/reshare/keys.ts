@@ -13,7 +13,13 @@ import {
 } from "@lockkeeper/encoding"
 import { LIMITS } from "../messages/limits.ts"
 import { type AbortReason, abort, done, type Outcome } from "../outcome.ts"
-import { groupNameCodec, type Sharing, sharingCodec, sharingDigest } from "../sharing/sharing.ts"
+import {
+  compareGenerations,
+  groupNameCodec,
+  type Sharing,
+  sharingCodec,
+  sharingDigest,
+} from "../sharing/sharing.ts"
 import { continues } from "../sharing/sources.ts"
 import { rootOf } from "../sharing/tree.ts"
 import { LABELS } from "./labels.ts"
@@ -160,13 +166,12 @@ function unfit(
   const next = { ...sharing, keyEpoch: toKeyEpoch, rosterEpoch: params.rosterEpoch }
   const later = continues(known.sharing, next)
   if (!later.ok) return later.abort.reason
-  const same = known.sharing.keyEpoch === sharing.keyEpoch
+  const same = compareGenerations(known.sharing, sharing) === 0
   if (same && !equalBytes(sharingDigest(known.sharing), sharingDigest(sharing))) {
     return "inconsistent-key"
   }
-  return isHolder(params, identifier) && toKeyEpoch <= known.highestKeyEpoch
-    ? "wrong-key-epoch"
-    : null
+  const highest = Math.max(known.sharing.keyEpoch, known.highestKeyEpoch)
+  return isHolder(params, identifier) && toKeyEpoch <= highest ? "wrong-key-epoch" : null
 }
 
 /** The first unfit entry as an abort, or nothing wrong. */

@@ -1,5 +1,11 @@
 export { accountMovedTo, accountWithSharing, sharingOfHeldAccount } from "./accounts.ts"
-export { type Sharing, sharingCodec, sharingDigest } from "./sharing.ts"
+export {
+  compareGenerations,
+  type Generation,
+  type Sharing,
+  sharingCodec,
+  sharingDigest,
+} from "./sharing.ts"
 export {
   certificateOfKey,
   continues,

@@ -45,6 +45,17 @@ export interface Sharing {
   readonly verifyingShares: ReadonlyMap<Identifier, Bytes>
 }
 
+/** What places a generation of shares among the others of one key. */
+export type Generation = Pick<Sharing, "rosterEpoch" | "keyEpoch">
+
+/**
+ * Below zero where `a` is the earlier one. Rosters come first: fewer than t liars can bring a number into
+ * force once more under a later roster, whose quorum nobody else is in, and that one counts.
+ */
+export function compareGenerations(a: Generation, b: Generation): number {
+  return a.rosterEpoch - b.rosterEpoch || a.keyEpoch - b.keyEpoch
+}
+
 const fieldsOf = new Map<GroupName, Codec<Omit<Sharing, "group">>>()
 
 function fieldsFor(group: GroupName): Codec<Omit<Sharing, "group">> {

@@ -22,7 +22,7 @@ import type { Registration } from "../opaque/account.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import type { ReshareCertificate } from "../reshare/certificate.ts"
 import { publicShares } from "./public-shares.ts"
-import type { Sharing } from "./sharing.ts"
+import { compareGenerations, type Sharing } from "./sharing.ts"
 
 // How each kind of key becomes a sharing, and how it comes back with its new generation of shares.
 
@@ -108,9 +108,9 @@ export function continues(held: Sharing, later: Sharing): Outcome<null> {
   if (!equalBytes(held.verifyingKey, later.verifyingKey)) {
     return abort("wrong-key", { field: "verifyingKey" })
   }
-  if (later.keyEpoch <= held.keyEpoch) return abort("wrong-key-epoch", { field: "keyEpoch" })
   if (later.rosterEpoch < held.rosterEpoch) {
     return abort("wrong-roster-epoch", { field: "rosterEpoch" })
   }
-  return done(null)
+  const isLater = compareGenerations(held, later) < 0
+  return isLater ? done(null) : abort("wrong-key-epoch", { field: "keyEpoch" })
 }

@@ -109,10 +109,15 @@ async function erase(
     const erased = isLater ? await move.leave(deps.store, later.id, certificate) : []
     if (erased.length === 0) changes.push(sameShare(source, entry))
     else left.push(later)
-    if (erased.length === 0 && !(await isWaitingFor(deps, entry, later))) continue
     const before = generationOf(entry)
+    const waiting = await waitingIn(deps, before.pendingRun, later.id)
+    const isWaitingOver = waiting !== null && sharing.continues(waiting, later).ok
+    if (erased.length === 0 && (held !== null || !isWaitingOver)) continue
     const highestKeyEpoch = Math.max(before.highestKeyEpoch, later.keyEpoch)
-    const leftKeyEpoch = Math.max(before.leftKeyEpoch ?? 0, later.keyEpoch)
+    // What was confirmed last is the latest, by its roster and by its number.
+    const isAllOver = waiting === null || isWaitingOver
+    const over = isAllOver ? highestKeyEpoch : later.keyEpoch
+    const leftKeyEpoch = Math.max(before.leftKeyEpoch ?? 0, over)
     const gone = {
       highestKeyEpoch,
       leftKeyEpoch,
@@ -127,15 +132,15 @@ async function erase(
     const gone = left.map(({ id }) => id)
     changes.push(...(await leaveRange(step, range, { ids, gone })))
   }
-  const over = run === null ? null : await dealtIn(step, source, run, certificates)
-  if (over !== null) changes.push(putRun(over.runId, over.row, over.version))
+  const ended = run === null ? null : await dealtIn(step, source, run, certificates)
+  if (ended !== null) changes.push(putRun(ended.runId, ended.row, ended.version))
   return {
     output: NOTHING,
     changes,
     event: step.event(),
     afterCommit: () => {
       for (const { id, keyEpoch } of left) source.replaced?.(id, keyEpoch)
-      if (over !== null) resharing.note(over.runId, over.row)
+      if (ended !== null) resharing.note(ended.runId, ended.row)
     },
   }
 }
@@ -164,22 +169,20 @@ async function leaveRange(
 }
 
 /**
- * Whether a share of an earlier generation was confirmed here that never came into force: it is dropped
- * with what it waits in, once nothing is said to wait.
+ * What was confirmed here last and never came into force; null where nothing waits. One that is over is
+ * dropped with what it waits in, once nothing is said to wait.
  */
-async function isWaitingFor(
+async function waitingIn(
   { store }: OperatorStep["deps"],
-  { held, generation }: Entry,
-  later: sharing.Sharing,
-): Promise<boolean> {
-  const pendingRun = generation?.value.pendingRun ?? null
-  const run = held !== null || pendingRun === null ? null : await readRun(store, pendingRun)
-  if (run === null) return false
+  pendingRun: Bytes | null,
+  id: Bytes,
+): Promise<sharing.Sharing | null> {
+  const run = pendingRun === null ? null : await readRun(store, pendingRun)
+  if (run === null) return null
   const { stage } = run.value
   const reshared = stage.kind === "judged" ? (stage.state.pending?.reshared ?? []) : []
-  const waiting = reshared.find((one) => equalBytes(one.sharing.id, later.id))
   wipeStage(stage)
-  return waiting !== undefined && sharing.continues(waiting.sharing, later).ok
+  return reshared.find((one) => equalBytes(one.sharing.id, id))?.sharing ?? null
 }
 
 interface Over {

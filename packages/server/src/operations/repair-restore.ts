@@ -1,5 +1,5 @@
 import { LockKeeperError, latestKeyEpoch, type SealedRecords } from "@lockkeeper/api"
-import type { repair } from "@lockkeeper/protocols"
+import { type repair, sharing as sharings } from "@lockkeeper/protocols"
 import type { Change } from "../ports/store.ts"
 import {
   type Entry,
@@ -11,6 +11,9 @@ import {
 import { memberSince } from "../self.ts"
 import type { RepairTask } from "./repair-task.ts"
 import { notToldAlike, SPARE_CHANGES, tellings } from "./told-records.ts"
+
+/** Generations count from 1. */
+const NO_KEY_EPOCH = 0
 
 /** What puts repaired shares in their places, and what follows from it in this process's memory. */
 export async function restoreAll(
@@ -39,7 +42,8 @@ export async function restoreAll(
       changes.push(...put, restoredGeneration(task, entry, repaired))
     }
     const afterCommit = () => {
-      for (const { sharing } of shares) source.replaced?.(sharing.id, sharing.keyEpoch)
+      // None of what stood there before fits, of whatever number: that of an earlier roster may be the same.
+      for (const { sharing } of shares) source.replaced?.(sharing.id, NO_KEY_EPOCH)
     }
     return { changes, afterCommit }
   } finally {
@@ -53,7 +57,7 @@ function checkStillLacking(
   { sharing }: repair.RepairedShare,
   index: number,
 ): void {
-  if (held === null || held.sharing.keyEpoch <= sharing.keyEpoch) return
+  if (held === null || sharings.compareGenerations(held.sharing, sharing) <= 0) return
   throw new LockKeeperError("conflict", "A later generation has come into force here.", {
     field: `sharings.${index}`,
     remedy: "Nothing of that entry is to be repaired; begin again without it.",

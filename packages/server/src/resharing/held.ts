@@ -1,7 +1,7 @@
 import type { SharingKind } from "@lockkeeper/api"
 import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, equalBytes, toHex } from "@lockkeeper/encoding"
-import type { repair, reshare, sharing } from "@lockkeeper/protocols"
+import { type repair, type reshare, sharing } from "@lockkeeper/protocols"
 import type { Change, Store, Table, Versioned } from "../ports/store.ts"
 import { type GenerationRow, generationId, generationRow } from "./rows.ts"
 
@@ -163,11 +163,12 @@ export function generationOf({ held, generation }: Entry): GenerationRow {
  * Whether a share that waits can never be needed: that generation or a later one is held, or has left
  * here since; or what it is of is neither held nor gone back to, as after a password change.
  */
-export function isOver({ context, keyEpoch }: sharing.Sharing, entry: Entry): boolean {
+export function isOver(waits: sharing.Sharing, entry: Entry): boolean {
+  const { context, keyEpoch } = waits
   const { held } = entry
   if (held === null) return (generationOf(entry).leftKeyEpoch ?? 0) >= keyEpoch
   const { sharing: now, before } = held
-  if (equalBytes(now.context, context)) return now.keyEpoch >= keyEpoch
+  if (equalBytes(now.context, context)) return sharing.compareGenerations(now, waits) >= 0
   return before === null || !equalBytes(before.context, context)
 }
 

@@ -1,12 +1,13 @@
 import { LockKeeperError, type SharingKind } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, decode, encode, struct, toHex, u32 } from "@lockkeeper/encoding"
+import { settles } from "../directory/roster-bundle.ts"
 import type { StoreCondition } from "../key-server.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import { StoreConflict } from "../ports/store.ts"
 import { commitChanges } from "../request/commit.ts"
 import { sessionEvent } from "../request/events.ts"
-import type { ServerSelf } from "../self.ts"
+import { rosterAt, type ServerSelf } from "../self.ts"
 import { type Entry, isOver, readEntries, type ShareSource, wipeEntries } from "./held.ts"
 import { OperatorRoom } from "./operator-room.ts"
 import { RepairRuns } from "./repair-runs.ts"
@@ -70,9 +71,8 @@ export class ResharingRoom {
     await this.repairs.start()
     if (condition === "restored") await this.#markRestored()
     const marked = await this.#deps.store.read(RESTORED.table, RESTORED.id)
-    const { rosterEpoch } = this.#self.roster
     this.#isRestored =
-      marked !== null && decode(restoredCodec, marked.value).rosterEpoch >= rosterEpoch
+      marked !== null && this.#isStillOf(decode(restoredCodec, marked.value).rosterEpoch)
     for (let after = ""; ; ) {
       const page = await scanRuns(this.#deps.store, after, PAGE)
       for (const { id, run } of page) {
@@ -87,12 +87,23 @@ export class ResharingRoom {
     for (const [id, { isPending }] of this.#runs) if (!isPending) await this.#drop(id)
   }
 
+  /**
+   * Whether nobody has given this server a place since that roster: the one that settles it was agreed
+   * with it, and says nothing new of anybody.
+   */
+  #isStillOf(rosterEpoch: number): boolean {
+    const { roster, signedRoster } = this.#self
+    if (rosterEpoch >= roster.rosterEpoch) return true
+    const then = rosterAt(this.#self, rosterEpoch)
+    return then !== null && settles(then, signedRoster.roster)
+  }
+
   sourceOf(kind: SharingKind): ShareSource | null {
     return this.#sources.get(kind) ?? null
   }
 
   /**
-   * Refuses where the store was put back in this roster: what was confirmed since the copy was made is
+   * Refuses where the store was put back in this roster, or in the one that it settles: what was confirmed since the copy was made is
    * forgotten, and nobody may confirm a generation twice. Such a server counts among those that may be
    * corrupt until it has a place in a later roster.
    *

@@ -36,7 +36,10 @@ export interface GenerationRow {
   readonly activatedAt: number
   /** The latest attempt that was opened here: an earlier one is never opened again. */
   readonly lastAttempt: number
-  /** On which generation's certificate a share last left here, the latest; null where none has. */
+  /**
+   * Up to which number all that was confirmed here is over, since a share left on the certificate of that
+   * generation or of a later roster's; null where none has.
+   */
   readonly leftKeyEpoch: number | null
 }
 

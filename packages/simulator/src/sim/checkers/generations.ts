@@ -1,5 +1,6 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { toHex } from "@lockkeeper/encoding"
+import { sharing } from "@lockkeeper/protocols"
 import type { Observed } from "../observed.ts"
 import type { Checker } from "./checker.ts"
 import {
@@ -165,5 +166,5 @@ function droppedPending(observed: Observed): readonly string[] {
 /** Of that generation or a later one, or of another password. */
 function isLater({ sharing: now }: HeldShare, { sharing: confirmed }: HeldShare): boolean {
   if (toHex(now.context) !== toHex(confirmed.context)) return true
-  return now.keyEpoch >= confirmed.keyEpoch
+  return sharing.compareGenerations(now, confirmed) >= 0
 }
