@@ -11,11 +11,17 @@ import {
 import { type Bytes, concat, decode, encode, utf8 } from "@lockkeeper/encoding"
 import {
   type AbortReason,
+  digestsOf,
+  type Evidence,
+  echoDigest,
   encodeEvidence,
   type Header,
   headerCodec,
+  headerDigest,
+  type Message,
   openFirst,
   repair,
+  type Statement,
   sealFirst,
   verifyEvidence,
 } from "../src/index.ts"
@@ -290,6 +296,79 @@ test("evidence about a sum holds the splits that were summed, however its helper
     }
   }
 })
+
+test("whoever signs a sum after other splits than the helpers' own proves nothing by them", () => {
+  const sum = seals(HELPER, MEMBER, (p) => plusOne(p, 1))
+  const { task } = drive(attempt, batch, { [HELPER]: { sum, answer: answers(HELPER, MEMBER) } })
+  assert.ok(task.kind === "aborted")
+  const [evidence] = task.abort.evidence
+  assert.ok(evidence?.kind === "repair-complaint" && evidence.listed !== null)
+  const roster = rosterOf([1, 2, 3, 4])
+  const judge = (piece: Evidence) => verifyEvidence(encodeEvidence(piece), roster)
+  /** The sum and the complaint about it, both signed as if these had been the splits. */
+  const after = (splits: typeof evidence.splits) => {
+    const part = new Map([[MEMBER, evidence.part]])
+    const echo = { previousDigest: echoDigest(digestsOf(splits)) }
+    const said = rewrite({ ...evidence.said, sealed: part }, identity(HELPER), { header: echo })
+    const seen = new Map(evidence.seen).set(HELPER, headerDigest(said.header))
+    const told = { ...evidence.complaint, sealed: new Map() }
+    const complaint = rewrite(told, identity(MEMBER), {
+      header: { previousDigest: echoDigest(seen) },
+    })
+    return judge({
+      ...evidence,
+      said: statement(said),
+      seen,
+      complaint: statement(complaint),
+      splits,
+    })
+  }
+  const { splits, listed } = evidence
+  assert.deepEqual(after(splits), { valid: true, culprit: HELPER, reason: "bad-dealing" })
+  const of = (helper: Identifier) => splits.get(helper) as Statement
+  const junk = rewrite({ ...of(LAST), sealed: new Map() }, identity(LAST), {
+    broadcast: utf8("junk"),
+  })
+  const why = "not the splits that were summed"
+  assert.deepEqual(after(new Map([[LAST, of(LAST)]])), { valid: false, why })
+  assert.deepEqual(after(new Map(splits).set(MEMBER, of(LAST))), { valid: false, why })
+  assert.deepEqual(after(new Map(splits).set(HELPER, of(LAST))), { valid: false, why })
+  assert.deepEqual(after(new Map(splits).set(LAST, statement(junk))), { valid: false, why })
+  const other = "not the key in dispute"
+  for (const place of [
+    { ...listed, path: listed.path.slice(1) },
+    { ...listed, path: [...listed.path, used.slice(32)] },
+    { ...listed, path: listed.path.map((node) => flip(node, 0)) },
+    { ...listed, sharing: batch[0]!.sharing },
+  ]) {
+    assert.deepEqual(judge({ ...evidence, listed: place }), { valid: false, why: other })
+  }
+})
+
+test("a complaint about a split that is none proves nothing: the split itself does", () => {
+  const split = seals(HELPER, LAST, (p) => plusOne(p, 1))
+  const { task } = drive(attempt, batch, { [HELPER]: { split, answer: answers(HELPER, LAST) } })
+  assert.ok(task.kind === "aborted")
+  const [evidence] = task.abort.evidence
+  assert.ok(evidence?.kind === "repair-complaint")
+  const judgeWith = (change: { broadcast?: Bytes }) => {
+    const part = new Map([[LAST, evidence.part]])
+    const said = rewrite({ ...evidence.said, sealed: part }, identity(HELPER), change)
+    const seen = new Map(evidence.seen).set(HELPER, headerDigest(said.header))
+    const told = { ...evidence.complaint, sealed: new Map() }
+    const header = { previousDigest: echoDigest(seen) }
+    const complaint = statement(rewrite(told, identity(LAST), { header }))
+    const changed = { ...evidence, said: statement(said), seen, complaint }
+    return verifyEvidence(encodeEvidence(changed), rosterOf([1, 2, 3, 4]))
+  }
+  assert.deepEqual(judgeWith({}), { valid: true, culprit: HELPER, reason: "bad-dealing" })
+  const faulty = { valid: false, why: "the split is faulty" }
+  assert.deepEqual(judgeWith({ broadcast: utf8("junk") }), faulty)
+})
+
+function statement({ header, broadcast }: Message): Statement {
+  return { header, broadcast }
+}
 
 for (const index of [0, 1, 2, WHOLE_PART]) {
   test(`a false complaint about ${index} names the accuser once answered`, () => {
