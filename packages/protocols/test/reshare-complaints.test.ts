@@ -5,8 +5,10 @@ import { type Bytes, decode, encode, utf8 } from "@lockkeeper/encoding"
 import {
   type AbortReason,
   type Evidence,
+  echoDigest,
   encodeEvidence,
   headerCodec,
+  headerDigest,
   type Message,
   openFirst,
   reshare,
@@ -278,6 +280,30 @@ test("complaints alone name a dealer only in a run that it opened, and in one fo
     const params = { ...run.params, minSigners }
     assert.equal(why({ ...evidence, run: { ...run, params }, verdicts: [] }), reason)
   }
+})
+
+test("a complaint about what is no dealing, or that is none, proves nothing", () => {
+  const deal = deals((payload) => plusOne(payload, 1))
+  const { task } = drive(attempt, batch, { [DEALER]: { deal, answer: truly } })
+  assert.ok(task.kind === "aborted")
+  const [evidence] = task.abort.evidence
+  assert.ok(evidence?.kind === "reshare-complaint")
+  const statement = ({ header, broadcast }: Message) => ({ header, broadcast })
+  /** Both signed again by whoever signed them. */
+  const judgeWith = (dealt: { broadcast?: Bytes }, said: { broadcast?: Bytes } = {}) => {
+    const part = new Map([[ACCUSER, evidence.part]])
+    const changed = rewrite({ ...evidence.deal, sealed: part }, identity(DEALER), dealt)
+    const seen = new Map(evidence.deals).set(DEALER, headerDigest(changed.header))
+    const told = { ...evidence.verdict, sealed: new Map() }
+    const header = { previousDigest: echoDigest(seen) }
+    const verdict = statement(rewrite(told, identity(ACCUSER), { ...said, header }))
+    const piece = { ...evidence, deal: statement(changed), deals: seen, verdict }
+    return verifyEvidence(encodeEvidence(piece), rosterOf(everyone(attempt)))
+  }
+  assert.deepEqual(judgeWith({}), { valid: true, culprit: DEALER, reason: "bad-dealing" })
+  const broadcast = utf8("junk")
+  assert.deepEqual(judgeWith({ broadcast }), { valid: false, why: "the dealing is faulty" })
+  assert.deepEqual(judgeWith({}, { broadcast }), { valid: false, why: "no such complaint" })
 })
 
 test("commitments that are no elements name their dealer although it committed to them", () => {
