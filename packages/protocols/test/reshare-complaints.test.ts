@@ -304,6 +304,25 @@ test("a complaint about what is no dealing, or that is none, proves nothing", ()
   const broadcast = utf8("junk")
   assert.deepEqual(judgeWith({ broadcast }), { valid: false, why: "the dealing is faulty" })
   assert.deepEqual(judgeWith({}, { broadcast }), { valid: false, why: "no such complaint" })
+  const codec = dealPayloadCodec(params)
+  const payload = decode(codec, evidence.deal.broadcast)
+  // Of small order: no element, though the form is that of one.
+  const vectors = payload.vectors.map((vector) => vector.map((one) => one.map(() => 0) as Bytes))
+  const ofSmallOrder = { broadcast: encode(codec, { ...payload, vectors }) }
+  assert.deepEqual(judgeWith(ofSmallOrder), { valid: false, why: "the dealing is faulty" })
+  const whole = drive(attempt, batch, {
+    [DEALER]: { deal: deals((part) => part.slice(1)), answer: truly },
+  })
+  assert.ok(whole.task.kind === "aborted")
+  const [about] = whole.task.abort.evidence
+  assert.ok(about?.kind === "reshare-complaint" && about.listed === null)
+  for (const piece of [
+    { ...evidence, listed: null },
+    { ...about, listed: evidence.listed },
+  ]) {
+    const judged = verifyEvidence(encodeEvidence(piece), rosterOf(everyone(attempt)))
+    assert.deepEqual(judged, { valid: false, why: "not the key in dispute" })
+  }
 })
 
 test("commitments that are no elements name their dealer although it committed to them", () => {
