@@ -41,7 +41,15 @@ const roster = rosterOf([1, 2, 3, 4, 5])
 
 function assertWorthless(evidence: Evidence, what: string): void {
   const verdict = verifyEvidence(encodeEvidence(evidence), roster)
-  assert.equal(verdict.valid, false, what)
+  assert.ok(!verdict.valid, what)
+  whys.push([what, verdict.why])
+}
+
+/** Why each piece since the last time was worth nothing. */
+const whys: [string, string][] = []
+
+function assertWhys(expected: Readonly<Record<string, string>>): void {
+  assert.deepEqual(Object.fromEntries(whys.splice(0)), expected)
 }
 
 const statement = ({ header, broadcast }: Message): Statement => ({ header, broadcast })
@@ -98,6 +106,11 @@ test("a complaint with any part from elsewhere is worth nothing", () => {
   digests.set(2, seeded("x", 32))
   const without = new Map([...run.openings].slice(1))
   const junk = utf8("junk")
+  const signedBy = (signer: Identifier, original: Statement, broadcast = original.broadcast) => {
+    const message = { ...original, sealed: new Map() }
+    return statement(rewrite(message, identity(signer), { header: { sender: signer }, broadcast }))
+  }
+  const toAnother = encode(answerPayloadCodec, { randomness: new Map([[5, seeded("x", 64)]]) })
   const original = { ...evidence.deal, sealed: new Map() }
   const again = rewrite(original, identity(2), { sealed: new Map([[4, junk]]) })
   const second = { deal: statement(again), part: junk }
@@ -124,11 +137,15 @@ test("a complaint with any part from elsewhere is worth nothing", () => {
     ["no dealings seen", { deals: new Map() }],
     ["another's verdict", { verdict: of("verdict 5") }],
     ["a confirmation", { verdict: of("verdict 4") }],
+    ["another's complaint", { verdict: signedBy(5, evidence.verdict) }],
     ["no answer", { answer: of("deal 2") }],
+    ["another dealer's answer", { answer: signedBy(1, evidence.answer) }],
+    ["an answer to another", { answer: signedBy(2, evidence.answer, toAnother) }],
     ["the accuser's answer", { answer: evidence.verdict }],
     ["no key", { listed: null }],
     ["another key", { listed: { key: run && attempt.keys[0]!, path: listed!.path } }],
-    ["another path", { listed: { ...listed!, path: listed!.path.slice(1) } }],
+    ["a path too short", { listed: { ...listed!, path: listed!.path.slice(1) } }],
+    ["another path", { listed: { ...listed!, path: listed!.path.map((one) => flip(one, 0)) } }],
     [
       "a key with other shares",
       {
@@ -140,6 +157,35 @@ test("a complaint with any part from elsewhere is worth nothing", () => {
     ],
   ]
   for (const [what, change] of variants) assertWorthless({ ...evidence, ...change }, what)
+  assertWhys({
+    "another attempt": "open: wrong-attempt",
+    "another roster": "open: wrong-roster-epoch",
+    "another batch": "open: of another run",
+    "fewer openings": "deal: wrong-session",
+    "another's opening": "not the part that was signed",
+    "an opening of another try": "open: wrong-attempt",
+    "a dealing as opening": "open: wrong-step",
+    "another dealer's dealing": "not the part that was signed",
+    "a dealing of another try": "deal: wrong-attempt",
+    "a changed dealing": "deal: part-mismatch",
+    "a second dealing": "about another dealing",
+    "a second dealing seen": "about another dealing",
+    "another's part": "not the part that was signed",
+    "other dealings seen": "about another dealing",
+    "no dealings seen": "about another dealing",
+    "another's verdict": "not the accuser's verdict",
+    "a confirmation": "no such complaint",
+    "another's complaint": "not the accuser's verdict",
+    "no answer": "answer: wrong-step",
+    "another dealer's answer": "not the dealer's answer",
+    "an answer to another": "the complaint is not answered",
+    "the accuser's answer": "answer: wrong-step",
+    "no key": "not the key in dispute",
+    "another key": "not the key in dispute",
+    "a path too short": "not the key in dispute",
+    "another path": "not the key in dispute",
+    "a key with other shares": "not the key in dispute",
+  })
 })
 
 test("each piece of evidence has one form: nothing in it that does not count", () => {
@@ -178,6 +224,13 @@ test("each piece of evidence has one form: nothing in it that does not count", (
   assert.ok(all?.kind === "repair-complaint" && all.listed === null && all.splits.size === 0)
   assertWorthless({ ...all, splits }, "splits for a whole part")
   assertWorthless({ ...all, listed: split.listed }, "a key for a whole part")
+  assertWhys({
+    "a key for a whole part": "not the key in dispute",
+    "keys for a wrong signature": "more than the verdict",
+    "dealings for a wrong signature": "more than the verdict",
+    "splits for a summand": "not the key in dispute",
+    "splits for a whole part": "not the key in dispute",
+  })
 })
 
 test("a complaint that t' holders make is one only of t' of them, and of that dealer", () => {
@@ -197,13 +250,25 @@ test("a complaint that t' holders make is one only of t' of them, and of that de
   )
   assert.ok(evidence.kind === "reshare-complaints")
   const [first, second] = evidence.verdicts as [Statement, Statement]
+  const last = { ...second, sealed: new Map() }
+  const third = statement(rewrite(last, identity(3), { header: { sender: 3 } }))
   assertWorthless({ ...evidence, verdicts: [first] }, "one")
   assertWorthless({ ...evidence, verdicts: [first, first] }, "one twice")
   assertWorthless({ ...evidence, verdicts: [first, of("verdict 3")] }, "a confirmation")
   assertWorthless({ ...evidence, verdicts: [first, of("deal 1")] }, "a dealing")
   assertWorthless({ ...evidence, open: of("open 1") }, "another dealer")
   assertWorthless({ ...evidence, verdicts: [second, first] }, "out of order")
+  assertWorthless({ ...evidence, verdicts: [third, ...evidence.verdicts] }, "one more")
   assert.ok(verifyEvidence(encodeEvidence(evidence), roster).valid)
+  assertWhys({
+    one: "fewer accusers than minSigners",
+    "one twice": "fewer accusers than minSigners",
+    "a confirmation": "no such complaint",
+    "a dealing": "verdict: wrong-step",
+    "another dealer": "no such complaint",
+    "out of order": "the accusers are not minSigners in ascending order",
+    "one more": "the accusers are not minSigners in ascending order",
+  })
 })
 
 test("what honest members say is evidence of nothing", () => {
@@ -237,6 +302,18 @@ test("what honest members say is evidence of nothing", () => {
     ["no confirmation", { kind: "reshare-confirmation", run, heads, deals, verdict: of("deal 1") }],
   ]
   for (const [what, evidence] of nothing) assertWorthless(evidence, what)
+  assertWhys({
+    open: "nothing is wrong with the statement",
+    "open of a stranger": "open: of another run",
+    deal: "nothing is wrong with the statement",
+    "deal to another opening": "opening and dealing have different senders",
+    "deal to an opening of another try": "open: wrong-attempt",
+    verdict: "nothing is wrong with the statement",
+    "verdict of another try": "verdict: wrong-attempt",
+    "open as verdict": "verdict: wrong-step",
+    confirmation: "not the keys of the run",
+    "no confirmation": "verdict: wrong-step",
+  })
 })
 
 test("a wrong confirmation is measured with the dealings and keys of its own run", () => {
@@ -265,6 +342,16 @@ test("a wrong confirmation is measured with the dealings and keys of its own run
   ] as const) {
     assertWorthless({ ...evidence, ...change }, what)
   }
+  assertWhys({
+    "a right confirmation": "the confirmation is right",
+    "fewer keys": "not the keys of the run",
+    "keys in another order": "not the keys of the run",
+    "another key": "not the keys of the run",
+    "no dealings": "the dealings are not those of the run",
+    "one dealing": "the dealings are not those of the run",
+    "dealings under each other's names": "the dealings are not those of the run",
+    "a dealing of another try": "the dealings are not those of the run",
+  })
 })
 
 // Repair: summands of a helper to another, and sums to the member.
@@ -359,7 +446,34 @@ for (const about of ["split", "sum"] as const) {
       ],
     ]
     for (const [what, change] of variants) assertWorthless({ ...evidence, ...change }, what)
-    if (about === "split") return
+    if (about === "split") {
+      assertWhys({
+        "another attempt": "open: wrong-attempt",
+        "another member": "open: wrong-participants",
+        "another batch": "open: of another run",
+        "the other kind": "sum: wrong-step",
+        "another's opening": "not the part that was signed",
+        "another message": "split: wrong-step",
+        "another part": "not the part that was signed",
+        "a second message": "about another message",
+        "a second message seen": "about another message",
+        "other messages seen": "about another message",
+        "nothing seen": "about another message",
+        "another complaint": "sum: wrong-step",
+        "no complaint": "no such complaint",
+        "another's complaint": "not the accuser's complaint",
+        "another's answer": "not the helper's answer",
+        "an answer to another": "the complaint is not answered",
+        "a complaint of another": "no such complaint",
+        "a complaint of nobody": "no such complaint",
+        "no answer": "answer: wrong-step",
+        "no key": "not the key in dispute",
+        "another key": "not the key in dispute",
+        "another path": "not the key in dispute",
+        "other shares": "not the key in dispute",
+      })
+      return
+    }
     const { splits } = evidence
     const swapped = new Map([
       [1, splits.get(4)!],
@@ -375,6 +489,36 @@ for (const about of ["split", "sum"] as const) {
     }
     assertWorthless(signedAgain(1, 3), "a second split")
     assertWorthless(signedAgain(1), "a second split of another form")
+    assertWhys({
+      "another attempt": "open: wrong-attempt",
+      "another member": "open: wrong-participants",
+      "another batch": "open: of another run",
+      "the other kind": "split: wrong-step",
+      "another's opening": "not the part that was signed",
+      "another message": "sum: wrong-step",
+      "another part": "not the part that was signed",
+      "a second message": "about another message",
+      "a second message seen": "about another message",
+      "other messages seen": "about another message",
+      "nothing seen": "about another message",
+      "another complaint": "verdict: wrong-step",
+      "no complaint": "no such complaint",
+      "another's complaint": "verdict: not-a-participant",
+      "another's answer": "not the helper's answer",
+      "an answer to another": "the complaint is not answered",
+      "a complaint of another": "no such complaint",
+      "a complaint of nobody": "no such complaint",
+      "no answer": "answer: wrong-step",
+      "no key": "not the key in dispute",
+      "another key": "not the key in dispute",
+      "another path": "not the key in dispute",
+      "other shares": "not the key in dispute",
+      "no splits": "not the key in dispute",
+      "one split": "not the splits that were summed",
+      "splits under each other's names": "not the splits that were summed",
+      "a second split": "not the splits that were summed",
+      "a second split of another form": "not the splits that were summed",
+    })
   })
 }
 
@@ -390,7 +534,8 @@ test("what honest helpers say is evidence of nothing", () => {
     ["verdict", sum],
     ["sum", split],
   ] as const) {
-    assertWorthless({ kind: "repair-said", run: id, step, said: statement }, step)
+    const what = `${statement === sum ? "sum" : "split"} as ${step}`
+    assertWorthless({ kind: "repair-said", run: id, step, said: statement }, what)
   }
   const junk = repairs.signs(1, () => ({ broadcast: utf8("junk") }))
   const { task } = repairs.drive(run, trio, { 1: { split: junk } })
@@ -400,4 +545,14 @@ test("what honest helpers say is evidence of nothing", () => {
   assertWorthless({ ...evidence, step: "sum" }, "another step")
   const elsewhere = { ...evidence.run, params: { ...evidence.run.params, helpers: [2, 3, 4] } }
   assertWorthless({ ...evidence, run: elsewhere }, "another run")
+  assertWhys({
+    open: "nothing is wrong with the statement",
+    "split as open": "open: wrong-step",
+    "split as split": "nothing is wrong with the statement",
+    "sum as sum": "nothing is wrong with the statement",
+    "sum as verdict": "verdict: wrong-step",
+    "split as sum": "sum: wrong-step",
+    "another step": "sum: wrong-step",
+    "another run": "split: wrong-participants",
+  })
 })
