@@ -23,6 +23,7 @@ export {
   union,
   type Value,
 } from "./codec.ts"
+export { type Json, readJson } from "./json.ts"
 export { type Field, layoutOf } from "./layout.ts"
 export { DecodeError, Reader } from "./reader.ts"
 export { fromBase64url, fromHex, toBase64url, toHex } from "./text.ts"

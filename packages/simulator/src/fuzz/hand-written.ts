@@ -16,6 +16,7 @@ const READERS: Readonly<Record<string, string | null>> = {
   "packages/client/src/operator/repair-batch.ts": null,
   "packages/crypto/src/scalar-vectors/rest.ts": null,
   "packages/encoding/src/codec.ts": "packages/encoding/src/codec.ts:u8",
+  "packages/encoding/src/json.ts": "transaction: EIP-712 typed data",
   "packages/encoding/src/reader.ts": "packages/encoding/src/codec.ts:u8",
   "packages/protocols/src/ecdsa/der.ts": "signature: DER",
   "packages/protocols/src/opaque/fake.ts": null,
@@ -24,7 +25,6 @@ const READERS: Readonly<Record<string, string | null>> = {
   "packages/server/src/directory/descriptor.ts": "file: server descriptor",
   "packages/server/src/guesses.ts": null,
   "packages/server/src/sealing/sealed-bytes.ts": "sealed: row of the store",
-  "packages/transactions/src/evm/typed-data/json.ts": "transaction: EIP-712 typed data",
 }
 
 /**

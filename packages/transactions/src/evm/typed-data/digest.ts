@@ -1,7 +1,14 @@
-import { type Bytes, concat, DecodeError, fromHex, utf8 } from "@lockkeeper/encoding"
+import {
+  type Bytes,
+  concat,
+  DecodeError,
+  fromHex,
+  type Json,
+  readJson,
+  utf8,
+} from "@lockkeeper/encoding"
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { isEvmAddress } from "../address.ts"
-import { type Json, readJson } from "./json.ts"
 import { DOMAIN, type FieldType, readSchema, type Schema, type StructType } from "./schema.ts"
 
 /** Most values in one message; each costs a hash or a part of one. */

@@ -1,6 +1,5 @@
-import { type Bytes, DecodeError, utf8 } from "@lockkeeper/encoding"
+import { type Bytes, DecodeError, type Json, utf8 } from "@lockkeeper/encoding"
 import { keccak_256 } from "@noble/hashes/sha3.js"
-import type { Json } from "./json.ts"
 
 /** A type of EIP-712; aliases such as `uint` are none. */
 export type FieldType =

@@ -1,4 +1,4 @@
-import { DecodeError } from "@lockkeeper/encoding"
+import { DecodeError } from "./reader.ts"
 
 /**
  * JSON as it was written: numbers keep their digits, objects their members in order, and every value
