@@ -14,6 +14,7 @@ import {
   text,
   toHex,
   u16,
+  u32,
   union,
 } from "@lockkeeper/encoding"
 import { BOUNDS, LARGEST_AMOUNT } from "../bounds.ts"
@@ -128,8 +129,17 @@ export const amountCodec: Codec<bigint> = mapped(
 )
 
 const amountOfAsset = { name: nameCodec, asset: shortTextCodec, most: amountCodec }
+const MINUTE = 60_000
+
+/** Whole minutes, in memory as milliseconds. */
+const durationCodec: Codec<number> = mapped(
+  within(u32, BOUNDS.shortestMs / MINUTE, BOUNDS.longestMs / MINUTE),
+  (milliseconds: number) => milliseconds / MINUTE,
+  (minutes) => minutes * MINUTE,
+)
+
 const counted = {
-  overMs: within(safeInteger, BOUNDS.shortestMs, BOUNDS.longestMs),
+  overMs: durationCodec,
   per: oneOf("key", "principal", "policy"),
 }
 

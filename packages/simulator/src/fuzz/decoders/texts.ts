@@ -3,9 +3,25 @@ import { formatChildPath, parseChildPath } from "@lockkeeper/protocols"
 import type { Decoder } from "../decoder.ts"
 import type { Inside } from "../inside.ts"
 import { nameIn } from "../modules.ts"
+import { changeJson } from "./json.ts"
 import { ofText } from "./made-of.ts"
 
 const ADDRESS = "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC"
+
+/** A policy with every kind of limit and member. */
+const POLICY = `{ "name": "a", "version": 1, "roles": ["r"],
+"limits": { "t": { "kind": "transaction", "asset": "eth", "most": "5" },
+"w": { "kind": "window", "asset": "eth", "most": "5", "over": "24h", "per": "policy" },
+"v": { "kind": "velocity", "requests": 3, "over": "90m" } },
+"quorums": { "q": { "need": 2, "members": [{ "role": "r" }, { "person": "ada", "weight": 2 }],
+"veto": [{ "person": "eve" }], "requester-may-approve": true } } }
+---
+@id("a") permit (principal, action, resource) when { (context.time.hour < 5) };
+`
+
+interface PolicyRead {
+  readonly document: { readonly rules: string }
+}
 
 /** What people spell, and the encodings of bytes as text. */
 export function textDecoders(inside: Inside): readonly Decoder[] {
@@ -31,7 +47,34 @@ export function textDecoders(inside: Inside): readonly Decoder[] {
     "packages/transactions/src/evm/address.ts",
     "isEvmAddress",
   )
+  const policy = "packages/policy/src"
+  const readSource = nameIn<(text: string) => PolicyRead>(
+    inside,
+    `${policy}/document/source.ts`,
+    "readSource",
+  )
+  const scanRules = nameIn<(rules: string) => object>(
+    inside,
+    `${policy}/rules/scan.ts`,
+    "scanRules",
+  )
   return [
+    ofText({
+      name: "text: policy file",
+      samples: [POLICY],
+      change: (text, dice) => {
+        const [header = "", rules = ""] = text.split("\n---\n")
+        return `${changeJson(header, dice)}\n---\n${rules}`
+      },
+      read(text) {
+        try {
+          return "length" in scanRules(readSource(text).document.rules)
+        } catch (error) {
+          if (error instanceof Error && error.name === "PolicyError") return false
+          throw error
+        }
+      },
+    }),
     ofText({
       name: "text: base64url",
       samples: ["", "AA", "AAECAwQFBgcICQ", "_-_-"],
