@@ -34,11 +34,11 @@ const rooms = [
   },
   {
     sources: "packages/protocols/src/evidence/{reshare,repair}-*.ts",
-    tests: "packages/protocols/test/{reshare,repair}-*.test.ts",
+    tests: "packages/protocols/test/{evidence,reshare,repair}-*.test.ts",
   },
   {
     sources: "packages/protocols/src/{accusations,judged,evidence/authentic}.ts",
-    tests: "packages/protocols/test/{reshare,repair,dkg}-*.test.ts",
+    tests: "packages/protocols/test/{*dkls*,dkg-*,evidence-*,repair-*,reshare-*}.test.ts",
   },
 ] as const
 
