@@ -22,12 +22,12 @@ function isChosen(attack: Attack, oneOf: number): boolean {
 const met = new Set<string>()
 
 /** Runs one of so many cases, of which none may end otherwise than it has to. */
-function sampled(target: Target, oneOf: number): readonly CaseResult[] {
+async function sampled(target: Target, oneOf: number): Promise<readonly CaseResult[]> {
   const results: CaseResult[] = []
-  for (const attack of target.attacks()) {
+  for await (const attack of target.attacks()) {
     met.add(rowOf(attack) ?? "")
     if (!isChosen(attack, oneOf)) continue
-    const result = judge(target, attack)
+    const result = await judge(target, attack)
     assert.notEqual(result.outcome, "failure", `${idOf(result)}: ${result.why} (${result.reason})`)
     results.push(result)
   }
@@ -38,23 +38,23 @@ function counts(results: readonly CaseResult[], outcome: CaseResult["outcome"]):
   return results.filter((result) => result.outcome === outcome).length
 }
 
-test("whoever lies in a setup of pairs is named, alone or with whom it set up a pair", () => {
-  const results = sampled(setup, 20)
+test("whoever lies in a setup of pairs is named, alone or with whom it set up a pair", async () => {
+  const results = await sampled(setup, 20)
   assert.ok(counts(results, "culprit") > 3 && counts(results, "pair") > 1)
 })
 
-test("whoever lies among three who presign is named, alone or with whom it lied to", () => {
-  const results = sampled(presign, 12)
+test("whoever lies among three who presign is named, alone or with whom it lied to", async () => {
+  const results = await sampled(presign, 12)
   assert.ok(counts(results, "culprit") > 30 && counts(results, "pair") > 30)
 })
 
-test("whoever signs a wrong share is named, and no coordinator can make an honest one look so", () => {
-  const results = sampled(online, 6)
+test("whoever signs a wrong share is named, and no coordinator can make an honest one look so", async () => {
+  const results = await sampled(online, 6)
   assert.ok(counts(results, "culprit") > 3 && counts(results, "unattributable") > 50)
 })
 
-test("pairs that failed with enough others name their common end, and none that one accuses alone", () => {
-  const results = sampled(edgesTarget(), 1)
+test("pairs that failed with enough others name their common end, and none that one accuses alone", async () => {
+  const results = await sampled(edgesTarget(), 1)
   assert.deepEqual([counts(results, "culprit"), counts(results, "pair")], [3, 3])
 })
 

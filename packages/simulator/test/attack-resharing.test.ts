@@ -14,11 +14,11 @@ function isChosen(attack: Attack): boolean {
 }
 
 /** Runs the chosen cases, of which none may end otherwise than it has to. */
-function sampled(target: Target): readonly CaseResult[] {
+async function sampled(target: Target): Promise<readonly CaseResult[]> {
   const results: CaseResult[] = []
-  for (const attack of target.attacks()) {
+  for await (const attack of target.attacks()) {
     if (!isChosen(attack)) continue
-    const result = judge(target, attack)
+    const result = await judge(target, attack)
     assert.notEqual(result.outcome, "failure", `${idOf(result)}: ${result.why} (${result.reason})`)
     results.push(result)
   }
@@ -28,8 +28,8 @@ function sampled(target: Target): readonly CaseResult[] {
 for (const make of [...RESHARE_TARGETS, ...REPAIR_TARGETS]) {
   const target = make()
   const name = target.protocol
-  test(`${name}: whoever lies is named, and what names nobody has a reason`, () => {
-    const results = sampled(target)
+  test(`${name}: whoever lies is named, and what names nobody has a reason`, async () => {
+    const results = await sampled(target)
     const named = results.filter(({ outcome }) => outcome === "culprit")
     assert.ok(results.length > 20 && named.length > 1, `${results.length}, ${named.length}`)
     const steps = new Set(results.map(({ step }) => step))

@@ -12,10 +12,10 @@ import { TARGETS } from "../src/attack/targets.ts"
 
 const WHOLE = { sample: null, protocol: "", id: "", list: false }
 
-test("a sample of the suite names who cheats, blames nobody honest and accepts nothing wrong", () => {
+test("a sample of the suite names who cheats, blames nobody honest and accepts nothing wrong", async () => {
   const said: string[] = []
   const options = { ...WHOLE, sample: 150 }
-  const { report, violated } = runSuite(TARGETS, options, (line) => said.push(line))
+  const { report, violated } = await runSuite(TARGETS, options, (line) => said.push(line))
   assert.deepEqual(said, [])
   assert.equal(violated, false)
   assert.equal(report.cases, 150)
@@ -66,7 +66,7 @@ const target: Target = {
   ...{ harmless: [], unattributable: [] },
 }
 
-test("a case that is not expected is a failure, however it ends", () => {
+test("a case that is not expected is a failure, however it ends", async () => {
   const ended = { reason: "wrong-opening", pair: null, evidence: [] } as const
   const cases: [Partial<typeof nothing> & object, RegExp][] = [
     [{ finished: true }, /no known reason/],
@@ -77,13 +77,13 @@ test("a case that is not expected is a failure, however it ends", () => {
     [{ finished: true, accepted: ["two keys"] as never }, /two keys/],
   ]
   for (const [verdicts, why] of cases) {
-    const result = judge(target, { ...about, run: () => ({ ...nothing, ...verdicts }) })
+    const result = await judge(target, { ...about, run: () => ({ ...nothing, ...verdicts }) })
     assert.equal(result.outcome, "failure")
     assert.match(result.why, why)
   }
   const bug = { ...about, run: () => assert.fail("a bug") as never }
-  assert.match(judge(target, bug).why, /threw a bug/)
+  assert.match((await judge(target, bug)).why, /threw a bug/)
   const relay = { ...about, by: "relay" as const }
   const named = { ...nothing, aborts: [{ ...ended, culprits: [2] }] }
-  assert.equal(judge(target, { ...relay, run: () => named }).honestBlamed, true)
+  assert.equal((await judge(target, { ...relay, run: () => named })).honestBlamed, true)
 })

@@ -2,7 +2,6 @@ import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import {
   type Abort,
-  type AbortReason,
   type Evidence,
   encodeEvidence,
   LIMITS,
@@ -30,7 +29,7 @@ export interface Case {
 
 export interface Attack extends Case {
   /** Runs the real protocol with this one deviation. */
-  run(): Verdicts
+  run(): Verdicts | Promise<Verdicts>
 }
 
 /** Where a protocol ended for those who keep to it. */
@@ -39,6 +38,8 @@ export interface Verdicts {
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
   /** Why honest participants, coordinator or client stopped; also faults beside a good end. */
   readonly aborts: readonly Ended[]
+  /** What servers refused with, each its code and field, where no protocol aborted. */
+  readonly refused?: readonly string[]
   /** What is proven only by comparing what several of them were shown, after the run. */
   readonly compared?: readonly Ended[]
   /** Whether everyone honest has the result, and it is right. */
@@ -60,7 +61,7 @@ export interface Kind {
 export interface Target {
   readonly protocol: string
   readonly steps: readonly string[]
-  attacks(): Iterable<Attack>
+  attacks(): Iterable<Attack> | AsyncIterable<Attack>
   /** Changes that are other valid choices of their author. */
   readonly harmless: readonly Kind[]
   /** Stops for which nobody can be named. */
@@ -73,7 +74,8 @@ export type Outcome = "culprit" | "pair" | "harmless" | "unattributable"
 
 export interface CaseResult extends Case {
   readonly outcome: Outcome | "failure"
-  readonly reason: AbortReason | null
+  /** Of an abort, or what a server refused with. */
+  readonly reason: string | null
   readonly culprits: readonly Identifier[]
   /** Of the kind, for what is harmless or cannot be attributed; of the failure, for those. */
   readonly why: string
@@ -149,18 +151,18 @@ function thrown(about: Case, error: unknown): CaseResult {
 }
 
 /** Runs one case and says what became of it. */
-export function judge(target: Target, attack: Attack): CaseResult {
-  const result = judged(target, attack)
+export async function judge(target: Target, attack: Attack): Promise<CaseResult> {
+  const result = await judged(target, attack)
   const problem = result.outcome === "failure" ? null : target.problemOf?.(result)
   return problem ? { ...result, outcome: "failure", why: problem } : result
 }
 
-function judged(target: Target, attack: Attack): CaseResult {
+async function judged(target: Target, attack: Attack): Promise<CaseResult> {
   const { protocol, step, field, mutation, by, sender, victim } = attack
   const about: Case = { protocol, step, field, mutation, by, sender, victim }
   let verdicts: Verdicts
   try {
-    verdicts = attack.run()
+    verdicts = await attack.run()
   } catch (error) {
     return thrown(about, error)
   }
@@ -175,7 +177,7 @@ function judged(target: Target, attack: Attack): CaseResult {
   const wrongAccepted = verdicts.accepted.length > 0
   const result = {
     ...about,
-    reason: [...aborts, ...compared][0]?.reason ?? null,
+    reason: [...aborts, ...compared][0]?.reason ?? verdicts.refused?.[0] ?? null,
     culprits: [...new Set(named)],
     honestBlamed,
     wrongAccepted,

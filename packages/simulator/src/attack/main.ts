@@ -45,7 +45,7 @@ if (typeof chosen === "string") {
   process.exitCode = 2
 } else {
   const say = (line: string) => (chosen.json ? console.error(line) : console.log(line))
-  const { report, violated } = runSuite(TARGETS, chosen, say)
+  const { report, violated } = await runSuite(TARGETS, chosen, say)
   if (!chosen.list) console.log(JSON.stringify(report))
   process.exitCode = violated ? 1 : 0
 }

@@ -26,20 +26,20 @@ interface Chosen {
 }
 
 /** Runs the cases that were asked for, and alters the evidence that they gave. */
-export function runSuite(
+export async function runSuite(
   targets: readonly (() => Target)[],
   options: SuiteOptions,
   say: (line: string) => void,
-): { readonly report: SuiteReport; readonly violated: boolean } {
+): Promise<{ readonly report: SuiteReport; readonly violated: boolean }> {
   const tally = new Tally()
   const evidence = new EvidenceCollection(options.sample === null ? 4 : 1)
-  for (const { target, attack } of chosenOf(targets, options)) {
+  for await (const { target, attack } of chosenOf(targets, options)) {
     const id = idOf(attack)
     if (options.list) {
       say(id)
       continue
     }
-    const result = judge(target, attack)
+    const result = await judge(target, attack)
     tally.add(result)
     evidence.add(result)
     const { outcome, reason, culprits, why } = result
@@ -57,15 +57,15 @@ export function runSuite(
   return { report, violated }
 }
 
-function* chosenOf(
+async function* chosenOf(
   targets: readonly (() => Target)[],
   { sample, protocol, id }: SuiteOptions,
-): Iterable<Chosen> {
+): AsyncIterable<Chosen> {
   const groups = new Map<string, Chosen[]>()
   for (const make of targets) {
     const target = make()
     if (!target.protocol.startsWith(protocol)) continue
-    for (const attack of target.attacks()) {
+    for await (const attack of target.attacks()) {
       if (!idOf(attack).startsWith(id)) continue
       if (sample === null) {
         yield { target, attack }

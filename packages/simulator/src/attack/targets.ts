@@ -2,9 +2,11 @@ import { dkgTarget } from "./dkg/target.ts"
 import { DKLS_TARGETS } from "./dkls/targets.ts"
 import { frostTarget } from "./frost/target.ts"
 import type { Target } from "./harness.ts"
+import { MOVE_TARGETS } from "./moves/target.ts"
 import { opaqueTarget } from "./opaque/target.ts"
 import { REPAIR_TARGETS } from "./repair/targets.ts"
 import { RESHARE_TARGETS } from "./reshare/targets.ts"
+import { rosterTarget } from "./roster/target.ts"
 
 /** Every protocol under attack, for each kind of key that it works differently for. */
 export const TARGETS: readonly (() => Target)[] = [
@@ -18,4 +20,6 @@ export const TARGETS: readonly (() => Target)[] = [
   ...DKLS_TARGETS,
   ...RESHARE_TARGETS,
   ...REPAIR_TARGETS,
+  ...MOVE_TARGETS,
+  rosterTarget,
 ]

@@ -41,7 +41,7 @@ export async function allDecoders(from: {
     ...textDecoders(inside),
     ...transactionDecoders(inside),
     ...sealedDecoders(inside),
-    ...trustDecoders(inside, world, codecs),
+    ...(await trustDecoders(inside, world, codecs)),
     ...files.decoders,
     ...controlDecoders(inside),
     ...commandLineDecoders(inside),

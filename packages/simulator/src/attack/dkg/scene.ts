@@ -107,8 +107,8 @@ export function liesToOne(
   const verifyKeys = rosterOf(setting.params.participants)
   return {
     ...attack,
-    run() {
-      const verdicts = attack.run()
+    async run() {
+      const verdicts = await attack.run()
       const named = verdicts.aborts.some(({ culprits }) => culprits.length > 0)
       return named
         ? verdicts

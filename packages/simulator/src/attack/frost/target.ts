@@ -133,8 +133,8 @@ function splitView(scene: Scene, told: Told, victim: Identifier, lie: Message): 
   const truth = said(scene.honest, "commitment")
   return {
     ...made,
-    run() {
-      const verdicts = made.run()
+    async run() {
+      const verdicts = await made.run()
       const named = verdicts.aborts.some(({ culprits }) => culprits.length > 0)
       if (named) return verdicts
       const compared = pooled([truth.header, lie.header], rosterOf(scene.setting.signers))

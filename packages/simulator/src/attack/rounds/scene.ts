@@ -123,8 +123,8 @@ export function liesToOne<Task>(
   const attack = attackAt(scene, told, meddling)
   return {
     ...attack,
-    run() {
-      const verdicts = attack.run()
+    async run() {
+      const verdicts = await attack.run()
       const named = verdicts.aborts.some(({ culprits }) => culprits.length > 0)
       return named
         ? verdicts

@@ -21,20 +21,20 @@ export interface Proofs {
 }
 
 /** Evidence from the attack suite: of each kind that these protocols give, the first few. */
-export function gatherProofs(): Proofs {
+export async function gatherProofs(): Promise<Proofs> {
   const evidence = new Map<string, Bytes>()
   const verifyKeys = new Map<string, VerifyKeys>()
   for (const make of TARGETS) {
     const target = make()
     if (!PROTOCOLS.test(target.protocol)) continue
     const tried = new Map<string, Map<string, number>>()
-    for (const attack of target.attacks()) {
+    for await (const attack of target.attacks()) {
       if (attack.by !== "sender") continue
       const fields = tried.get(attack.step) ?? new Map<string, number>()
       const lies = fields.get(attack.field) ?? 0
       if (lies >= LIES_PER_FIELD || (lies === 0 && fields.size >= FIELDS_PER_STEP)) continue
       tried.set(attack.step, fields.set(attack.field, lies + 1))
-      const verdicts = attack.run()
+      const verdicts = await attack.run()
       for (const item of verdicts.aborts.flatMap((ended) => ended.evidence)) {
         const encoded = encodeEvidence(item)
         if (!verifyEvidence(encoded, verdicts.verifyKeys).valid) continue

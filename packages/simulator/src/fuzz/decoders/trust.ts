@@ -16,12 +16,12 @@ import { ofBytes } from "./made-of.ts"
 import { gatherProofs, type Proofs, shapedEvidence } from "./proofs.ts"
 
 /** What servers sign for others to judge: rosters, and evidence against one of them. */
-export function trustDecoders(
+export async function trustDecoders(
   inside: Inside,
   world: World,
   codecs: readonly Decoder[],
-): readonly Decoder[] {
-  const proofs = gatherProofs()
+): Promise<readonly Decoder[]> {
+  const proofs = await gatherProofs()
   const layout = layoutOfEvidence(codecs, proofs)
   const shaped = shapedEvidence(codecs)
   const { roster: signedRoster, pin } = world.trust
