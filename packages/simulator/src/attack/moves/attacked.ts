@@ -1,9 +1,9 @@
 import { LockKeeperError, reshareStepInput, type SealedRecords } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
-import type { AbortReason } from "@lockkeeper/protocols"
+import { type AbortReason, opaque } from "@lockkeeper/protocols"
 import type { Ended, Verdicts } from "../harness.ts"
-import { callOf, type Move } from "./move.ts"
+import { callOf, type Move, OLD } from "./move.ts"
 import { ask, type Call } from "./operator.ts"
 import { copyOf, type Running, start } from "./servers.ts"
 import { differences, isSame, type State, standingOf, stateOf } from "./state.ts"
@@ -185,10 +185,27 @@ export async function toldOtherwise(move: Move, joiner: Identifier, call: Call):
   }
   const activated = await tried(at, callOf(move, "activate", joiner).call)
   const is = await stateOf(at)
-  // Children that it is not told of alike are registered when they next sign.
+  const kept = await Promise.all(OLD.map(async (id) => stateOf(await before(move, "describe", id))))
   const wrong = differences(is, ...(await rightStates(move, joiner))).filter(
-    (name) => is.has(name) || !name.startsWith("children/"),
+    (name) => !isLeftOut(name, is) && !isBetween(name, is, kept),
   )
   const isRight = activated.error === null && wrong.length === 0
   return verdicts(move, said, isRight ? [] : [`holds otherwise ${wrong}`])
+}
+
+/** Children that it is not told of alike are registered when they next sign. */
+function isLeftOut(name: string, is: State): boolean {
+  return name.startsWith("children/") && !is.has(name)
+}
+
+/** Guesses that were taken are no fewer and no more than honest holders have counted. */
+function isBetween(name: string, is: State, kept: readonly State[]): boolean {
+  const takenIn = (state: State) => {
+    const row = state.get(name)
+    return row === undefined ? 0 : decode(opaque.guessCounterCodec, row).taken
+  }
+  if (!/^guesses\/[0-9a-f]{64}$/.test(name)) return false
+  const counted = kept.map(takenIn)
+  const taken = takenIn(is)
+  return taken >= Math.min(...counted) && taken <= Math.max(...counted)
 }
