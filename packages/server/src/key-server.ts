@@ -70,7 +70,10 @@ export class KeyServer {
     this.#deps = deps
     this.#presigning = new PresigningRoom(self, deps, this.counters, maxAgeMs)
     this.#guesses = new Guesses(self, deps.store)
-    const sources = [heldKeys(self, this.#presigning), heldAccounts(self, this.#guesses)]
+    const sources = [
+      heldKeys(self, this.#presigning, deps.clock),
+      heldAccounts(self, this.#guesses),
+    ]
     this.#resharing = new ResharingRoom(self, deps, sources)
     this.#census = new ShareCensus(deps.store)
     this.incidents = new Incidents(self, deps, this.counters)

@@ -94,7 +94,8 @@ async function toldBy(
     told.set(id, record)
   }
   const { self, store } = serverOf(world, joiner)
-  return agreeOnKey(self, store, sharing.sharingOfKey(pkg), told, pkg.minSigners)
+  const now = world.cluster.clock.time
+  return agreeOnKey({ self, now }, store, sharing.sharingOfKey(pkg), told, pkg.minSigners)
 }
 
 /** What each server says of a run that deals the world's key to all holders. */

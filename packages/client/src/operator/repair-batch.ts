@@ -1,4 +1,4 @@
-import { LockKeeperError, type SealedRecords, type SharingKind } from "@lockkeeper/api"
+import { LockKeeperError, type SharingKind } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { type Abort, type Message, repair, type sharing } from "@lockkeeper/protocols"
@@ -9,7 +9,7 @@ import { MAX_REPAIR_ATTEMPTS } from "../limits.ts"
 import { throwIfCancelled } from "../patience.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import { RepairSteps } from "./repair-steps.ts"
-import { isOfRecords, withRecords } from "./told-records.ts"
+import { isOfRecords } from "./told-records.ts"
 
 /** An entry that nothing was done about, and why: an abort reason, or the code of an error. */
 export interface NotRepaired {
@@ -201,39 +201,28 @@ export class RepairBatch {
       const delivery = deliveries.get(server) as repair.RepairDelivery
       if (step === "open") throw new Error("everybody has opened")
       if (step === "verdict" && opening !== null)
-        return this.#verdict(steps, params, delivery, opening)
+        return this.#verdict(steps, server, delivery, opening)
       return steps.step(server, step, delivery, { about, records: [] })
     })
     for (const [server, error] of failures) this.#noteFailure(server, error, params)
     return [...answers].map(([from, message]) => ({ from, message }))
   }
 
-  /** With what the helpers tell; where that is not enough for the member, with what all others do. */
+  /** With what all that hold them tell: where just the helpers do, one that lies has more of a say. */
   async #verdict(
     steps: RepairSteps,
-    { helpers, member }: repair.RepairParams,
+    member: Identifier,
     delivery: repair.RepairDelivery,
     opening: Message,
   ): Promise<Message> {
-    return withRecords({
-      first: helpers,
-      rest: this.#order.from.filter((one) => !helpers.includes(one)),
-      tell: (among) => this.#told(steps, among, opening),
-      judge: (records) => steps.step(member, "verdict", delivery, { about: null, records }),
-    })
-  }
-
-  async #told(
-    steps: RepairSteps,
-    among: readonly Identifier[],
-    opening: Message,
-  ): Promise<readonly SealedRecords[]> {
     const { servers } = this.#principal
-    const { answers, failures } = await askAll(servers, among, (server) =>
+    const { from, incidents } = this.#order
+    const { answers, failures } = await askAll(servers, from, (server) =>
       steps.describe(server, opening),
     )
-    for (const [server, error] of failures) this.#order.incidents.failed(server, error)
-    return [...answers.values()]
+    for (const [server, error] of failures) incidents.failed(server, error)
+    const records = [...answers.values()]
+    return steps.step(member, "verdict", delivery, { about: null, records })
   }
 
   /** What helpers still keep is erased by themselves within the hour. */

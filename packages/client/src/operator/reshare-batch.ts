@@ -11,7 +11,6 @@ import { rosterOf } from "../trust.ts"
 import { leaveAt } from "./leaving.ts"
 import type { OperatorPrincipal } from "./operator-principal.ts"
 import { type BatchKind, ReshareSteps, type UnfitEntry } from "./reshare-steps.ts"
-import { withRecords } from "./told-records.ts"
 
 /** An entry that was left out of a batch: the rest went on without it. */
 export interface LeftOut {
@@ -282,33 +281,27 @@ export class ReshareBatch {
     return target?.holders.includes(server) === true && !heldBy.includes(server)
   }
 
-  /** The verdict of a holder that is told first what goes with its shares. */
-  #verdict(
+  /**
+   * The verdict of a holder that is told first what goes with its shares, by all that hold them: where just
+   * the dealers tell, one that lies can have guesses given back, or a key be younger than it is.
+   */
+  async #verdict(
     steps: ReshareSteps,
     member: Identifier,
     delivery: reshare.Delivery,
     { params: { dealers } }: reshare.ReshareAttempt,
   ): Promise<Message> {
-    const { heldBy, incidents, of } = this.#order
+    const { heldBy, incidents } = this.#order
     const { servers } = this.#principal
     const opening = this.#openings.get(member) as Message
     const others = servers
       .usable(heldBy)
       .filter((one) => !dealers.includes(one) && !this.#out.has(one) && one !== member)
-    // Where just the dealers tell of guesses, one that lies can have them given back.
-    const isOfAccounts = of.kind === "accounts"
-    return withRecords({
-      first: isOfAccounts ? [...dealers, ...others] : dealers,
-      rest: isOfAccounts ? [] : others,
-      tell: async (among) => {
-        const { answers, failures } = await askAll(servers, among, (server) =>
-          steps.describe(server, member, opening),
-        )
-        for (const [server, error] of failures) incidents.failed(server, error)
-        return [...answers.values()]
-      },
-      judge: (records) => steps.step(member, "verdict", delivery, records),
-    })
+    const { answers, failures } = await askAll(servers, [...dealers, ...others], (server) =>
+      steps.describe(server, member, opening),
+    )
+    for (const [server, error] of failures) incidents.failed(server, error)
+    return steps.step(member, "verdict", delivery, [...answers.values()])
   }
 
   #noteFailure(

@@ -1,10 +1,4 @@
-import {
-  LockKeeperError,
-  MAX_SEALED_RECORDS,
-  type SealedRecords,
-  type SharingKind,
-} from "@lockkeeper/api"
-import type { Identifier } from "@lockkeeper/crypto"
+import { LockKeeperError, MAX_SEALED_RECORDS, type SharingKind } from "@lockkeeper/api"
 import { REPAIR_RECORD_BYTES } from "../limits.ts"
 
 /** What a holder tells of one sharing takes about so much, bytes: some, and some for each holder. */
@@ -22,25 +16,6 @@ export function mostTold(kind: SharingKind, tellers: number, holders: number): n
   const [some, each] = TOLD[kind]
   const room = Math.min(REPAIR_RECORD_BYTES / tellers, MAX_SEALED_RECORDS - 4096) - WITH_FIRST[kind]
   return Math.max(1, Math.floor(room / (some + each * holders)))
-}
-
-interface Telling<T> {
-  /** Who is asked at first, and who beside them where that is not enough. */
-  readonly first: readonly Identifier[]
-  readonly rest: readonly Identifier[]
-  tell(among: readonly Identifier[]): Promise<readonly SealedRecords[]>
-  judge(records: readonly SealedRecords[]): Promise<T>
-}
-
-/** Has a server judge with what some tell it; where that is not enough for it, with what all do. */
-export async function withRecords<T>({ first, rest, tell, judge }: Telling<T>): Promise<T> {
-  const told = await tell(first)
-  try {
-    return await judge(told)
-  } catch (error) {
-    if (!isOfRecords(error) || rest.length === 0) throw error
-    return judge([...told, ...(await tell(rest))])
-  }
 }
 
 /** A server's refusal of what others told it. */

@@ -21,6 +21,7 @@ import type { Change, Store } from "../ports/store.ts"
 import { opaqueKeys, rosterAt, type ServerSelf } from "../self.ts"
 import { sharingOfAccountRow } from "./accounts.ts"
 import type { Told } from "./held.ts"
+import { toldTime } from "./told-times.ts"
 
 /** What a holder keeps of an account beside its share, for one that has none of it. */
 export interface ToldAccount {
@@ -96,16 +97,16 @@ export function agreeOnAccount(
       return []
     })
   const [first] = proven
-  const times = proven.map(({ createdAt }) => createdAt).sort((a, b) => a - b)
-  const createdAt = times[Math.floor((times.length - 1) / 2)] ?? 0
-  const isEnough = first !== undefined && proven.length >= need
+  const times = proven.map(({ createdAt }) => createdAt)
+  const createdAt = toldTime(times, need)
   const taken = proven.map((one) => one.guessesTaken)
   const guessesTaken = countReachedBy(taken, need)
   const unknown = proven.map((one) => one.unknownNames)
   const unknownNames = reachedBy(unknown, need)
-  const agreed = isEnough
-    ? encode(toldAccount, { ...first, createdAt, guessesTaken, unknownNames })
-    : null
+  const agreed =
+    first !== undefined && createdAt !== null
+      ? encode(toldAccount, { ...first, createdAt, guessesTaken, unknownNames })
+      : null
   for (const { record } of proven) record.maskingKey.wipe()
   return agreed
 }

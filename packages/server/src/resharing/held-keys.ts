@@ -2,6 +2,7 @@ import { keyListing } from "@lockkeeper/api"
 import { decode, encode, toHex } from "@lockkeeper/encoding"
 import { keyCertificateCodec, sharing } from "@lockkeeper/protocols"
 import { keyRow, readHeldKey, readListing } from "../keys.ts"
+import type { Dependencies } from "../ports/dependencies.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
 import type { ServerSelf } from "../self.ts"
 import type { RecordSource, ShareSource } from "./held.ts"
@@ -12,11 +13,12 @@ import { agreeOnKey, describeKey } from "./key-records.ts"
 export function heldKeys(
   self: ServerSelf,
   presigning: Pick<PresigningRoom, "pool" | "countBurnt">,
+  clock: Dependencies["clock"],
 ): ShareSource {
   const { rosterEpoch } = self.roster
   const records: RecordSource = {
     describe: describeKey,
-    agree: (...args) => agreeOnKey(self, ...args),
+    agree: (...args) => agreeOnKey({ self, now: clock.now() }, ...args),
   }
   return {
     kind: "keys",

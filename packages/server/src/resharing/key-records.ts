@@ -34,6 +34,7 @@ import { type KeyRow, readHeldKey, readListed, readListing } from "../keys.ts"
 import type { Store } from "../ports/store.ts"
 import { rosterAt, type ServerSelf } from "../self.ts"
 import type { Told } from "./held.ts"
+import { toldKeyTime, toldTime } from "./told-times.ts"
 
 /** Most children of one key that are told of; others are registered again when they next sign. */
 const MAX_TOLD = 64
@@ -85,9 +86,11 @@ export async function describeKey(store: Store, keyId: Bytes): Promise<Bytes | n
  * What other holders' words of a key come to, with what this server keeps of it already. Null where that
  * is not enough to hold a share of it: nobody proves the sharing, fewer than `need` agree on whose key it
  * is, or they say another owner than is known here.
+ *
+ * @param now - milliseconds since the Unix epoch.
  */
 export async function agreeOnKey(
-  self: ServerSelf,
+  { self, now }: { readonly self: ServerSelf; readonly now: number },
   store: Store,
   known: sharing.Sharing,
   told: Told,
@@ -109,7 +112,10 @@ export async function agreeOnKey(
   const isOwn = row !== null || (listed !== null && isHolder(self, listed.value))
   const listing = (isOwn ? listed?.value : null) ?? agreed
   if (listing === null) return null
-  const { label, custody, createdAt } = listing
+  const { label, custody } = listing
+  // When it was made does not change: what was listed here once is this server's own word.
+  const createdAt =
+    listed?.value.createdAt ?? toldKeyTime(self, certificate, listing.createdAt, now)
   const state = row?.value.state ?? stricter(agreed?.state, listing.state)
   const children = agreed?.children ?? []
   const encoded = encode(keyCertificateCodec, certificate)
@@ -172,7 +178,7 @@ function stricter(a: KeyState | undefined, b: KeyState): KeyState {
 
 type Agreed = Omit<KeyRecord, "certificate">
 
-/** What at least `need` say alike, one of whom is honest; the time is one that lies among theirs. */
+/** What at least `need` say alike, one of whom is honest, with the time that all of them come to. */
 function agreedBy(records: readonly KeyRecord[], need: number): Agreed | null {
   const groups = new Map<string, KeyRecord[]>()
   for (const record of records) {
@@ -184,9 +190,9 @@ function agreedBy(records: readonly KeyRecord[], need: number): Agreed | null {
     .filter((some) => some.length >= need)
     .sort(([a], [b]) => strictness(b?.state) - strictness(a?.state))[0]
   const [first] = alike ?? []
-  if (alike === undefined || first === undefined) return null
-  const times = alike.map(({ createdAt }) => createdAt).sort((a, b) => a - b)
-  const createdAt = times[Math.floor((times.length - 1) / 2)] as number
+  const times = records.map(({ createdAt }) => createdAt)
+  const createdAt = toldTime(times, need)
+  if (alike === undefined || first === undefined || createdAt === null) return null
   const isCommon = (path: readonly number[]): boolean =>
     alike.filter(({ children }) => children.some((one) => one.join() === path.join())).length >=
     need
