@@ -17,7 +17,7 @@ import { type Certify, type OperatorOptions, OperatorSession } from "@lockkeeper
 import { sha256 } from "@lockkeeper/crypto"
 import { type Bytes, encode, toHex, utf8 } from "@lockkeeper/encoding"
 import { sharing } from "@lockkeeper/protocols"
-import { MAX_RATE_WAITS, RATE_WAIT_MS } from "../src/limits.ts"
+import { DEMOTION_MS, MAX_RATE_WAITS, RATE_WAIT_MS } from "../src/limits.ts"
 import type { OperatorPrincipal } from "../src/operator/operator-principal.ts"
 import { sharingPages } from "../src/operator/sharing-pages.ts"
 import { systemClock } from "../src/platform/system-clock.ts"
@@ -229,6 +229,45 @@ describe("an operator's session", () => {
     refusals = Number.POSITIVE_INFINITY
     await refused(ask, "rate-limited")
     assert.equal(waits.length, 2 + MAX_RATE_WAITS - 1)
+    await session.close()
+  })
+
+  it("waits shorter for a server that gave no answer lately, and as long as ever after one", async () => {
+    const waits: number[] = []
+    let ahead = 0
+    const clock: Clock = {
+      now: () => systemClock.now() + ahead,
+      wait(ms, signal) {
+        waits.push(ms)
+        return systemClock.wait(ms, signal)
+      },
+    }
+    const dependencies = { ...cluster.dependencies(), clock }
+    const patience = { callMs: 1_000, hedgeMs: 100 }
+    const options = { dependencies, patience }
+    const session = await open(cluster, certifierOf(cluster, 3), options)
+    const waited = async (isThere: boolean) => {
+      waits.length = 0
+      const ask = async () => {
+        for await (const _ of session.sharingsAt(2, "accounts"));
+      }
+      if (isThere) await ask()
+      else await refused(ask, "unavailable")
+      return [...new Set(waits)]
+    }
+    const failing = async () => [...(await session.sharings("accounts")).failures.keys()]
+    assert.deepEqual(await waited(true), [1_000])
+    cluster.wire(2).hangs = true
+    assert.deepEqual(await waited(false), [1_000])
+    assert.deepEqual(await failing(), [2])
+    assert.deepEqual(await waited(false), [200])
+    ahead = DEMOTION_MS
+    assert.deepEqual(await waited(false), [1_000])
+    ahead = 0
+    cluster.wire(2).hangs = false
+    assert.deepEqual(await waited(true), [200])
+    assert.deepEqual(await failing(), [])
+    assert.deepEqual(await waited(true), [1_000])
     await session.close()
   })
 
