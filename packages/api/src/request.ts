@@ -56,6 +56,7 @@ export const OPERATIONS = [
   "keys.deactivate",
   "repair",
   "reshare.leave",
+  "reshare.waiting",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]
@@ -94,6 +95,7 @@ export const OPERATION_ROLES = {
   "keys.deactivate": ["owner"],
   repair: ["operator"],
   "reshare.leave": ["operator"],
+  "reshare.waiting": ["operator"],
 } as const satisfies Readonly<Record<Operation, readonly Role[]>>
 
 type OperationOf<R extends Role> = {

@@ -165,7 +165,10 @@ export const showReshareBody: Codec<ShowReshareBody> = struct<ShowReshareBody>({
 })
 
 export interface ShownReshare {
-  /** Proves the generation that is held; null for one as it was generated, and where none is held. */
+  /**
+   * Proves the generation that is held, or where none is, the one that a share was erased for. Null for
+   * one as it was generated, and where nothing is known of it.
+   */
   readonly certificate: reshare.ReshareCertificate | null
   /** Of the run, where the server keeps it: with them its certificate is brought. */
   readonly params: reshare.ReshareParams | null
@@ -177,4 +180,49 @@ export const shownReshare: Codec<ShownReshare> = struct<ShownReshare>({
   certificate: nullable(reshare.reshareCertificateCodec),
   params: nullable(reshare.reshareParamsCodec),
   range: nullable(accountRange),
+})
+
+/** Most runs on one page, and most sharings that are named of each. */
+export const MAX_WAITING_PAGE = 8
+export const MAX_WAITING_NAMED = 4
+
+/** Body of `reshare.waiting`, which takes no step input. */
+export interface ListWaitingBody {
+  readonly kind: SharingKind
+  /** Only runs after this one, or null from the start. */
+  readonly after: Bytes | null
+}
+
+export const listWaitingBody: Codec<ListWaitingBody> = struct<ListWaitingBody>({
+  kind: oneOf(...SHARING_KINDS),
+  after: nullable(fixedBytes(32)),
+})
+
+/** A run whose outcome the server has confirmed and has yet to hear of, whatever it holds of it. */
+export interface WaitingRun {
+  /** 32 bytes. */
+  readonly run: Bytes
+  /** 32 bytes: of what was confirmed, as the certificate that is waited for names it. */
+  readonly root: Bytes
+  /** Some of the sharings that shares are still waited for of: by them a certificate is asked for. */
+  readonly ids: readonly Bytes[]
+}
+
+/** Answer to `reshare.waiting`, in the order of runs. */
+export interface WaitingPage {
+  readonly runs: readonly WaitingRun[]
+  /** What to ask for after, or null where the list ends. */
+  readonly next: Bytes | null
+}
+
+export const waitingPage: Codec<WaitingPage> = struct<WaitingPage>({
+  runs: list(
+    struct<WaitingRun>({
+      run: fixedBytes(32),
+      root: fixedBytes(32),
+      ids: list(fixedBytes(32), MAX_WAITING_NAMED),
+    }),
+    MAX_WAITING_PAGE,
+  ),
+  next: nullable(fixedBytes(32)),
 })

@@ -4,6 +4,7 @@ import {
   LAST_ACCOUNT_ID,
   leaveReshareBody,
   leaveReshareInput,
+  listWaitingBody,
   RESHARE_STEPS,
   reshareBody,
   reshareDescribeInput,
@@ -11,6 +12,7 @@ import {
   reshareStepInput,
   shownReshare,
   showReshareBody,
+  waitingPage,
 } from "@lockkeeper/api"
 import { reshare } from "@lockkeeper/protocols"
 import { sample, testCodec } from "./codec-checks.ts"
@@ -74,11 +76,23 @@ const SAMPLES = [
     { certificate: null, params: null, range: null },
     { certificate, params, range },
   ),
+  sample(
+    "listWaitingBody",
+    listWaitingBody,
+    { kind: "keys", after: null },
+    { kind: "accounts", after: run },
+  ),
+  sample(
+    "waitingPage",
+    waitingPage,
+    { runs: [], next: null },
+    { runs: [{ run, root: seeded("root", 32), ids: [sharing.id] }], next: run },
+  ),
 ]
 
 for (const one of SAMPLES) testCodec(one)
 
-it("8 codecs are sampled in this file", () => assert.equal(SAMPLES.length, 8))
+it("10 codecs are sampled in this file", () => assert.equal(SAMPLES.length, 10))
 
 it("steps keep their numbers", () => {
   const before = { open: 1, deal: 2, verdict: 3, activate: 4, answer: 5 }

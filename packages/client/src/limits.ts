@@ -139,6 +139,9 @@ export const RESHARE_BATCH = 12
 /** Most tries at one batch of a repair: each that fails takes a helper or names one. */
 export const MAX_REPAIR_ATTEMPTS = 12
 
+/** Most pages that are read of the runs that one server waits in: as many runs as an operator may begin. */
+export const MAX_WAITING_PAGES = 16
+
 /** Sharings of one batch of a repair unless fewer are asked for, and how much of a frame what holders tell
  * of them beside the shares may take, bytes. */
 export const REPAIR_BATCH = 50

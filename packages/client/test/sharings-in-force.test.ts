@@ -44,16 +44,15 @@ test("what no server can have confirmed yet counts for nothing", () => {
   assert.equal(nextOf(4, 9, 0xffffffff), 10)
 })
 
-test("who lists a later generation sends nobody to servers that have confirmed none", () => {
-  const run = new Uint8Array(32).fill(7)
-  const ahead = { ...listing(5, 5), activeRun: run }
+test("who has confirmed something is behind one that lists a later generation, and nobody else", () => {
+  const ahead = { ...listing(5, 5), activeRun: new Uint8Array(32).fill(7) }
   const waiting = { ...listing(5), pendingRun: new Uint8Array(32).fill(8) }
   const listings = new Map<Identifier, readonly SharingListing[]>([
     [1, [listing(4)]],
     [2, [waiting]],
     [3, [ahead]],
   ])
-  assert.deepEqual(inForce(listings, [2], NOW)[0]?.behind, [{ server: 2, from: 3, run }])
+  assert.deepEqual(inForce(listings, [2], NOW)[0]?.behind, [2])
 })
 
 for (const [what, keyEpoch] of [

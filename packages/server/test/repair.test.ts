@@ -99,7 +99,12 @@ for (const [minSigners, servers, helpers] of [
       const { generation } = await heldAt(world, 3, keyId)
       const lastAttempt = before[i]?.generation?.lastAttempt ?? 0
       const ended = { pendingRun: null, activeRun: null, activatedAt: 0, lastAttempt }
-      assert.deepEqual(generation, { ...ended, highestKeyEpoch: 2, leftKeyEpoch: null })
+      assert.deepEqual(generation, {
+        ...ended,
+        highestKeyEpoch: 2,
+        leftKeyEpoch: null,
+        leftOn: null,
+      })
       const [own, other] = await Promise.all([3, 1].map((id) => listingAt(world, id, keyId)))
       assert.deepEqual(own?.certificate, other?.certificate)
     }

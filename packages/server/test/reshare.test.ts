@@ -137,7 +137,12 @@ test("generations and the end of a run are recorded at every server, in its log 
       assert.ok(generation?.activeRun)
       assert.deepEqual(generation, {
         ...{ highestKeyEpoch: 2, pendingRun: null, activeRun: generation.activeRun },
-        ...{ activatedAt: time, lastAttempt: attempt.params.attempt, leftKeyEpoch: null },
+        ...{
+          activatedAt: time,
+          lastAttempt: attempt.params.attempt,
+          leftKeyEpoch: null,
+          leftOn: null,
+        },
       })
     }
     const entries = await store.entries(0, 256)

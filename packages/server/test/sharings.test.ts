@@ -53,6 +53,8 @@ async function page(body: ListSharingsBody): Promise<SharingsPage> {
   return decode(sharingsPage, output)
 }
 
+const LEFT_NOTHING = { leftKeyEpoch: null, leftOn: null }
+
 test("keys are listed in id order, as what their certificates prove", async () => {
   const { sharings, next } = await page({ kind: "keys", after: null, limit: 64 })
   assert.equal(next, null)
@@ -92,7 +94,7 @@ test("a generation that was confirmed and not activated is told with its run, fo
   const { keyId } = (certificates[0] as KeyCertificate).public
   const run = new Uint8Array(32).fill(6)
   const kept = { highestKeyEpoch: 2, pendingRun: run, activeRun: null, activatedAt: 0 }
-  const value = encode(generationRow, { ...kept, lastAttempt: 1, leftKeyEpoch: null })
+  const value = encode(generationRow, { ...kept, lastAttempt: 1, ...LEFT_NOTHING })
   const put = { kind: "put", table: "generations", ifVersion: "absent", value } as const
   const { accountId } = owners[0] as TestOwner
   await store.commit([

@@ -104,7 +104,7 @@ export function planOf(
       const reason = reasons.get(one) ?? null
       return reason === null ? [] : [{ id: one.id, reason }]
     }),
-    behind: [...new Set(all.flatMap(({ behind }) => behind.map(({ server }) => server)))],
+    behind: [...new Set(all.flatMap(({ behind }) => behind))],
     oldest: known.reduce<number | null>(
       (least, { since }) => Math.min(least ?? since, since),
       null,

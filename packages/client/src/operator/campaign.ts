@@ -109,15 +109,14 @@ export class Campaign {
     const judge = ({ answers }: FromServers<readonly SharingListing[]>) =>
       inForce(answers, thresholdsOf(trust.roster), deps.clock.now())
     let listings = await this.#look()
-    const { finished, isChanged } = await finishRuns(this.#principal, judge(listings), {
-      kind,
-      ...context,
-    })
+    const among = [...listings.answers.keys()]
+    const about = { kind, among, ...context }
+    const { finished, isChanged } = await finishRuns(this.#principal, about)
     if (isChanged) listings = await this.#look()
     const all = judge(listings)
     const listed = listings.answers
-    const about = { kind, listed, now: deps.clock.now(), ...context }
-    const done = await finishLeaving(this.#principal, all, about)
+    const leaving = { kind, listed, now: deps.clock.now(), ...context }
+    const done = await finishLeaving(this.#principal, all, leaving)
     for (const one of all.flatMap(({ left }) => left)) add(this.#keeping, one, 1)
     for (const [one, count] of done) add(this.#keeping, one, -count)
     for (const [one, count] of this.#keeping) if (count <= 0) this.#keeping.delete(one)

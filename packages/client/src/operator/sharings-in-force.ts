@@ -16,19 +16,10 @@ export interface InForce {
   readonly since: number
   /** Servers that list this generation: whoever deals must hold it. */
   readonly heldBy: readonly Identifier[]
-  /** Servers that list an earlier generation, and from whom the proof of the later one can be had. */
-  readonly behind: readonly Behind[]
-  /** Holders of the latest that list nothing: they may have confirmed it, or lack it. */
-  readonly unlisted: readonly Behind[]
+  /** Servers that list an earlier generation than another one, and have confirmed a later one. */
+  readonly behind: readonly Identifier[]
   /** Servers that list an earlier generation and are no holders of this one: they are to erase it. */
   readonly left: readonly Identifier[]
-}
-
-export interface Behind {
-  readonly server: Identifier
-  /** Lists the latest generation, which the run gave it. */
-  readonly from: Identifier
-  readonly run: Bytes
 }
 
 type Claims = ReadonlyMap<Identifier, SharingListing>
@@ -54,18 +45,16 @@ export function inForce(
   }
   // No server confirms what is higher by its clock: who claims that would keep the others out.
   const latestClaim = latestKeyEpoch(now - MAX_CLOCK_SKEW_MS)
-  const context = { thresholds, latestClaim, heard: [...listings.keys()] }
+  const context = { thresholds, latestClaim }
   return [...byId].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => judge(one, context))
 }
 
 interface Context {
   readonly thresholds: readonly number[]
   readonly latestClaim: number
-  /** Servers that said what they hold. */
-  readonly heard: readonly Identifier[]
 }
 
-function judge(claims: Claims, { thresholds, latestClaim, heard }: Context): InForce {
+function judge(claims: Claims, { thresholds, latestClaim }: Context): InForce {
   const [first] = claims.values()
   const { id } = (first as SharingListing).sharing
   const agreed = new Map<string, Map<Identifier, SharingListing>>()
@@ -96,7 +85,6 @@ function judge(claims: Claims, { thresholds, latestClaim, heard }: Context): InF
     since: since[(inForce?.minSigners ?? 1) - 1] ?? 0,
     heldBy: [...(latest?.keys() ?? [])],
     behind: behindOf(claims),
-    unlisted: unlistedOf(claims, heard),
     left: inForce === null ? [] : leftOf(claims, inForce),
   }
 }
@@ -111,30 +99,12 @@ function firstOf(alike: Claims): SharingListing {
   return [...alike.values()][0] as SharingListing
 }
 
-/**
- * A certificate speaks for itself: one server that has the later generation is enough to ask for it. Only
- * who says it has confirmed something can use it: nobody's claims alone send anyone to all the others.
- */
-function behindOf(claims: Claims): readonly Behind[] {
-  const behind: Behind[] = []
-  for (const [server, { sharing: held, pendingRun }] of claims) {
-    if (pendingRun === null) continue
-    for (const [from, other] of claims) {
-      const isAhead = sharing.compareGenerations(held, other.sharing) < 0
-      if (other.activeRun === null || !isAhead) continue
-      behind.push({ server, from, run: other.activeRun })
-    }
-  }
-  return behind
-}
-
-/** A holder that has nothing in force yet lists nothing, and is asked about each run once. */
-function unlistedOf(claims: Claims, heard: readonly Identifier[]): readonly Behind[] {
-  const silent = heard.filter((server) => !claims.has(server))
-  return [...claims].flatMap(([from, { sharing: held, activeRun: run }]) => {
-    if (run === null) return []
-    return silent
-      .filter((server) => held.verifyingShares.has(server))
-      .map((server) => ({ server, from, run }))
+/** One server that has a later generation is enough: whoever has confirmed one may be brought its proof. */
+function behindOf(claims: Claims): readonly Identifier[] {
+  const all = [...claims]
+  const behind = all.filter(([, { sharing: held, pendingRun }]) => {
+    const isBehind = all.some(([, other]) => sharing.compareGenerations(held, other.sharing) < 0)
+    return pendingRun !== null && isBehind
   })
+  return behind.map(([server]) => server)
 }

@@ -118,9 +118,13 @@ async function erase(
     const isAllOver = waiting === null || isWaitingOver
     const over = isAllOver ? highestKeyEpoch : later.keyEpoch
     const leftKeyEpoch = Math.max(before.leftKeyEpoch ?? 0, over)
+    const isLatest =
+      before.leftOn === null || sharing.compareGenerations(before.leftOn.sharing, later) <= 0
     const gone = {
       highestKeyEpoch,
       leftKeyEpoch,
+      // Whoever is given shares by it may hear of it from nobody else: it stays when they have gone.
+      leftOn: isLatest ? certificate : before.leftOn,
       pendingRun: null,
       activeRun: null,
       activatedAt: 0,

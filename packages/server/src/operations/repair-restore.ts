@@ -80,6 +80,6 @@ function restoredGeneration(
     highestKeyEpoch: Math.min(Math.max(highest, keyEpoch), 0xffffffff),
     // What was confirmed of this generation or an earlier one is in force with it, or never will be.
     pendingRun: before.highestKeyEpoch > keyEpoch ? before.pendingRun : null,
-    ...{ activeRun: null, activatedAt: 0 },
+    ...{ leftOn: null, activeRun: null, activatedAt: 0 },
   })
 }

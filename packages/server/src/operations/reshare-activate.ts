@@ -89,7 +89,7 @@ async function putInForce(
     const taken = await takenBy(task, entry, one, { record: records[i] ?? NOTHING, room })
     if (taken.length > 0) {
       const highestKeyEpoch = Math.max(before.highestKeyEpoch, keyEpoch)
-      const inForce = { ...now, highestKeyEpoch, activeRun: runId, activatedAt }
+      const inForce = { ...now, highestKeyEpoch, leftOn: null, activeRun: runId, activatedAt }
       changes.push(...taken, putGeneration(source, entry, inForce))
     } else {
       // What is left as it is must be what was looked at.

@@ -2,12 +2,13 @@ import { LockKeeperError, shownReshare, showReshareBody } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
 import { decodeAs } from "../request/decode.ts"
 import type { OperatorOperationStep } from "../request/step.ts"
+import { readGeneration } from "../resharing/held.ts"
 import { readRun, wipeStage } from "../resharing/runs.ts"
 import { onlyStep } from "./steps.ts"
 
 /**
  * What a coordinator needs to bring a run to its end that another one left: the certificate, from a
- * server that has activated it, and the run's parameters, from one that has not.
+ * server that has activated it or erased its share on it, and the run's parameters, from one that has not.
  */
 export const showReshare: OperatorOperationStep = async (step) => {
   onlyStep(step)
@@ -24,7 +25,8 @@ export const showReshare: OperatorOperationStep = async (step) => {
   const stage = run?.value.kind === kind ? run.value.stage : null
   const params = stage === null || stage.kind === "active" ? null : stage.state.params
   const range = params === null ? null : (run?.value.range ?? null)
-  const certificate = await source.certificate(deps.store, id)
+  const held = await source.certificate(deps.store, id)
+  const certificate = held ?? (await readGeneration(deps.store, kind, id))?.value.leftOn ?? null
   const output = encode(shownReshare, { certificate, params, range })
   return { output, changes: [], event: step.event() }
 }

@@ -17,6 +17,7 @@ import { leaveReshare } from "../operations/leave-reshare.ts"
 import { listIncidents } from "../operations/list-incidents.ts"
 import { listKeys } from "../operations/list-keys.ts"
 import { listSharings } from "../operations/list-sharings.ts"
+import { listWaiting } from "../operations/list-waiting.ts"
 import { showPool } from "../operations/pool-status.ts"
 import { prepareEcdsa } from "../operations/prepare-ecdsa.ts"
 import { prepareSigning } from "../operations/prepare-signing.ts"
@@ -70,6 +71,7 @@ const OPERATOR_STEPS: Readonly<Record<OperatorOperation, OperatorOperationStep>>
   "reshare.show": showReshare,
   repair: repairOperation,
   "reshare.leave": leaveReshare,
+  "reshare.waiting": listWaiting,
 }
 
 /** What refills of pools give way to. */

@@ -156,6 +156,7 @@ export function generationOf({ held, generation }: Entry): GenerationRow {
     activatedAt: kept?.activatedAt ?? 0,
     lastAttempt: kept?.lastAttempt ?? 0,
     leftKeyEpoch: kept?.leftKeyEpoch ?? null,
+    leftOn: kept?.leftOn ?? null,
   }
 }
 

@@ -140,6 +140,15 @@ export class ResharingRoom {
     return counts
   }
 
+  /** Runs that gave shares here that are not in force here, after one in the order of their names. */
+  pendingAfter(id: string, limit: number): readonly string[] {
+    const pending = [...this.#runs].filter(([, { isPending }]) => isPending).map(([name]) => name)
+    return pending
+      .filter((name) => name > id)
+      .sort()
+      .slice(0, limit)
+  }
+
   /**
    * Housekeeping: ends runs that are over. Shares that were confirmed are kept until shares of that
    * generation or a later one are in force, whatever became of the run: others may have erased theirs

@@ -17,6 +17,7 @@ import {
   safeInteger,
   struct,
   toHex,
+  u8,
   u32,
   union,
 } from "@lockkeeper/encoding"
@@ -41,9 +42,14 @@ export interface GenerationRow {
    * generation or of a later roster's; null where none has.
    */
   readonly leftKeyEpoch: number | null
+  /**
+   * That certificate, until a share is held here again: those whose shares wait for it may have heard of
+   * it from nobody else. Null where none is kept.
+   */
+  readonly leftOn: reshare.ReshareCertificate | null
 }
 
-type FirstGenerationRow = Omit<GenerationRow, "leftKeyEpoch">
+type FirstGenerationRow = Omit<GenerationRow, "leftKeyEpoch" | "leftOn">
 
 const firstGenerationRow: Codec<FirstGenerationRow> = struct<FirstGenerationRow>({
   highestKeyEpoch: u32,
@@ -53,27 +59,54 @@ const firstGenerationRow: Codec<FirstGenerationRow> = struct<FirstGenerationRow>
   lastAttempt: u32,
 })
 
-const leftKeyEpoch: Codec<number | null> = nullable(u32)
-
 /** What a row tells that ends before what has left: where nothing waits, all that was confirmed is gone. */
 function leftByDefault({ pendingRun, highestKeyEpoch }: FirstGenerationRow): number | null {
   return pendingRun === null ? highestKeyEpoch : null
+}
+
+type Left = Pick<GenerationRow, "leftKeyEpoch" | "leftOn">
+
+/** What tells of what has left: nothing has, or what was confirmed up to a number, with a certificate or not. */
+const LEFT = { nothing: 0, generation: 1, certificate: 2 } as const
+
+const left: Codec<Left> = {
+  write(writer, { leftKeyEpoch, leftOn }) {
+    if (leftKeyEpoch === null) {
+      if (leftOn !== null) throw new Error("nothing has left, and on a certificate")
+      return u8.write(writer, LEFT.nothing)
+    }
+    u8.write(writer, leftOn === null ? LEFT.generation : LEFT.certificate)
+    u32.write(writer, leftKeyEpoch)
+    if (leftOn !== null) reshare.reshareCertificateCodec.write(writer, leftOn)
+  },
+  read(reader) {
+    const start = reader.offset
+    const tag = u8.read(reader)
+    if (tag === LEFT.nothing) return { leftKeyEpoch: null, leftOn: null }
+    if (tag > LEFT.certificate) reader.fail("left: unknown", start)
+    const leftKeyEpoch = u32.read(reader)
+    const isKept = tag === LEFT.certificate
+    return { leftKeyEpoch, leftOn: isKept ? reshare.reshareCertificateCodec.read(reader) : null }
+  },
 }
 
 /** What has left stands behind the rest, where it is not what rows from before it was kept tell. */
 export const generationRow: Codec<GenerationRow> = {
   write(writer, row) {
     firstGenerationRow.write(writer, row)
-    if (row.leftKeyEpoch !== leftByDefault(row)) leftKeyEpoch.write(writer, row.leftKeyEpoch)
+    const isDefault = row.leftOn === null && row.leftKeyEpoch === leftByDefault(row)
+    if (!isDefault) left.write(writer, row)
   },
   read(reader) {
     const first = firstGenerationRow.read(reader)
     const byDefault = leftByDefault(first)
-    if (reader.remaining === 0) return { ...first, leftKeyEpoch: byDefault }
+    if (reader.remaining === 0) return { ...first, leftKeyEpoch: byDefault, leftOn: null }
     const start = reader.offset
-    const left = leftKeyEpoch.read(reader)
-    if (left === byDefault) reader.fail("leftKeyEpoch: not canonical", start)
-    return { ...first, leftKeyEpoch: left }
+    const { leftKeyEpoch, leftOn } = left.read(reader)
+    if (leftOn === null && leftKeyEpoch === byDefault) {
+      reader.fail("leftKeyEpoch: not canonical", start)
+    }
+    return { ...first, leftKeyEpoch, leftOn }
   },
 }
 
