@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type Identifier, secp256k1 } from "@lockkeeper/crypto"
+import { type Identifier, Secret, secp256k1, signingKeyFromSeed } from "@lockkeeper/crypto"
 import { decode, encode } from "@lockkeeper/encoding"
 import { type PresignStep, presignInspect } from "../src/dkls/index.ts"
 import { type PresignRun, presignSession, presignSlot } from "../src/dkls/presign/params.ts"
@@ -12,6 +12,7 @@ import {
 } from "../src/dkls/presign/state.ts"
 import type { DklsEdge } from "../src/evidence/dkls-edge.ts"
 import {
+  confirmKey,
   deliver,
   digestsOf,
   type Evidence,
@@ -20,6 +21,7 @@ import {
   type KeyCertificate,
   type Message,
   NO_PREVIOUS,
+  rosterEpochOf,
   type Statement,
   signMessage,
   type Verdict,
@@ -27,7 +29,7 @@ import {
 } from "../src/index.ts"
 import { dealtPairs, PresignRunner, senderOf } from "./dkls-cluster.ts"
 import { exchanges, signsInstead } from "./dkls-tamper.ts"
-import { makeCluster, participant, seeded } from "./frost-fixture.ts"
+import { makeCluster, participant, ROSTER_EPOCH, seeded } from "./frost-fixture.ts"
 
 // What a coordinator makes of what honest signers have signed, together with up to t-1 of them. Of
 // three signers 2 lies where anyone does.
@@ -248,10 +250,7 @@ test("t-1 liars never make the edges that prove a server, in however many runs t
   )
   const later = { ...honest.params, rosterEpoch: 8 }
   const elsewhere = Object.assign(fresh("elsewhere"), { params: later }).run()
-  assert.deepEqual(
-    edges(1, [...all, edge(elsewhere, 3, 2, 1)]),
-    worthless("an edge of another roster"),
-  )
+  assert.deepEqual(edges(1, [...all, edge(elsewhere, 3, 2, 1)]), worthless("edges of two rosters"))
   const stranger = makeCluster({ ...KEY, seed: "stranger", maxSigners: 3 })
   assert.deepEqual(edges(4, all, stranger), worthless("the culprit is not a server of the key"))
 })
@@ -361,3 +360,30 @@ function trailAfter(runner: PresignRunner, identifier: Identifier): PresignTrail
   assert.ok(state)
   return decode(presignTrailCodec, decode(presignStateCodec, state).trail)
 }
+
+test("edges under a later roster prove a server that the key knew, by others that it knew alone", () => {
+  const under8 = (set: readonly Identifier[], seed: string) => {
+    const runner = new PresignRunner(cluster, set, { seed, pairs })
+    return Object.assign(runner, { params: { ...runner.params, rosterEpoch: 8 } }).run()
+  }
+  const [later, fourth] = [under8(signers, "later"), under8([1, 2, 4], "later, the fourth")]
+  const edges = [edge(later, 2, 1, LIAR), edge(later, 3, 3, LIAR), edge(fourth, 4, LIAR, 4)]
+  /** Where server `changed` is another one since the key was made. */
+  const judgedSince = (changed: Identifier | null) => {
+    const another = signingKeyFromSeed(new Secret(seeded("who had that number before")))
+    const then = new Map(cluster.verifyKeys)
+    const confirmations = new Map(cluster.certificate.confirmations)
+    if (changed !== null) {
+      then.set(changed, another.publicKey)
+      confirmations.set(changed, confirmKey(another, cluster.public))
+    }
+    const certificate = { ...cluster.certificate, confirmations }
+    const evidence = { kind: "dkls-edges", culprit: LIAR, certificate, edges } as const
+    assert.equal(rosterEpochOf(evidence), 8)
+    const before = new Map([[ROSTER_EPOCH, then]])
+    return verifyEvidence(encodeEvidence(evidence), cluster.verifyKeys, before)
+  }
+  assert.deepEqual(judgedSince(null), { valid: true, culprit: LIAR, reason: "pairwise-fault" })
+  assert.deepEqual(judgedSince(LIAR), worthless("the culprit is not a server of the key"))
+  assert.deepEqual(judgedSince(4), worthless("an edge with no server of the key"))
+})

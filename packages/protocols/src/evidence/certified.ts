@@ -26,6 +26,18 @@ export function certifiedKey(
   return verifyKeyCertificate(certificate, certifiers(certificate, verifyKeys, earlier))
 }
 
+/** Whether a server has the identity key that it had under the roster which the key was signed under. */
+export function isStillServer(
+  certificate: KeyCertificate,
+  server: Identifier,
+  verifyKeys: VerifyKeys,
+  earlier: EarlierKeys,
+): boolean {
+  const then = certifiers(certificate, verifyKeys, earlier).get(server)
+  const now = verifyKeys.get(server)
+  return then !== undefined && now !== undefined && equalBytes(then, now)
+}
+
 /**
  * Whether it was this very server that confirmed the key, and not one before it under its identifier:
  * whoever made up a quorum could otherwise give an honest server another public share than it holds.
@@ -36,9 +48,7 @@ export function hasConfirmed(
   verifyKeys: VerifyKeys,
   earlier: EarlierKeys,
 ): boolean {
-  const then = certifiers(certificate, verifyKeys, earlier).get(server)
-  const now = verifyKeys.get(server)
-  if (then === undefined || now === undefined || !certificate.confirmations.has(server))
-    return false
-  return equalBytes(then, now)
+  return (
+    certificate.confirmations.has(server) && isStillServer(certificate, server, verifyKeys, earlier)
+  )
 }

@@ -9,10 +9,11 @@ import {
   presignSession,
   presignSlot,
 } from "../dkls/presign/params.ts"
-import { type KeyCertificate, keyCertificateCodec, verifyKeyCertificate } from "../keys.ts"
+import { type KeyCertificate, keyCertificateCodec } from "../keys.ts"
 import { slotMismatch } from "../messages/header.ts"
 import { LIMITS } from "../messages/limits.ts"
 import { openStatement, type Statement, statementCodec } from "../messages/statement.ts"
+import { certifiedKey, type EarlierKeys, hasConfirmed, isStillServer } from "./certified.ts"
 import {
   authenticExchange,
   authenticSaid,
@@ -72,7 +73,10 @@ export const dklsEdgeCodec: Codec<Omit<DklsEdgeEvidence, "kind">> = struct({ edg
 export interface DklsEdgesEvidence {
   readonly kind: "dkls-edges"
   readonly culprit: Identifier
-  /** Of a key of the same roster: it says what number of servers is assumed to be honest. */
+  /**
+   * Of a key that the edges' roster knows, or one before it: it says what number of servers is assumed to
+   * be honest.
+   */
   readonly certificate: KeyCertificate
   readonly edges: readonly DklsEdge[]
 }
@@ -153,22 +157,29 @@ export function verifyDklsEdge(
 export function verifyDklsEdges(
   { culprit: named, certificate, edges }: Omit<DklsEdgesEvidence, "kind">,
   verifyKeys: VerifyKeys,
+  earlier: EarlierKeys,
 ): Verdict {
-  const certified = verifyKeyCertificate(certificate, verifyKeys)
+  const certified = certifiedKey(certificate, verifyKeys, earlier)
   if (!certified.ok) return worthless(`certificate: ${certified.abort.reason}`)
-  const { minSigners, verifyingShares, rosterEpoch } = certified.value
-  if (!verifyingShares.has(named)) return worthless("the culprit is not a server of the key")
+  const { minSigners, verifyingShares } = certified.value
+  // Who came in another's place since may be one more that is corrupt than the key was made to stand.
+  const isServer = (one: Identifier): boolean =>
+    verifyingShares.has(one) && isStillServer(certificate, one, verifyKeys, earlier)
+  if (!isServer(named)) return worthless("the culprit is not a server of the key")
   // Whoever made up a quorum could otherwise name a threshold that too few edges reach.
-  if (!certificate.confirmations.has(named)) return worthless("certificate: not the culprit's")
+  if (!hasConfirmed(certificate, named, verifyKeys, earlier)) {
+    return worthless("certificate: not the culprit's")
+  }
+  const rosterEpoch = edges[0]?.run.params.rosterEpoch
   const others: Identifier[] = []
   for (const edge of edges) {
     const judged = judgeEdge(edge, verifyKeys)
     if (!judged.ok) return worthless(judged.why)
-    if (edge.run.params.rosterEpoch !== rosterEpoch) return worthless("an edge of another roster")
+    if (edge.run.params.rosterEpoch !== rosterEpoch) return worthless("edges of two rosters")
     const [a, b] = judged.pair
     if (a !== named && b !== named) return worthless("an edge between two others")
     const other = a === named ? b : a
-    if (!verifyingShares.has(other)) return worthless("an edge with no server of the key")
+    if (!isServer(other)) return worthless("an edge with no server of the key")
     others.push(other)
   }
   if (new Set(others).size < minSigners) {

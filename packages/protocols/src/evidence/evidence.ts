@@ -260,7 +260,7 @@ function judge(evidence: Evidence, verifyKeys: VerifyKeys, earlier: EarlierKeys)
     case "dkls-edge":
       return verifyDklsEdge(evidence, verifyKeys)
     case "dkls-edges":
-      return verifyDklsEdges(evidence, verifyKeys)
+      return verifyDklsEdges(evidence, verifyKeys, earlier)
     case "dkls-setup-open":
       return verifyDklsSetupOpen(evidence, verifyKeys)
     case "dkls-setup-exchange":

@@ -46,7 +46,7 @@ export function rosterEpochOf(evidence: Evidence): number | null {
     case "dkls-edge":
       return evidence.edge.run.params.rosterEpoch
     case "dkls-edges":
-      return evidence.certificate.public.rosterEpoch
+      return evidence.edges[0]?.run.params.rosterEpoch ?? null
   }
 }
 
