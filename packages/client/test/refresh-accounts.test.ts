@@ -7,6 +7,7 @@ import { compareBytes, toHex } from "@lockkeeper/encoding"
 import { opaque, type sharing } from "@lockkeeper/protocols"
 import { batchesOf, type CampaignBatch } from "../src/operator/batches.ts"
 import { type InForce, inForce } from "../src/operator/sharings-in-force.ts"
+import { trustRoster } from "../src/trust.ts"
 import { TestCluster } from "./cluster.ts"
 import { operate } from "./operated-cluster.ts"
 import { refused } from "./refusals.ts"
@@ -79,7 +80,7 @@ describe("a refresh of accounts", () => {
 
 async function listedOf(cluster: TestCluster, operator: OperatorSession) {
   const { answers } = await operator.sharings("accounts")
-  return inForce(answers, [cluster.roster.minSigners], Date.now())
+  return inForce(answers, trustRoster(cluster.rosterChain, cluster.pin), Date.now())
 }
 
 function ofAccounts(batches: readonly CampaignBatch[]) {

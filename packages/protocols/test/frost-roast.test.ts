@@ -267,9 +267,21 @@ test("it is over when those that are left may not sign together, however many th
   assert.deepEqual(driver.next(), { kind: "give-up", excluded: [2] })
 })
 
-test("a rule that allows nothing ends the search for a set", () => {
+test("the search for a set ends after some thousands, whether the rule allows a later one or none", () => {
   const servers = Array.from({ length: 24 }, (_, i) => i + 1)
-  const few: SignerRule = (some) => some.length < 12
+  let asked = 0
+  const few: SignerRule = (some) => {
+    asked++
+    return some.length < 12
+  }
   const driver = new Driver(12, servers, [], few).ready(...servers)
   assert.deepEqual(driver.next(), { kind: "give-up", excluded: [] })
+  assert.equal(asked, 4096)
+  // Without the best one of them it would be found at once.
+  const late: SignerRule = (some) => some.length < 12 || !some.includes(1)
+  const lost = new Driver(12, servers, [], late).ready(...servers)
+  assert.deepEqual(lost.next(), { kind: "give-up", excluded: [] })
+  lost.observe({ kind: "excluded", identifier: 1 })
+  const signers = servers.slice(1, 13)
+  assert.deepEqual(lost.next(), { kind: "ask", attempt: 1, signers })
 })

@@ -8,7 +8,6 @@ import {
   type SharingKind,
   type SharingListing,
   type SharingShape,
-  thresholdsOf,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
@@ -77,11 +76,12 @@ type Planned = Pick<Servers, "trust" | "deps">
 export function planOf(
   purpose: Purpose,
   { answers, failures }: FromServers<readonly SharingListing[]>,
-  { trust: { roster }, deps }: Planned,
+  { trust, deps }: Planned,
   { kind, before = Number.POSITIVE_INFINITY, batch: size = RESHARE_BATCH, most }: PlanOptions,
 ): RefreshPlan {
   const now = deps.clock.now()
-  const all = inForce(answers, thresholdsOf(roster), now)
+  const { roster } = trust
+  const all = inForce(answers, trust, now)
   const target = purpose === "reshare" ? reshareTarget(roster) : null
   const isDue = ({ since, sharing }: InForce) =>
     sharing === null || (purpose === "reshare" ? isToMove(roster, sharing) : since < before)

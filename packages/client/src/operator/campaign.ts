@@ -107,7 +107,7 @@ export class Campaign {
     const { trust, deps } = this.#principal.servers
     const context = { signal: this.#signal, incidents: this.#incidents }
     const judge = ({ answers }: FromServers<readonly SharingListing[]>) =>
-      inForce(answers, thresholdsOf(trust.roster), deps.clock.now())
+      inForce(answers, trust, deps.clock.now())
     let listings = await this.#look()
     const among = [...listings.answers.keys()]
     const about = { kind, among, ...context }

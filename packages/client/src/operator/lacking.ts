@@ -2,7 +2,7 @@ import type { SharingListing } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import { sharing } from "@lockkeeper/protocols"
-import { inForce } from "./sharings-in-force.ts"
+import { inForce, type Rosters } from "./sharings-in-force.ts"
 
 /** Why a server lacks its share of the generation in force. */
 export type LackingReason =
@@ -36,13 +36,13 @@ export interface Compared {
 export function lackingAt(
   server: Identifier,
   listings: ReadonlyMap<Identifier, readonly SharingListing[]>,
-  thresholds: readonly number[],
+  rosters: Rosters,
   now: number,
 ): Compared {
   const others = new Map([...listings].filter(([id]) => id !== server))
   const own = new Map((listings.get(server) ?? []).map((one) => [toHex(one.sharing.id), one]))
   const holders = holdersBy(others)
-  const listed = inForce(others, thresholds, now)
+  const listed = inForce(others, rosters, now)
   const unclear = listed.filter((one) => one.sharing === null).map(({ id }) => id)
   const lacking = listed.flatMap(({ id, sharing: held }) => {
     if (held === null || !held.verifyingShares.has(server)) return []

@@ -1,9 +1,4 @@
-import {
-  LockKeeperError,
-  type SharingKind,
-  type SharingListing,
-  thresholdsOf,
-} from "@lockkeeper/api"
+import { LockKeeperError, type SharingKind, type SharingListing } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import { reshare, type sharing } from "@lockkeeper/protocols"
@@ -101,10 +96,9 @@ export class ServerRepair {
     const others = [...answers.keys()].filter((id) => id !== server).length
     const { minSigners } = servers
     if (others < minSigners) throw notEnough(minSigners, others, failures)
-    const thresholds = thresholdsOf(servers.trust.roster)
     const now = servers.deps.clock.now()
-    const all = inForce(answers, thresholds, now)
-    return { ...lackingAt(server, answers, thresholds, now), all }
+    const all = inForce(answers, servers.trust, now)
+    return { ...lackingAt(server, answers, servers.trust, now), all }
   }
 
   async #repairAll(lacking: readonly Lacking[], all: readonly InForce[]): Promise<void> {

@@ -1,7 +1,15 @@
-import { latestKeyEpoch, MAX_CLOCK_SKEW_MS, type SharingListing } from "@lockkeeper/api"
+import {
+  asksFor,
+  isSameServer,
+  latestKeyEpoch,
+  MAX_CLOCK_SKEW_MS,
+  type SharingListing,
+  thresholdsOf,
+} from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, toHex } from "@lockkeeper/encoding"
 import { sharing } from "@lockkeeper/protocols"
+import { rosterOf, type Trust } from "../trust.ts"
 
 type Listings = ReadonlyMap<Identifier, readonly SharingListing[]>
 
@@ -24,17 +32,15 @@ export interface InForce {
 
 type Claims = ReadonlyMap<Identifier, SharingListing>
 
+/** The rosters by which servers are believed. */
+export type Rosters = Pick<Trust, "chain" | "roster">
+
 /**
  * What servers list, by id. Fewer than t of the holders may lie, and decide nothing by it.
  *
- * @param thresholds - how many of its holders shares may take under the roster.
  * @param now - milliseconds since the Unix epoch.
  */
-export function inForce(
-  listings: Listings,
-  thresholds: readonly number[],
-  now: number,
-): readonly InForce[] {
+export function inForce(listings: Listings, rosters: Rosters, now: number): readonly InForce[] {
   const byId = new Map<string, Map<Identifier, SharingListing>>()
   for (const [server, listed] of listings) {
     for (const one of listed) {
@@ -45,16 +51,16 @@ export function inForce(
   }
   // No server confirms what is higher by its clock: who claims that would keep the others out.
   const latestClaim = latestKeyEpoch(now - MAX_CLOCK_SKEW_MS)
-  const context = { thresholds, latestClaim }
+  const context = { rosters, latestClaim }
   return [...byId].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => judge(one, context))
 }
 
 interface Context {
-  readonly thresholds: readonly number[]
+  readonly rosters: Rosters
   readonly latestClaim: number
 }
 
-function judge(claims: Claims, { thresholds, latestClaim }: Context): InForce {
+function judge(claims: Claims, { rosters, latestClaim }: Context): InForce {
   const [first] = claims.values()
   const { id } = (first as SharingListing).sharing
   const agreed = new Map<string, Map<Identifier, SharingListing>>()
@@ -64,10 +70,7 @@ function judge(claims: Claims, { thresholds, latestClaim }: Context): InForce {
     const alike = agreed.get(digest) ?? new Map<Identifier, SharingListing>()
     agreed.set(digest, alike.set(server, listing))
   }
-  const known = [...agreed.values()].filter((alike) => {
-    const { minSigners } = firstOf(alike).sharing
-    return thresholds.includes(minSigners) && alike.size >= minSigners
-  })
+  const known = [...agreed.values()].filter((alike) => isBelieved(alike, rosters))
   const [latest = null] = known.sort((a, b) => {
     return sharing.compareGenerations(firstOf(b).sharing, firstOf(a).sharing)
   })
@@ -87,6 +90,25 @@ function judge(claims: Claims, { thresholds, latestClaim }: Context): InForce {
     behind: behindOf(claims),
     left: inForce === null ? [] : leftOf(claims, inForce),
   }
+}
+
+/**
+ * Whether one at least of those that list it alike is honest: as many as it takes. What a roster asked for
+ * others could not have made; and where members together may have more liars than that, those count that
+ * were holders when it was made. Of a roster that is not known any more it takes as many as anything here.
+ */
+function isBelieved(alike: Claims, rosters: Rosters): boolean {
+  const { roster } = rosters
+  const { minSigners, rosterEpoch, verifyingShares } = firstOf(alike).sharing
+  const thresholds = thresholdsOf(roster)
+  if (!thresholds.includes(minSigners)) return false
+  const then = rosterOf(rosters, rosterEpoch)
+  if (then === null) return alike.size >= Math.max(...thresholds)
+  if (!asksFor(then, { holders: [...verifyingShares.keys()], minSigners })) return false
+  const isLeft = (roster.transition?.leaving.length ?? 0) > 0
+  if (!isLeft && minSigners >= roster.minSigners) return alike.size >= minSigners
+  const witnesses = [...alike.keys()].filter((one) => isSameServer(then, roster, one))
+  return witnesses.length >= minSigners
 }
 
 function leftOf(claims: Claims, latest: sharing.Sharing): Identifier[] {
