@@ -105,7 +105,7 @@ describe("a certificate that a server shows for a run that waits", () => {
     const incidents = new IncidentLog(principal.servers)
     const { signal } = new AbortController()
     const context = { kind: "accounts", among: [1, 2], signal, incidents } as const
-    assert.equal(await finishRuns(principal, context), 0)
+    assert.deepEqual(await finishRuns(principal, context), { finished: 0, isChanged: false })
     const told: readonly Incident[] = incidents.all
     return { asked, told: told.map(({ server, reason }) => `${server} ${reason}`) }
   }

@@ -24,7 +24,9 @@ const PASS = { after: null, to: LAST_ACCOUNT_ID, generation: 1_699_999_000 }
 async function laterOf({ store }: TestServer, owner: TestOwner, epochs = 1) {
   const row = await readAccount(store, owner.accountId)
   const held = sharingOfAccountRow(row!.value)!
-  const later = { ...held, keyEpoch: held.keyEpoch + epochs, rosterEpoch: 2 }
+  // Of a later roster the same number would be a later generation.
+  const rosterEpoch = epochs === 0 ? held.rosterEpoch : 2
+  const later = { ...held, keyEpoch: held.keyEpoch + epochs, rosterEpoch }
   return { sharing: later } as reshare.ReshareCertificate
 }
 
