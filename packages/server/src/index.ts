@@ -21,6 +21,12 @@ export {
 } from "./directory/activate.ts"
 export { encodeAnchor, judgeStore } from "./directory/anchor.ts"
 export { type Descriptor, readDescriptor, writeDescriptor } from "./directory/descriptor.ts"
+export {
+  checkNoneStranded,
+  type Holdings,
+  heldShares,
+  strandedShares,
+} from "./directory/holdings.ts"
 export { type InitOptions, initialiseServer, type ServerPlace } from "./directory/init.ts"
 export { FILES } from "./directory/layout.ts"
 export type { GoOnOptions } from "./directory/may-go-on.ts"

@@ -29,6 +29,7 @@ export async function runAll(asked: Asked): Promise<number> {
     const plan = planOf(seed, mode)
     if (asked.ecdsa && !plan.ecdsa) continue
     if (asked.operators && plan.operators === 0) continue
+    if (asked.changes && plan.changes.length === 0) continue
     const report = await repeated(seed, mode, asked)
     add(totals, report)
     if (report.violations.length > 0) {

@@ -190,6 +190,8 @@ export class FaultSchedule {
   #mayRestore(server: Identifier): boolean {
     const { mode, minSigners, cheater } = this.plan
     if (mode === "safety") return true
+    // What moves needs all that it moves to.
+    if (this.plan.changes.length > 0) return false
     const unfit = new Set([...this.restored, server, ...(cheater ? [cheater.server] : [])])
     return this.#world.servers.length - unfit.size >= minSigners
   }

@@ -5,12 +5,13 @@ import { plant } from "./planting.ts"
 
 const USAGE = `npm run sim -- [--seeds N] [--from S] [--seed S] [--mode safety|liveness]
                 [--bug NAME] [--repeat N] [--keep-going] [--story] [--ecdsa]
-                [--operators] [--json]
+                [--operators] [--changes] [--json]
 
 Runs N seeds (100 by default), from S on (1 by default): safety and liveness in turn, or one of them.
 --seed runs one, --repeat runs it N times and compares the traces, --bug plants a bug first,
 --story tells beside each violation what every actor was told and when, --keep-going does not stop at
-the first, --ecdsa and --operators leave out the seeds without ECDSA keys, without operators.`
+the first, --ecdsa, --operators and --changes leave out the seeds without ECDSA keys, without operators,
+without a change of holders.`
 
 /** What the command line asks for. */
 export interface Asked {
@@ -23,6 +24,7 @@ export interface Asked {
   readonly story: boolean
   readonly ecdsa: boolean
   readonly operators: boolean
+  readonly changes: boolean
 }
 
 class Misuse extends Error {}
@@ -41,6 +43,7 @@ function asked(): Asked {
       story: { type: "boolean", default: false },
       ecdsa: { type: "boolean", default: false },
       operators: { type: "boolean", default: false },
+      changes: { type: "boolean", default: false },
     },
   })
   const { mode, bug } = values
@@ -63,6 +66,7 @@ function asked(): Asked {
     story: values.story,
     ecdsa: values.ecdsa,
     operators: values.operators,
+    changes: values.changes,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Event, SharingKind } from "@lockkeeper/api"
+import type { Event, Roster, SharingKind } from "@lockkeeper/api"
 import type { Incident } from "@lockkeeper/client"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
@@ -115,6 +115,13 @@ export interface ToldRefresh {
   readonly finished: number
 }
 
+/** What became of a change of the roster, and at whom. */
+export interface RosterStep {
+  readonly time: number
+  readonly roster: number
+  readonly what: string
+}
+
 export interface ReportedIncident {
   readonly time: number
   readonly actor: string
@@ -135,8 +142,14 @@ export interface Failure {
 
 /** Everything that the checkers judge a run by, seen from outside the servers. */
 export interface Observed {
+  /** All that there ever were. */
   readonly servers: readonly Identifier[]
+  /** The least that anything takes under any roster of the run. */
   readonly minSigners: number
+  /** Every roster that was signed, oldest first. */
+  readonly rosters: readonly Roster[]
+  /** Members that a roster does not list any more though shares had not moved: lost or caught. */
+  readonly dropped: readonly Identifier[]
   readonly guessLimit: number
   /** Servers that do not follow the protocols. */
   readonly cheaters: readonly Identifier[]
@@ -150,6 +163,9 @@ export interface Observed {
   readonly shares: readonly ReleasedShare[]
   readonly evaluations: readonly Evaluation[]
   readonly refreshes: readonly ToldRefresh[]
+  readonly rosterSteps: readonly RosterStep[]
+  /** Who left, and was destroyed. */
+  readonly retired: readonly Identifier[]
   readonly incidents: readonly ReportedIncident[]
   readonly failures: readonly Failure[]
   /** Set in liveness mode: what had not finished in time after healing. */

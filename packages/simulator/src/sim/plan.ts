@@ -1,5 +1,6 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { CHEATS, type Cheat, OPERATED_CHEATS } from "../adversaries/cheating-store.ts"
+import type { Target } from "../world/rosters.ts"
 import { SeededRandomness } from "../world/seeded-randomness.ts"
 
 export type Mode = "safety" | "liveness"
@@ -26,6 +27,8 @@ export interface Plan {
   readonly guesser: boolean
   /** How many operators refresh everything, each with coordinators of its own. */
   readonly operators: number
+  /** Who holds shares in the end, and before that: none where nobody comes or goes. */
+  readonly changes: readonly Target[]
   /** How long faults happen, milliseconds of virtual time. */
   readonly stormMs: number
   /** Faults begin while owners are still registering. */
@@ -43,10 +46,46 @@ const SHARES = {
   operators: 25,
   twoOperators: 40,
   operatedCheat: 40,
+  changes: 17,
+  joiningCheater: 40,
 }
 
 export function planOf(seed: number, mode: Mode): Plan {
-  return withOperators(planOfOwners(seed, mode))
+  return withChanges(withOperators(planOfOwners(seed, mode)))
+}
+
+type Shape = readonly [servers: number, minSigners: number]
+
+const to = (minSigners: number, ...holders: readonly Identifier[]): Target => {
+  return { holders, minSigners, dropped: [] }
+}
+
+/** How the holders change, and from how many. */
+const CHANGES: readonly (readonly [Shape, readonly Target[]])[] = [
+  [[3, 2], [to(2, 4, 5, 6)]],
+  [[3, 2], [to(2, 2, 3, 4)]],
+  [[3, 2], [to(3, 1, 2, 3, 4, 5)]],
+  [[5, 3], [to(2, 1, 2, 6)]],
+  [
+    [3, 2],
+    [to(2, 4, 5, 6), to(2, 1, 2, 3)],
+  ],
+  [[3, 2], [{ ...to(2, 1, 2, 4), dropped: [3] }]],
+]
+
+/** From dice of its own, too; what is promised about time counts on servers that are honest. */
+function withChanges(plan: Plan): Plan {
+  const dice = new Dice(plan, "holders")
+  if (!dice.percent(SHARES.changes)) return plan
+  const [[servers, minSigners], changes] = dice.pick(CHANGES)
+  const everybody = new Set(changes.flatMap(({ holders }) => holders))
+  const joining = [...everybody].filter((one) => one > servers)
+  const joins = joining.length > 0 && dice.percent(SHARES.joiningCheater)
+  const server = joins ? dice.pick(joining) : 1 + dice.below(servers)
+  const cheater = plan.mode === "liveness" ? null : plan.cheater && { ...plan.cheater, server }
+  // Pairs of five and six servers would cost more than all else.
+  const ecdsa = plan.ecdsa && servers === 3 && everybody.size < 5
+  return { ...plan, servers, minSigners, changes, cheater, ecdsa }
 }
 
 /** From dice of its own: what else a seed stands for does not depend on it. */
@@ -84,6 +123,7 @@ function planOfOwners(seed: number, mode: Mode): Plan {
     dishonestOwner: often(SHARES.dishonestOwner),
     guesser: often(SHARES.guesser),
     operators: 0,
+    changes: [],
     stormMs: 4_000 + randomness.below(10_000),
     early: often(SHARES.early),
   }

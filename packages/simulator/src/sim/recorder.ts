@@ -1,4 +1,5 @@
 import type { Logged } from "@lockkeeper/client"
+import type { Identifier } from "@lockkeeper/crypto"
 import { toHex } from "@lockkeeper/encoding"
 import type { Observations } from "../world/observations.ts"
 import type {
@@ -12,6 +13,7 @@ import type {
   ProcessStart,
   ReleasedShare,
   ReportedIncident,
+  RosterStep,
   ToldPosition,
   ToldRefresh,
 } from "./observed.ts"
@@ -29,6 +31,8 @@ type Told = Pick<
   | "shares"
   | "evaluations"
   | "refreshes"
+  | "rosterSteps"
+  | "retired"
   | "incidents"
   | "failures"
   | "unfinished"
@@ -48,6 +52,8 @@ export class Recorder {
     shares: [],
     evaluations: [],
     refreshes: [],
+    rosterSteps: [],
+    retired: [],
     incidents: [],
     failures: [],
     unfinished: [],
@@ -88,6 +94,14 @@ export class Recorder {
 
   refresh(refresh: Omit<ToldRefresh, "time">): void {
     this.#told.refreshes.push({ ...refresh, time: this.#now() })
+  }
+
+  change(step: Omit<RosterStep, "time">): void {
+    this.#told.rosterSteps.push({ ...step, time: this.#now() })
+  }
+
+  retired(server: Identifier): void {
+    this.#told.retired.push(server)
   }
 
   incident(actor: string, incident: ReportedIncident["incident"]): void {

@@ -18,6 +18,9 @@ import { Workload } from "./workload.ts"
 /** After healing, everything ends within this, milliseconds of virtual time. */
 export const LIVENESS_MS = 30_000
 
+/** The same where holders change, one after another. */
+const CHANGED_MS = 120_000
+
 /** When somebody tries again whose password was just being changed, milliseconds. */
 const AGAIN_MS = 1_000
 
@@ -95,10 +98,13 @@ class Run {
     const running = this.#workload.start()
     await storm
     await this.#heal()
-    const rounds = this.#plan.mode === "liveness" ? this.#newRound() : new Map()
-    const limit = this.#plan.mode === "liveness" ? LIVENESS_MS : HANGS_MS
-    await this.#allEnd(new Map([...running, ...rounds]), limit)
-    if (this.#plan.mode === "safety") await this.#allEnd(this.#newRound(), HANGS_MS)
+    const { change } = this.#workload
+    const changed = this.#changed(change && running.get(change.actor))
+    const rounds = this.#plan.mode === "liveness" ? this.#newRound(changed) : new Map()
+    const limit = change === null ? LIVENESS_MS : CHANGED_MS
+    const all = new Map([...running, ...rounds, ["change of holders", changed]])
+    await this.#allEnd(all, this.#plan.mode === "liveness" ? limit : HANGS_MS)
+    if (this.#plan.mode === "safety") await this.#allEnd(this.#newRound(changed), HANGS_MS)
   }
 
   /** What failures faults of this run explain beside those that any fault may cause. */
@@ -111,6 +117,8 @@ class Run {
       ...(relayed
         ? ["untrusted-server", "unauthenticated", "replayed", "wrong-server", "invalid-request"]
         : []),
+      // For a while not all follow the same roster.
+      ...(this.#world.rosters.length > 1 ? ["wrong-roster"] : []),
       // Accounts and passwords of that day return.
       ...(restored.size > 0 ? ["wrong-password", "not-found", "already-exists"] : []),
       // With a liar in between, a password change that stopped half way may look like none at all.
@@ -135,16 +143,26 @@ class Run {
     const { servers } = this.#world
     const dice = new Dice(this.#plan, "healing")
     const fit = servers.filter((id) => id !== cheater?.server && !this.faults.restored.has(id))
+    if (this.#plan.changes.length > 0) return servers
     if (mode === "safety" || fit.length < minSigners || dice.percent(50)) return servers
     const turn = dice.below(fit.length)
     return [...fit.slice(turn), ...fit.slice(0, turn)].slice(0, minSigners)
   }
 
+  /** What moves has moved: the shares of everything are where the last roster wants them. */
+  async #changed(underWay: Promise<void> | null | undefined): Promise<void> {
+    const { change } = this.#workload
+    if (change === null) return
+    await underWay
+    const left = await change.finish(this.#plan.mode === "liveness" ? undefined : 1)
+    if (this.#plan.mode === "liveness") for (const what of left) this.#recorder.unfinished(what)
+  }
+
   /** One more time everything that an owner needs; it has to succeed. */
-  #newRound(): ReadonlyMap<string, Promise<void>> {
+  #newRound(changed: Promise<void>): ReadonlyMap<string, Promise<void>> {
     const healed = this.#world.servers.filter((id) => this.#world.isRunning(id))
     const fit = healed.filter((id) => !this.faults.restored.has(id))
-    const refreshed = this.#refreshed(healed)
+    const refreshed = changed.then(() => this.#refreshed())
     const rounds = this.#workload.owners.map((owner): [string, Promise<void>] => {
       // A device of its own: those of the storm may still be at work.
       const device = this.#workload.freshDevice(owner)
@@ -189,10 +207,11 @@ class Run {
   }
 
   /** Everything gets new shares before owners go on, and what coordinators left half way is ended. */
-  async #refreshed(healed: readonly Identifier[]): Promise<void> {
+  async #refreshed(): Promise<void> {
     const operator = this.#workload.freshOperator()
     if (operator === null) return
     const { servers } = this.#world
+    const healed = servers.filter((id) => this.#world.isRunning(id))
     const { cheater, mode } = this.#plan
     const isWhole = cheater === null && this.faults.restored.size === 0
     const left = await operator.refreshAll(healed, isWhole && healed.length === servers.length)
@@ -251,17 +270,20 @@ class Run {
 
 async function observedIn(
   world: World,
-  { plan: { minSigners, cheater }, copies }: FaultSchedule,
+  { plan: { cheater, changes }, copies }: FaultSchedule,
   recorder: Recorder,
 ): Promise<Observed> {
+  const { everyServer: servers, rosters } = world
   return {
     ...recorder.told,
-    ...{ servers: world.servers, minSigners, guessLimit: GUESS_LIMIT },
+    ...{ servers, rosters, guessLimit: GUESS_LIMIT },
+    minSigners: Math.min(...rosters.map((roster) => roster.minSigners)),
+    dropped: rosters.length > 1 ? changes.flatMap(({ dropped }) => dropped) : [],
     cheaters: cheater === null ? [] : [cheater.server],
     commits: commitsOf(world.observations),
     starts: startsOf(world.observations),
     copies,
-    durable: await Promise.all(world.servers.map((id) => readDurable(id, world.inspect(id)))),
+    durable: await Promise.all(servers.map((id) => readDurable(id, world.inspect(id)))),
   }
 }
 

@@ -35,6 +35,10 @@ export function storyOf(observed: Observed): readonly string[] {
       time,
       line: `${actor} refreshed ${done} ${kind}, skipped ${skipped}, finished runs at ${finished}`,
     })),
+    ...observed.rosterSteps.map(({ time, roster, what }) => ({
+      time,
+      line: `roster ${roster}: ${what}`,
+    })),
     ...failures.map(({ time, actor, operation, code, message }) => ({
       time,
       line: `${actor} failed to ${operation}: ${code}: ${message}`,

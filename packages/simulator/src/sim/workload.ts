@@ -2,6 +2,7 @@ import type { KeyType } from "@lockkeeper/client"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { World } from "../world/world.ts"
 import { DishonestOwner, guess } from "./dishonest-owner.ts"
+import { HolderChange } from "./holder-change.ts"
 import { Operator } from "./operator.ts"
 import { Device, type Excuses, Owner } from "./owner.ts"
 import { Dice, type Plan } from "./plan.ts"
@@ -39,6 +40,8 @@ export class Workload {
   readonly owners: readonly Owner[]
   readonly devices: readonly Device[]
   readonly operators: readonly Operator[]
+  /** Null where the holders stay. */
+  readonly change: HolderChange | null
   readonly actors: readonly string[]
   readonly #world: World
   readonly #plan: Plan
@@ -63,12 +66,15 @@ export class Workload {
       const actor = `operator ${i + 1}`
       return new Operator({ world, recorder, dice: new Dice(plan, actor), excuses }, actor)
     })
+    const convened = { world, plan, recorder, dice: new Dice(plan, "convener"), excuses }
+    this.change = plan.changes.length === 0 ? null : new HolderChange(convened)
     this.actors = this.devices.map(({ actor }) => actor)
   }
 
   /** The world has healed: from now on nobody brings a server down. */
   calm(): void {
     this.#calm = true
+    this.change?.calm()
   }
 
   /** One more device of an owner. */
@@ -103,6 +109,8 @@ export class Workload {
     for (const operator of this.operators) {
       running.set(operator.actor, operator.maintain(this.#plan.stormMs))
     }
+    const { change } = this
+    if (change !== null) running.set(change.actor, change.carryOut(this.#plan.stormMs))
     if (dishonestOwner) running.set("dishonest owner", this.#cheat(ecdsa))
     if (guesser) running.set("guesser", this.#guess())
     return running

@@ -1,4 +1,4 @@
-import type { Roster, SignedRoster } from "@lockkeeper/api"
+import type { RosterChain } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import {
@@ -42,8 +42,8 @@ export interface MachineSurroundings extends Planted {
   readonly nextProcess: () => number
   readonly latency: DiskLatency
   readonly limits: ServerConfig["limits"]
-  /** The world's, once all members are known. */
-  readonly roster: () => { readonly roster: Roster; readonly signed: SignedRoster }
+  /** The rosters that it is set up with: the world's, once all members are known. */
+  readonly chain: () => RosterChain
   readonly enumerationSeed: Bytes
 }
 

@@ -1,4 +1,4 @@
-import { LockKeeperError, signedCredentialCodec } from "@lockkeeper/api"
+import { LockKeeperError, type RosterChain, signedCredentialCodec } from "@lockkeeper/api"
 import { type Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import {
@@ -9,6 +9,8 @@ import {
   endpointOf,
   Gate,
   generateSeeds,
+  type Holdings,
+  heldShares,
   inlineCompute,
   judgeStore,
   KeyServer,
@@ -26,10 +28,14 @@ import {
 import { SimulatedDisk } from "./disk.ts"
 import type { MachineSurroundings, RunningProcess } from "./machine-surroundings.ts"
 import type { MeantBatch, ObservedCommit } from "./observations.ts"
+import { followedIn, lastOf, rosterIn, stepTo } from "./succession.ts"
 import { WatchedStore } from "./watched-store.ts"
 
 /** How often a process does its housekeeping. */
 const TIDY_MS = 60_000
+
+/** Longest that a running server waits for calls under way before it goes on to another roster. */
+const DRAIN_MS = 5_000
 
 /** How often an orderly stop looks whether requests are still under way. */
 const DRAIN_STEP_MS = 20
@@ -37,13 +43,14 @@ const DRAIN_STEP_MS = 20
 const EMPTY = new Uint8Array(0)
 
 interface Process extends RunningProcess {
-  readonly server: KeyServer
+  readonly turnstile: Turnstile
   readonly deps: Dependencies
   readonly gate: Gate
   readonly store: WatchedStore
-  readonly self: ServerSelf
   readonly end: AbortController
   state: ServerState
+  /** Settles when a change of the roster that is under way has ended. */
+  changing: Promise<unknown>
 }
 
 /** One key server's machine: its secrets, its disk, and whichever process runs on it. */
@@ -96,7 +103,17 @@ export class Machine {
 
   /** The key server that runs now, for a look into its memory. */
   get server(): KeyServer | null {
-    return this.#process?.server ?? null
+    return this.#process?.turnstile.server ?? null
+  }
+
+  /** The number of the roster that the process that runs follows; null while none does. */
+  get rosterEpoch(): number | null {
+    return this.server?.self.roster.rosterEpoch ?? null
+  }
+
+  /** Of how many keys and accounts its disk holds shares. */
+  held(): Promise<Holdings> {
+    return heldShares({ store: this.inspect() })
   }
 
   /** The store that lies on the disk now, opened from outside: no process and no fault in between. */
@@ -110,8 +127,10 @@ export class Machine {
   /**
    * Starts a process over the disk as it is, as `runServer` does; one that ran before is killed.
    * False when it did not come up: it died or its store or clock refused.
+   *
+   * @param next - rosters to the last of which it goes on first, unless what it holds forbids that.
    */
-  async start(): Promise<boolean> {
+  async start(next: RosterChain | null = null): Promise<boolean> {
     this.kill()
     this.#number = this.#around.nextProcess()
     const end = new AbortController()
@@ -119,7 +138,7 @@ export class Machine {
     const dead = new Promise<null>((resolve) => {
       end.signal.addEventListener("abort", () => resolve(null), { once: true })
     })
-    const started = await Promise.race([dead, this.#comeUp(end)])
+    const started = await Promise.race([dead, this.#comeUp(end, next)])
     if (started === null || end.signal.aborted) return false
     this.#starting = null
     this.#process = started
@@ -142,13 +161,15 @@ export class Machine {
       throw new RangeError(`server ${this.identifier} does not run`)
     }
     process.state = "stopping"
-    const { gate, server, deps, store, self, end } = process
+    const { gate, turnstile, deps, store, end } = process
     const { clock, limits } = this.#around
     const stopped = this.#gone(process)
     const until = clock.now() + limits.shutdownTimeoutMs
     while (gate.running > 0 && clock.now() < until) await clock.wait(DRAIN_STEP_MS)
+    await Promise.race([process.changing, stopped])
     if (end.signal.aborted) return
-    const { identity } = self
+    const { server } = turnstile
+    const { identity } = server.self
     server.stop()
     const left = async (): Promise<void> => {
       const incarnation = await markStop(deps)
@@ -177,12 +198,62 @@ export class Machine {
     if (process === null || process.state !== "ready") throw broken
     const gone = this.#gone(process).then(() => null)
     try {
-      const signed = await Promise.race([gone, process.server.certifyOperator(publicKey)])
+      const signed = await Promise.race([gone, process.turnstile.server.certifyOperator(publicKey)])
       if (signed !== null) return encode(signedCredentialCodec, signed)
     } catch (error) {
       if (!isRefusal(error)) throw error
     }
     throw broken
+  }
+
+  /**
+   * The process that runs goes on to the last of these rosters, as `lockkeeper roster activate` has it
+   * do. Returns why it did not; null where it follows that one.
+   */
+  async goOnTo(target: RosterChain): Promise<string | null> {
+    const process = this.#process
+    if (process === null || process.state !== "ready") return "is down"
+    const gone = this.#gone(process).then(() => "died")
+    const changing = this.#exchange(process, target)
+    process.changing = changing.catch(() => undefined)
+    try {
+      return await Promise.race([gone, changing])
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      // Under which roster it would go on is found out by starting it anew.
+      if (process.turnstile.isBroken && this.#process === process) this.kill()
+      return (error as Error).message
+    }
+  }
+
+  async #exchange({ turnstile, deps, store }: Process, target: RosterChain): Promise<null> {
+    const step = stepTo(store, await this.#followed(store), target)
+    if (step === null) return null
+    await step.check()
+    await turnstile.exchange({
+      drainMs: DRAIN_MS,
+      check: () => step.check(),
+      commit: async () => {
+        // The database is about to change in a way that is nobody's restoring it.
+        this.disk.anchor = null
+        await step.commit()
+      },
+      build: async () => {
+        const server = this.#make(this.#self(step.chain), deps)
+        await server.start("unclean")
+        return server
+      },
+    })
+    this.#note("roster")
+    return null
+  }
+
+  #followed(store: WatchedStore): ReturnType<typeof followedIn> {
+    return followedIn(store, this.#around.chain())
+  }
+
+  #make(self: ServerSelf, deps: Dependencies): KeyServer {
+    return this.#around.makeServer?.(self, deps) ?? new KeyServer(self, deps)
   }
 
   #secrets(): ServerSecrets {
@@ -207,7 +278,7 @@ export class Machine {
   }
 
   /** Null when the store or the clock does not let it. */
-  async #comeUp(end: AbortController): Promise<Process | null> {
+  async #comeUp(end: AbortController, next: RosterChain | null): Promise<Process | null> {
     const { identifier, skewed, observations, clock, limits } = this.#around
     const number = this.#number
     const randomness = this.#around.randomness(`process ${number} of server ${identifier}`)
@@ -225,10 +296,10 @@ export class Machine {
     }
     const own = { clock: skewed, randomness, compute: inlineCompute, store, events }
     const deps = this.#around.deps?.(identifier, own) ?? own
-    const self = this.#self()
-    const make = this.#around.makeServer ?? ((...args) => new KeyServer(...args))
-    const server = make(self, deps)
+    let server: KeyServer
     try {
+      const self = this.#self(await this.#takeUp(store, next))
+      server = this.#make(self, deps)
       await checkClock({ store: sealed }, self, skewed.now())
       const { condition, pool } = await judgeStore(anchor, store, self.identity.publicKey)
       this.disk.anchor = null
@@ -242,22 +313,24 @@ export class Machine {
       return null
     }
     const gate = new Gate(limits)
-    const honest = endpointOf(new Turnstile(server), gate, () => process.state)
+    const turnstile = new Turnstile(server)
+    const honest = endpointOf(turnstile, gate, () => process.state)
     const endpoint = this.#around.endpoint?.(identifier, honest) ?? honest
     const process: Process = {
-      ...{ number, endpoint, gone: end.signal, server, deps, gate, store, self, end },
+      ...{ number, endpoint, gone: end.signal, turnstile, deps, gate, store, end },
       state: "ready",
+      changing: Promise.resolve(),
     }
     return process
   }
 
   /** Housekeeping for as long as the process lives. */
-  async #tidy({ server, gone, deps }: Process): Promise<void> {
+  async #tidy({ turnstile, gone, deps }: Process): Promise<void> {
     const { clock, observations } = this.#around
     for (;;) {
       await clock.waitInBackground(TIDY_MS, gone)
       if (gone.aborted) return
-      await server.tidy().catch((error) => {
+      await turnstile.server.tidy().catch((error) => {
         deps.events.event("tidy-failed", {})
         if (isRefusal(error)) return
         observations.bugs.push({ server: this.identifier, time: clock.now(), error })
@@ -265,14 +338,31 @@ export class Machine {
     }
   }
 
+  /** The rosters that it follows from now on: it stays where it is where its shares need that. */
+  async #takeUp(store: WatchedStore, next: RosterChain | null): Promise<RosterChain> {
+    const followed = await this.#followed(store)
+    const step = next && stepTo(store, followed, next)
+    if (step === null) return followed.chain
+    try {
+      await step.check()
+    } catch (error) {
+      if (!(error instanceof LockKeeperError)) throw error
+      return followed.chain
+    }
+    this.disk.anchor = null
+    await step.commit()
+    return step.chain
+  }
+
   /** Fresh copies of the secrets: an orderly stop wipes them. */
-  #self(): ServerSelf {
-    const { roster, signed } = this.#around.roster()
+  #self(chain: RosterChain): ServerSelf {
+    const [roster, signedRoster] = [rosterIn(chain), lastOf(chain)]
+    const rostersBefore = chain.slice(0, -1)
     const { rosterEpoch, minSigners } = roster
     const { identity, keyExchange, channelSecret } = this.#secrets()
     const { identifier } = this
     return {
-      ...{ identifier, roster, signedRoster: signed, rostersBefore: [], identity, channelSecret },
+      ...{ identifier, roster, signedRoster, rostersBefore, identity, channelSecret },
       loginServer: {
         ...{ identifier, rosterEpoch, minSigners },
         ake: keyExchange,

@@ -1,12 +1,9 @@
 import {
-  encodeRoster,
-  type Member,
-  NO_SCHEDULE,
+  encodeRosterChain,
   type Roster,
+  type RosterChain,
   rosterDigest,
   type SignedRoster,
-  signedRosterCodec,
-  signRoster,
 } from "@lockkeeper/api"
 import {
   type Dependencies as ClientDependencies,
@@ -15,7 +12,7 @@ import {
 } from "@lockkeeper/client"
 import { OperatorSession } from "@lockkeeper/client/operator"
 import { type Identifier, Secret, sha512 } from "@lockkeeper/crypto"
-import { type Bytes, encode } from "@lockkeeper/encoding"
+import type { Bytes } from "@lockkeeper/encoding"
 import type { SealedStore, ServerConfig } from "@lockkeeper/server"
 import { type Coordinator, InsideSessions } from "./coordinator.ts"
 import type { DiskLatency, SimulatedDisk } from "./disk.ts"
@@ -23,6 +20,7 @@ import { Machine } from "./machine.ts"
 import { LIMITS, type Planted } from "./machine-surroundings.ts"
 import { SimulatedNetwork } from "./network.ts"
 import { Observations } from "./observations.ts"
+import { firstRoster, memberOf, nextRoster, signedBy, type Target } from "./rosters.ts"
 import { SeededRandomness } from "./seeded-randomness.ts"
 import { SkewedClock } from "./skewed-clock.ts"
 import { Trace } from "./trace.ts"
@@ -56,10 +54,18 @@ export class World {
   readonly trace = new Trace()
   readonly observations = new Observations()
   readonly network: SimulatedNetwork
-  readonly roster: Roster
-  readonly signed: SignedRoster
   readonly #seed: string
+  readonly #options: WorldOptions
+  readonly #enumerationSeed: Bytes
+  /** Of every server that was ever set up. */
   readonly #machines = new Map<Identifier, Machine>()
+  /** Of those that are or were members of some roster, and are not out of it for good. */
+  readonly #present = new Set<Identifier>()
+  /** Every roster that was signed, oldest first. */
+  #rosters: readonly Roster[]
+  #chain: RosterChain
+  /** How many of them operators have handed out. */
+  #published = 1
   readonly #clocks = new Map<Identifier | string, SkewedClock>()
   readonly #actors = new Map<string, Actor>()
   #processes = 0
@@ -73,29 +79,13 @@ export class World {
       running: (identifier) => this.#machine(identifier).running,
       commitsOf: (identifier) => this.disk(identifier).commits,
     })
-    const enumerationSeed = this.#randomness("enumeration seed").bytes(32)
-    for (let identifier = 1; identifier <= servers; identifier++) {
-      const machine = new Machine({
-        ...options,
-        ...{ identifier, clock, trace, observations, enumerationSeed },
-        skewed: this.clockOf(identifier),
-        randomness: (actor) => this.#randomness(actor),
-        nextProcess: () => this.#processes++,
-        latency: options.latency ?? LATENCY,
-        limits: { ...LIMITS, ...options.limits },
-        roster: () => ({ roster: this.roster, signed: this.signed }),
-      })
-      this.#machines.set(identifier, machine)
-    }
-    this.roster = this.#makeRoster(minSigners)
-    const roster = encodeRoster(this.roster)
-    const signatures = new Map(
-      [...this.#machines].map(([id, { publicKeys }]) => [
-        id,
-        signRoster(roster, publicKeys.identity),
-      ]),
-    )
-    this.signed = { roster, signatures }
+    this.#options = options
+    this.#enumerationSeed = this.#randomness("enumeration seed").bytes(32)
+    for (let identifier = 1; identifier <= servers; identifier++) this.#setUp(identifier)
+    const members = [...this.#machines.values()].map(memberOf)
+    const roster = firstRoster(members, minSigners, START_MS)
+    this.#rosters = [roster]
+    this.#chain = [signedBy(this.#machines, roster)]
   }
 
   /** A world whose servers all run. */
@@ -107,16 +97,75 @@ export class World {
     return world
   }
 
+  /** Those that are members, or were and still have to leave. */
   get servers(): readonly Identifier[] {
+    return [...this.#present]
+  }
+
+  /** Those too that are out for good. */
+  get everyServer(): readonly Identifier[] {
     return [...this.#machines.keys()]
+  }
+
+  /** The roster that operators handed out last. */
+  get roster(): Roster {
+    return this.#rosters[this.#published - 1] as Roster
+  }
+
+  get signed(): SignedRoster {
+    return this.#chain[this.#published - 1] as SignedRoster
+  }
+
+  /** Every roster that was signed, oldest first. */
+  get rosters(): readonly Roster[] {
+    return this.#rosters
+  }
+
+  /** The same with their signatures. */
+  get chain(): RosterChain {
+    return this.#chain
+  }
+
+  /** What a server may follow: up to the last roster that lists it. */
+  chainFor(server: Identifier): RosterChain {
+    const lists = ({ members }: Roster): boolean =>
+      members.some(({ identifier }) => identifier === server)
+    return this.#chain.slice(0, this.#rosters.findLastIndex(lists) + 1)
   }
 
   /** What the SDK needs to know of this world's servers. */
   get trust(): { readonly roster: Bytes; readonly pin: Bytes } {
     return {
-      roster: encode(signedRosterCodec, this.signed),
-      pin: rosterDigest(this.signed.roster),
+      roster: encodeRosterChain(this.#chain.slice(0, this.#published)),
+      pin: rosterDigest((this.#chain[0] as SignedRoster).roster),
     }
+  }
+
+  /**
+   * All members of the next roster sign it: the one in transition to `target`, or where that is null
+   * the one that settles the last. Nobody follows it yet; who joins is set up.
+   */
+  sign(target: Target | null): Roster {
+    const joins = this.#chain.length + 1
+    for (const one of target?.holders ?? []) if (!this.#machines.has(one)) this.#setUp(one, joins)
+    for (const one of target?.dropped ?? []) this.leave(one)
+    const before = this.#rosters.at(-1) as Roster
+    const members = [...this.#machines.values()].map(memberOf)
+    const roster = nextRoster(before, target, members, this.clock.now())
+    for (const { identifier } of roster.members) this.#present.add(identifier)
+    this.#rosters = [...this.#rosters, roster]
+    this.#chain = [...this.#chain, signedBy(this.#machines, roster)]
+    return roster
+  }
+
+  /** Operators hand out what was signed: whoever begins now knows it. */
+  publish(): void {
+    this.#published = this.#chain.length
+  }
+
+  /** It is out for good: whether it runs on is nobody's business. */
+  leave(identifier: Identifier): void {
+    this.#present.delete(identifier)
   }
 
   /** Time as a server or an actor takes it to be. */
@@ -229,6 +278,24 @@ export class World {
     })
   }
 
+  /** @param knows - how many rosters it is set up with. */
+  #setUp(identifier: Identifier, knows = 1): void {
+    const { clock, trace, observations } = this
+    const options = this.#options
+    const machine = new Machine({
+      ...options,
+      ...{ identifier, clock, trace, observations, enumerationSeed: this.#enumerationSeed },
+      skewed: this.clockOf(identifier),
+      randomness: (actor) => this.#randomness(actor),
+      nextProcess: () => this.#processes++,
+      latency: options.latency ?? LATENCY,
+      limits: { ...LIMITS, ...options.limits },
+      chain: () => this.#chain.slice(0, knows),
+    })
+    this.#machines.set(identifier, machine)
+    this.#present.add(identifier)
+  }
+
   #actor(name: string): Actor {
     const known = this.#actors.get(name)
     if (known !== undefined) return known
@@ -246,32 +313,5 @@ export class World {
 
   #randomness(actor: string): SeededRandomness {
     return new SeededRandomness(this.#seed, actor)
-  }
-
-  #makeRoster(minSigners: number): Roster {
-    const members = [...this.#machines.values()].map(
-      ({ identifier, publicKeys: { identity, channelPublic, keyExchange } }): Member => ({
-        identifier,
-        name: `server-${identifier}`,
-        url: `https://server-${identifier}.test:7443`,
-        identityKey: identity.publicKey,
-        channelKey: channelPublic,
-        opaqueKey: keyExchange.publicKey,
-        operator: `operator-${identifier}`,
-        cloud: `cloud-${identifier}`,
-        jurisdiction: `country-${identifier}`,
-      }),
-    )
-    const placement = {
-      distinctOperators: true,
-      distinctClouds: true,
-      distinctJurisdictions: true,
-    }
-    const previousDigest = new Uint8Array(32)
-    return {
-      ...{ rosterEpoch: 1, minSigners, members, placement, previousDigest, createdAt: START_MS },
-      ...NO_SCHEDULE,
-      transition: null,
-    }
   }
 }

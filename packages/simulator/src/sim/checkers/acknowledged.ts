@@ -1,5 +1,5 @@
 import { groupByName, type Identifier, type Scalar } from "@lockkeeper/crypto"
-import { decode, equalBytes, toHex } from "@lockkeeper/encoding"
+import { type Bytes, decode, equalBytes, toHex } from "@lockkeeper/encoding"
 import { formatChildPath, frost } from "@lockkeeper/protocols"
 import { accountRow, keyRow } from "@lockkeeper/server/rows"
 import type { AcknowledgedKey, DurableState, Observed, ToldPosition } from "../observed.ts"
@@ -46,12 +46,25 @@ function holdersOf(
 function lostKeys(observed: Observed): readonly string[] {
   return observed.keys.flatMap((key) =>
     holdersOf(observed, key).flatMap((server) => {
+      if (hasLeft(observed, server, key.keyId)) return []
       const problem = problemOf(key, server, stateOf(observed, server))
       return problem === null
         ? []
         : [`key ${toHex(key.keyId).slice(0, 8)} of ${key.actor} at server ${server} ${problem}`]
     }),
   )
+}
+
+/** Its share of the key went when the key's shares had moved to others; see `erasure` and `erased`. */
+function hasLeft({ commits }: Observed, server: Identifier, keyId: Bytes): boolean {
+  const id = toHex(keyId)
+  const last = commits.findLast((commit) => {
+    const isOf = ({ table, id: of }: { readonly table: string; readonly id: string }): boolean =>
+      table === "keys" && of === id
+    return commit.server === server && commit.changes.some(isOf)
+  })
+  const isTaken = last?.changes.some((one) => one.kind === "take" && one.id === id) ?? false
+  return isTaken && (last?.events.some(({ operation }) => operation === "reshare.leave") ?? false)
 }
 
 function problemOf(

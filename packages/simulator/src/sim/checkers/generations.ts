@@ -1,6 +1,5 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { toHex } from "@lockkeeper/encoding"
-import { sharing } from "@lockkeeper/protocols"
 import type { Observed } from "../observed.ts"
 import type { Checker } from "./checker.ts"
 import {
@@ -81,90 +80,4 @@ function confirmedTwice(observed: Observed): readonly string[] {
       return before === id ? [] : [`server ${commit.server} confirmed ${shown(one)} in two runs`]
     }),
   )
-}
-
-/**
- * A later generation takes the place of the one before, whose share is destroyed by that: in no commit
- * before those of a quorum that confirm it. A cheater counts as one that has.
- */
-export const erasure: Checker = {
-  name: "erasure",
-  holds:
-    "no share gives way before a quorum has confirmed a later generation, and what was confirmed stays until that one or a later one is in force",
-  check: (observed) => [...erasedEarly(observed), ...droppedPending(observed)],
-}
-
-function erasedEarly(observed: Observed): readonly string[] {
-  const { cheaters } = observed
-  const confirmed = new Map<string, Set<Identifier>>()
-  const found: string[] = []
-  for (const { commit, table, value } of writtenIn(observed, [
-    "reshare-runs",
-    "keys",
-    "accounts",
-  ])) {
-    if (value === null) continue
-    const { server } = commit
-    // Its rows are what it likes; and that they count is taken care of.
-    if (cheaters.includes(server)) continue
-    for (const one of inForceIn(table, value)) {
-      const { keyEpoch, minSigners, verifyingShares } = one.sharing
-      if (keyEpoch === 1) continue
-      const by = new Set([...(confirmed.get(digestOf(one)) ?? []), ...cheaters])
-      if (by.size >= quorumOf(minSigners, verifyingShares.size)) continue
-      found.push(`server ${server} has ${shown(one)} in force, which ${by.size} have confirmed`)
-    }
-    for (const one of pendingIn(table, value)) {
-      const by = confirmed.get(digestOf(one)) ?? new Set<Identifier>()
-      confirmed.set(digestOf(one), by.add(server))
-    }
-  }
-  return found
-}
-
-/** Enough that t honest ones are among them, and that any two such sets share an honest one. */
-function quorumOf(minSigners: number, holders: number): number {
-  return Math.max(Math.min(holders, 2 * minSigners - 1), Math.ceil((holders + minSigners) / 2))
-}
-
-function droppedPending(observed: Observed): readonly string[] {
-  const inForce = new Map<string, HeldShare>()
-  const pending = new Map<string, readonly HeldShare[]>()
-  const found: string[] = []
-  const ended: { readonly server: Identifier; readonly order: number; readonly run: string }[] = []
-  const judge = (): void => {
-    for (const { server, run } of ended.splice(0)) {
-      for (const one of pending.get(run) ?? []) {
-        const now = inForce.get(`${server}/${nameOf(one)}`)
-        if (now !== undefined && isLater(now, one)) continue
-        found.push(`server ${server} has dropped ${shown(one)}, which it had confirmed`)
-      }
-      pending.delete(run)
-    }
-  }
-  for (const { commit, table, id, value } of soundlyWritten(observed, [
-    "reshare-runs",
-    "keys",
-    "accounts",
-  ])) {
-    const { server, order } = commit
-    // Judged once the whole batch that ended it is seen.
-    if (ended.some((one) => one.order !== order)) judge()
-    for (const one of value === null ? [] : inForceIn(table, value)) {
-      inForce.set(`${server}/${nameOf(one)}`, one)
-    }
-    if (table !== "reshare-runs") continue
-    const run = `${server}/${id}`
-    const confirmed = value === null ? [] : pendingIn(table, value)
-    if (confirmed.length > 0) pending.set(run, confirmed)
-    else if (pending.has(run)) ended.push({ server, order, run })
-  }
-  judge()
-  return found
-}
-
-/** Of that generation or a later one, or of another password. */
-function isLater({ sharing: now }: HeldShare, { sharing: confirmed }: HeldShare): boolean {
-  if (toHex(now.context) !== toHex(confirmed.context)) return true
-  return sharing.compareGenerations(now, confirmed) >= 0
 }

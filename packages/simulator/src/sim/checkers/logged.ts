@@ -38,8 +38,11 @@ function requestsOf(observed: Observed, signature: GrantedSignature): Possible {
   for (const { server, request } of entriesOf(observed, signature)) {
     counts.set(request, (counts.get(request) ?? new Set()).add(server))
   }
-  const isComplete = ([, servers]: readonly [string, Set<Identifier>]) =>
-    servers.size >= observed.minSigners
+  // The key's threshold, where not all have one.
+  const { minSigners } = observed
+  const isChanged = observed.rosters.length > 1
+  const need = isChanged ? Math.max(minSigners, signature.signers.length) : minSigners
+  const isComplete = ([, servers]: readonly [string, Set<Identifier>]) => servers.size >= need
   const complete = [...counts].filter(isComplete).map(([request]) => request)
   return { complete, most: Math.max(0, ...[...counts.values()].map(({ size }) => size)) }
 }

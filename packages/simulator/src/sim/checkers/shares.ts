@@ -11,9 +11,11 @@ import type { Observed } from "../observed.ts"
 import type { Checker } from "./checker.ts"
 import {
   allIn,
+  countedServers,
   digestOf,
   type HeldShare,
   inForceIn,
+  isBeyondBudget,
   nameOf,
   shown,
   soundServers,
@@ -61,30 +63,46 @@ function wrongShares(held: readonly Found[]): readonly string[] {
   })
 }
 
-function lostSharings(observed: Observed, held: readonly Found[]): readonly string[] {
-  const { minSigners } = observed
-  return [...everHeld(observed)].flatMap(([name, servers]) => {
-    if (servers.size < minSigners) return []
+function lostSharings(observed: Observed, all: readonly Found[]): readonly string[] {
+  const counted = countedServers(observed)
+  const held = all.filter(({ server }) => counted.includes(server))
+  return [...everHeld(observed)].flatMap(([name, { servers, minSigners, latest }]) => {
+    if (servers.size < minSigners || isBeyondBudget(observed, latest)) return []
     const generations = Map.groupBy(
       held.filter((one) => nameOf(one) === name),
       digestOf,
     )
-    const usable = [...generations.values()].filter((all) => combines(all, minSigners))
+    const usable = [...generations.values()].filter(combines)
     if (usable.length > 0) return []
-    const most = Math.max(0, ...[...generations.values()].map((all) => holdersOf(all).size))
+    const most = Math.max(0, ...[...generations.values()].map((one) => holdersOf(one).size))
     return [`no generation of ${name.slice(0, 17)} is at ${minSigners} servers, but at ${most}`]
   })
 }
 
-/** Which sound servers had a share in force at any time. */
-function everHeld(observed: Observed): ReadonlyMap<string, ReadonlySet<Identifier>> {
-  const sound = soundServers(observed)
-  const ever = new Map<string, Set<Identifier>>()
+interface EverHeld {
+  /** Those that count and had a share in force at any time. */
+  readonly servers: Set<Identifier>
+  /** The most that it ever took. */
+  readonly minSigners: number
+  /** What came into force last. */
+  readonly latest: HeldShare["sharing"]
+}
+
+function everHeld(observed: Observed): ReadonlyMap<string, EverHeld> {
+  const counted = countedServers(observed)
+  const ever = new Map<string, EverHeld>()
+  const known = new Set<string>()
   for (const { commit, table, value } of writtenIn(observed, ["keys", "accounts"])) {
-    if (value === null || !sound.includes(commit.server)) continue
+    if (value === null || !counted.includes(commit.server)) continue
     for (const one of inForceIn(table, value)) {
-      const holders = ever.get(nameOf(one)) ?? new Set<Identifier>()
-      ever.set(nameOf(one), holders.add(commit.server))
+      const { sharing } = one
+      const before = ever.get(nameOf(one))
+      const minSigners = Math.max(before?.minSigners ?? 0, sharing.minSigners)
+      const latest = known.has(digestOf(one)) ? before?.latest : sharing
+      known.add(digestOf(one))
+      const servers = before?.servers ?? new Set<Identifier>()
+      servers.add(commit.server)
+      ever.set(nameOf(one), { servers, minSigners, latest: latest ?? sharing })
     }
   }
   return ever
@@ -94,13 +112,15 @@ function holdersOf(all: readonly Found[]): ReadonlyMap<Identifier, Scalar> {
   return new Map(all.map((one) => [one.server, scalarOf(one)]))
 }
 
-function combines(all: readonly Found[], minSigners: number): boolean {
+function combines(all: readonly Found[]): boolean {
   const [first] = all
+  if (first === undefined) return false
+  const { group: name, minSigners, verifyingKey } = first.sharing
   const holders = [...holdersOf(all)].slice(0, minSigners)
-  if (first === undefined || holders.length < minSigners) return false
-  const group: Group = groupByName(first.sharing.group)
+  if (holders.length < minSigners) return false
+  const group: Group = groupByName(name)
   const image: Element = group.multiplyBase(interpolate(group, new Map(holders)))
-  return equalBytes(image, first.sharing.verifyingKey)
+  return equalBytes(image, verifyingKey)
 }
 
 function scalarOf({ share }: HeldShare): Scalar {

@@ -66,6 +66,11 @@ export function nameOf({ kind, sharing: { id } }: HeldShare): string {
   return `${kind}/${toHex(id)}`
 }
 
+/** Another password has an account deal anew: what is dealt then does not go on from what was before. */
+export function lineageOf(one: HeldShare): string {
+  return one.kind === "keys" ? nameOf(one) : `${nameOf(one)}/${toHex(one.sharing.context)}`
+}
+
 export function digestOf({ sharing: one }: HeldShare): string {
   return toHex(sharing.sharingDigest(one))
 }
@@ -79,6 +84,27 @@ export function shown({ kind, sharing: { id, keyEpoch } }: HeldShare): string {
 export function soundServers({ servers, cheaters, copies }: Observed): readonly Identifier[] {
   const unsound = new Set([...cheaters, ...copies.map(({ server }) => server)])
   return servers.filter((server) => !unsound.has(server))
+}
+
+/** Those whose shares count: a member that was dropped helps nobody any more. */
+export function countedServers(observed: Observed): readonly Identifier[] {
+  return soundServers(observed).filter((server) => !observed.dropped.includes(server))
+}
+
+/** Enough that t honest ones are among them, and that any two such sets share an honest one. */
+export function quorumOf({ minSigners, verifyingShares: { size } }: sharing.Sharing): number {
+  return Math.max(Math.min(size, 2 * minSigners - 1), Math.ceil((size + minSigners) / 2))
+}
+
+/**
+ * Whether so many of a sharing's holders do not count that those of a quorum which do may be fewer than t.
+ * Of a sharing that no run dealt no quorum is known.
+ */
+export function isBeyondBudget(observed: Observed, one: sharing.Sharing): boolean {
+  if (one.keyEpoch === 1) return false
+  const counted = countedServers(observed)
+  const lost = [...one.verifyingShares.keys()].filter((server) => !counted.includes(server))
+  return lost.length > quorumOf(one) - one.minSigners
 }
 
 /** A row that some server's batch has written, in the order in which they became durable. */
