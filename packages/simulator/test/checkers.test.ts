@@ -298,7 +298,7 @@ test("a generation that is confirmed twice by one server is noticed", () => {
     one.kind === "put" && one.table === "reshare-runs" ? [{ ...one, id: "00".repeat(32) }] : [],
   )
   const commits = [...operated.commits, { ...commit, changes, events: [] }]
-  assert.deepEqual(complaints({ commits }, operated), ["generations"])
+  assert.deepEqual(complaints({ commits }, operated), ["generations", "erased"])
 })
 
 test("a public key that changes is noticed", () => {

@@ -16,8 +16,8 @@ function run(...args: readonly string[]) {
   })
 }
 
-test("there are eleven bugs, and each still fits the source it is planted in", () => {
-  assert.equal(BUGS.length, 11)
+test("there are sixteen bugs, and each still fits the source it is planted in", () => {
+  assert.equal(BUGS.length, 16)
   for (const { name, edits } of BUGS) {
     assert.ok(edits.length > 0, name)
     for (const { file, before, after } of edits) {

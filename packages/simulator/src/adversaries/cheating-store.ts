@@ -20,20 +20,36 @@ import {
  * - `dealing`: what it committed to in key generation does not open.
  * - `key-share`: its share of every key is another one, in FROST and in presigning.
  * - `presignature`: its part of every presignature is another one.
- * - `reshare-dealing`: it deals other shares in a refresh than it has committed to.
+ * - `reshare-dealing`: what it has committed to in a refresh does not open.
+ * - `reshare-shares`: it deals other shares than it has committed to, which fit nothing.
  */
 export const CHEATS = ["evaluation", "vector", "dealing", "key-share", "presignature"] as const
 
 /** Cheats that only show where operators are at work. */
 export const OPERATED_CHEATS = ["reshare-dealing"] as const
 
-export type Cheat = (typeof CHEATS)[number] | (typeof OPERATED_CHEATS)[number]
+/** One of these where shares move to others. */
+export const MOVING_CHEATS = ["reshare-dealing", "reshare-shares"] as const
+
+export type Cheat = (typeof CHEATS)[number] | (typeof MOVING_CHEATS)[number]
 
 type Change = (row: Bytes) => Bytes
 
 /** Applies `change` to the value that a row encodes. */
 function changed<T>(codec: Codec<T>, change: (value: T) => T): Change {
   return (row) => encode(codec, change(decode(codec, row)))
+}
+
+type Dealing = NonNullable<Extract<ReshareRunRow["stage"], { kind: "opened" }>["state"]["dealing"]>
+
+/** Applies `change` to what a dealer has opened a run with and not dealt yet. */
+function ofDealing(change: (dealing: Dealing) => Dealing): Change {
+  return changed<ReshareRunRow>(reshareRunRow, (run) => {
+    const { stage } = run
+    if (stage.kind !== "opened" || stage.state.dealing === null) return run
+    const dealing = change(stage.state.dealing)
+    return { ...run, stage: { kind: "opened", state: { ...stage.state, dealing } } }
+  })
 }
 
 const CHANGES: Readonly<Record<Cheat, { readonly table: Table; readonly change: Change }>> = {
@@ -88,12 +104,14 @@ const CHANGES: Readonly<Record<Cheat, { readonly table: Table; readonly change: 
   },
   "reshare-dealing": {
     table: "reshare-runs",
-    change: changed<ReshareRunRow>(reshareRunRow, (run) => {
-      const { stage } = run
-      if (stage.kind !== "opened" || stage.state.dealing === null) return run
-      const blinding = stage.state.dealing.blinding.map((byte) => byte ^ 1)
-      const dealing = { ...stage.state.dealing, blinding }
-      return { ...run, stage: { kind: "opened", state: { ...stage.state, dealing } } }
+    change: ofDealing(({ blinding, ...dealing }) => {
+      return { ...dealing, blinding: blinding.map((byte) => byte ^ 1) }
+    }),
+  },
+  "reshare-shares": {
+    table: "reshare-runs",
+    change: ofDealing(({ seed, ...dealing }) => {
+      return { ...dealing, seed: new Secret(seed.expose().map((byte) => byte ^ 1)) }
     }),
   },
 }

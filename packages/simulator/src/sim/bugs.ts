@@ -197,4 +197,80 @@ export const BUGS: readonly Bug[] = [
       },
     ],
   },
+  {
+    name: "erased-at-dealing",
+    what: "a member that leaves erases its share with its dealing, when others have yet to confirm theirs",
+    noticedBy: "erasure",
+    edits: [
+      {
+        file: `${SERVER}/operations/reshare.ts`,
+        before: [
+          '      row: advanced(row, { kind: "dealt", state: next }, { deal: output }),',
+          "      version,",
+          "      output,",
+          "      changes: guardsOf(task, entries),",
+        ].join("\n"),
+        after: [
+          'row: advanced(row, { kind: "dealt", state: next }, { deal: output }), version, output,',
+          "changes: task.params.holders.includes(step.self.identifier) ? guardsOf(task, entries) :",
+          'entries.map(({ id, version }) => ({ kind: "take", table: source.table,',
+          'id: Buffer.from(id).toString("hex"), version })),',
+        ].join(" "),
+      },
+    ],
+  },
+  {
+    name: "leaver-keeps-share",
+    what: "a member that leaves says that it has erased its shares, and has not",
+    noticedBy: "liveness",
+    edits: [
+      {
+        file: `${SERVER}/operations/leave-reshare.ts`,
+        before: "changes.push(...erased, putGeneration(",
+        after: "changes.push(sameShare(source, entry), putGeneration(",
+      },
+    ],
+  },
+  {
+    name: "share-not-checked",
+    what: "a holder confirms whatever shares it is dealt",
+    noticedBy: "shares",
+    edits: [
+      {
+        file: "packages/protocols/src/reshare/verdict.ts",
+        before:
+          "if (complaints.size === 0 && equalBytes(group.multiplyBase(sum), expected)) continue",
+        after: "if (complaints.size === 0) continue",
+      },
+    ],
+  },
+  {
+    name: "old-share-kept",
+    what: "a new generation comes into force with the share of the one before",
+    noticedBy: "mixtures",
+    edits: [
+      {
+        file: `${SERVER}/resharing/held-keys.ts`,
+        before: "      keyPackage.signingShare.wipe()\n      const listingId",
+        after: "      const listingId",
+      },
+      {
+        file: `${SERVER}/resharing/held-keys.ts`,
+        before: "{ identifier, signingShare: share, public: pkg.value }",
+        after: "{ identifier, signingShare: keyPackage.signingShare, public: pkg.value }",
+      },
+    ],
+  },
+  {
+    name: "settled-too-early",
+    what: "a server ends a transition without a look at what it holds",
+    noticedBy: "stranded",
+    edits: [
+      {
+        file: `${SERVER}/directory/holdings.ts`,
+        before: "if (keys + accounts === 0) return",
+        after: "return",
+      },
+    ],
+  },
 ]

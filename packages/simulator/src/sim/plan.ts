@@ -1,5 +1,10 @@
 import type { Identifier } from "@lockkeeper/crypto"
-import { CHEATS, type Cheat, OPERATED_CHEATS } from "../adversaries/cheating-store.ts"
+import {
+  CHEATS,
+  type Cheat,
+  MOVING_CHEATS,
+  OPERATED_CHEATS,
+} from "../adversaries/cheating-store.ts"
 import type { Target } from "../world/rosters.ts"
 import { SeededRandomness } from "../world/seeded-randomness.ts"
 
@@ -48,6 +53,7 @@ const SHARES = {
   operatedCheat: 40,
   changes: 17,
   joiningCheater: 40,
+  movingCheat: 60,
 }
 
 export function planOf(seed: number, mode: Mode): Plan {
@@ -82,7 +88,10 @@ function withChanges(plan: Plan): Plan {
   const joining = [...everybody].filter((one) => one > servers)
   const joins = joining.length > 0 && dice.percent(SHARES.joiningCheater)
   const server = joins ? dice.pick(joining) : 1 + dice.below(servers)
-  const cheater = plan.mode === "liveness" ? null : plan.cheater && { ...plan.cheater, server }
+  const moving = dice.percent(SHARES.movingCheat) ? [dice.pick(MOVING_CHEATS)] : []
+  const cheats = moving.length > 0 ? moving : (plan.cheater?.cheats ?? [])
+  const cheater =
+    plan.mode === "liveness" ? null : plan.cheater && { ...plan.cheater, server, cheats }
   // Pairs of five and six servers would cost more than all else.
   const ecdsa = plan.ecdsa && servers === 3 && everybody.size < 5
   return { ...plan, servers, minSigners, changes, cheater, ecdsa }

@@ -14,6 +14,7 @@ import { pairs } from "./pairs.ts"
 import { shares } from "./shares.ts"
 import { signatures } from "./signatures.ts"
 import { stores } from "./stores.ts"
+import { stranded } from "./stranded.ts"
 import { usable } from "./usable.ts"
 
 /** What every run is judged by; a new promise of the design is one more. */
@@ -31,6 +32,7 @@ export const CHECKERS: readonly Checker[] = [
   erasure,
   erased,
   mixtures,
+  stranded,
   signatures,
   stores,
   failures,
