@@ -38,6 +38,7 @@ export class HolderChange {
   readonly #excuses: Excuses
   #begun = 0
   #coordinators = 0
+  #settledEarly = false
   #isCalm = false
 
   constructor(around: {
@@ -57,6 +58,11 @@ export class HolderChange {
   /** From now on nothing dies. */
   calm(): void {
     this.#isCalm = true
+  }
+
+  /** Those that join answer then for accounts that they were never told of, as operators are warned. */
+  get settledEarly(): boolean {
+    return this.#settledEarly
   }
 
   /** One change after the other, as far as the storm lets them come. */
@@ -142,7 +148,9 @@ export class HolderChange {
   }
 
   #settlesEarly(): boolean {
-    return this.#plan.mode === "safety" && this.#dice.percent(EARLY)
+    const early = this.#plan.mode === "safety" && this.#dice.percent(EARLY)
+    this.#settledEarly ||= early
+    return early
   }
 
   async #settle(isOver: () => boolean): Promise<boolean> {

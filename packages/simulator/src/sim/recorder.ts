@@ -138,11 +138,13 @@ export function startsOf({ commits }: Observations): readonly ProcessStart[] {
   const starts: ProcessStart[] = []
   const last = new Map<number, Observations["commits"][number]>()
   for (const [order, commit] of commits.entries()) {
-    const { server, process, history, entries } = commit
+    const { server, process, history, entries, changes } = commit
     const before = last.get(server)
     last.set(server, commit)
     if (before?.process === process) continue
-    const stopped = before?.entries.some(({ event }) => event.operation === "server.stop")
+    const left = before?.entries.some(({ event }) => event.operation === "server.stop")
+    // What went on to another roster before it started has nobody vouch for what was left.
+    const stopped = left && !changes.some(({ table, id }) => table === "meta" && id === "roster")
     const unchanged = before?.history === history
     const how =
       before === undefined ? "first" : !unchanged ? "restored" : stopped ? "orderly" : "unclean"
