@@ -15,8 +15,22 @@ export interface HeldShare {
   readonly share: Secret
 }
 
+type Look = (table: Table, value: Bytes) => readonly HeldShare[]
+
+/** Several checkers look at each row, and once it is written it stays as it is. */
+function remembered(look: Look): Look {
+  const seen = new WeakMap<Bytes, readonly HeldShare[]>()
+  return (table, value) => {
+    const known = seen.get(value) ?? look(table, value)
+    seen.set(value, known)
+    return known
+  }
+}
+
+const digests = new WeakMap<sharing.Sharing, string>()
+
 /** Shares that a row has in force; an account's are those of its active password. */
-export function inForceIn(table: Table, value: Bytes): readonly HeldShare[] {
+export const inForceIn = remembered((table, value) => {
   if (table === "keys") {
     const { public: pkg, signingShare: share } = decode(keyRow, value).keyPackage
     return [{ kind: "keys", sharing: sharing.sharingOfKey(pkg), share }]
@@ -25,7 +39,7 @@ export function inForceIn(table: Table, value: Bytes): readonly HeldShare[] {
   const row = decode(accountRow, value)
   const { active } = row
   return active === null || isDecoy(row) ? [] : [heldAccount(active)]
-}
+})
 
 /** What a server reads in place of accounts that nobody has: its own, and a sharing of nothing. */
 function isDecoy({ accountId, name }: AccountRow): boolean {
@@ -33,15 +47,15 @@ function isDecoy({ accountId, name }: AccountRow): boolean {
 }
 
 /** Shares of passwords that the account can go back or on to. */
-function besideIn(table: Table, value: Bytes): readonly HeldShare[] {
+const besideIn = remembered((table, value) => {
   if (table !== "accounts") return []
   const { previous, pending } = decode(accountRow, value)
   const registered = pending && opaque.asRegistered(pending)
   return [previous, registered].flatMap((one) => (one === null ? [] : [heldAccount(one)]))
-}
+})
 
 /** Shares that were confirmed and wait for their certificate. */
-export function pendingIn(table: Table, value: Bytes): readonly HeldShare[] {
+export const pendingIn = remembered((table, value) => {
   if (table !== "reshare-runs") return []
   const { kind, stage } = decode(reshareRunRow, value)
   if (stage.kind !== "judged" || stage.state.pending === null) return []
@@ -51,7 +65,7 @@ export function pendingIn(table: Table, value: Bytes): readonly HeldShare[] {
     const share = Secret.copyOf(shares.expose().subarray(start, start + SHARE_LENGTH))
     return { kind, sharing: one.sharing, share }
   })
-}
+})
 
 function heldAccount(held: opaque.HeldAccount): HeldShare {
   return { kind: "accounts", sharing: sharing.sharingOfHeldAccount(held), share: held.share }
@@ -72,7 +86,9 @@ export function lineageOf(one: HeldShare): string {
 }
 
 export function digestOf({ sharing: one }: HeldShare): string {
-  return toHex(sharing.sharingDigest(one))
+  const digest = digests.get(one) ?? toHex(sharing.sharingDigest(one))
+  digests.set(one, digest)
+  return digest
 }
 
 /** What is said of one in messages. */
