@@ -21,15 +21,10 @@ export {
 } from "./directory/activate.ts"
 export { encodeAnchor, judgeStore } from "./directory/anchor.ts"
 export { type Descriptor, readDescriptor, writeDescriptor } from "./directory/descriptor.ts"
-export {
-  checkNoneStranded,
-  type Holdings,
-  heldShares,
-  strandedShares,
-} from "./directory/holdings.ts"
+export { type Holdings, heldShares, outlookOf } from "./directory/holdings.ts"
 export { type InitOptions, initialiseServer, type ServerPlace } from "./directory/init.ts"
 export { FILES } from "./directory/layout.ts"
-export type { GoOnOptions } from "./directory/may-go-on.ts"
+export { checkHasCome, checkMayGoOn, type GoOnOptions } from "./directory/may-go-on.ts"
 export { checkOwnerOnlyDirectory } from "./directory/owner-only.ts"
 export { holdDirectory } from "./directory/process-lock.ts"
 export { type RetireOptions, retireServer } from "./directory/retire.ts"

@@ -267,9 +267,9 @@ export const BUGS: readonly Bug[] = [
     noticedBy: "stranded",
     edits: [
       {
-        file: `${SERVER}/directory/holdings.ts`,
-        before: "if (keys + accounts === 0) return",
-        after: "return",
+        file: `${SERVER}/directory/may-go-on.ts`,
+        before: "if (isAny(stranded)) {",
+        after: "if (false) {",
       },
     ],
   },

@@ -38,7 +38,8 @@ export class HolderChange {
   readonly #excuses: Excuses
   #begun = 0
   #coordinators = 0
-  #settledEarly = false
+  /** Whether there was nothing to move of one kind: who joins has no share to tell by. */
+  #isForced = false
   #isCalm = false
 
   constructor(around: {
@@ -58,11 +59,6 @@ export class HolderChange {
   /** From now on nothing dies. */
   calm(): void {
     this.#isCalm = true
-  }
-
-  /** Those that join answer then for accounts that they were never told of, as operators are warned. */
-  get settledEarly(): boolean {
-    return this.#settledEarly
   }
 
   /** One change after the other, as far as the storm lets them come. */
@@ -117,6 +113,7 @@ export class HolderChange {
   #begin(target: Target): void {
     const world = this.#world
     this.#begun += 1
+    this.#isForced = false
     world.sign(target)
     for (const one of target.dropped) if (this.#dice.percent(50)) world.kill(one)
     this.#recorder.change({ roster: world.rosters.at(-1)?.rosterEpoch ?? 0, what: "signed" })
@@ -136,21 +133,20 @@ export class HolderChange {
     const world = this.#world
     const machine = world.machine(server)
     const chain = world.chainFor(server)
+    const next = { chain, isForced: this.#isForced && this.#isSettled }
     if (machine.rosterEpoch === chain.length) return
     const exchanged = !this.#plan.ecdsa && !this.#dice.percent(STOPPED)
     if (world.isRunning(server) && exchanged) {
-      const why = await machine.goOnTo(chain)
+      const why = await machine.goOnTo(next)
       if (why !== null) this.#recorder.change({ roster: chain.length, what: `${server}: ${why}` })
       if (world.isRunning(server)) return
     }
     if (world.isRunning(server)) await world.stop(server).catch(ignoreNotRunning)
-    await machine.start(chain)
+    await machine.start(next)
   }
 
   #settlesEarly(): boolean {
-    const early = this.#plan.mode === "safety" && this.#dice.percent(EARLY)
-    this.#settledEarly ||= early
-    return early
+    return this.#plan.mode === "safety" && this.#dice.percent(EARLY)
   }
 
   async #settle(isOver: () => boolean): Promise<boolean> {
@@ -239,15 +235,18 @@ export class HolderChange {
     session: OperatorSession,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
+    let isNothing = false
     for (const kind of SHARING_KINDS.toSorted()) {
       const reshare = () => session.reshare({ kind, signal })
       const report = await this.#attempt(actor, `reshare ${kind}`, signal, reshare)
       if (report === null) return [`could not move the ${kind}`]
-      const { done, skipped, finished } = report
+      const { done, fresh, skipped, finished } = report
+      isNothing ||= done + fresh === 0
       this.#recorder.refresh({ actor, kind, done, skipped: skipped.length, finished })
       const left = leftOf(report)
       if (left.length > 0) return left.map((what) => `could not move all ${kind}: ${what}`)
     }
+    this.#isForced = isNothing
     return []
   }
 

@@ -119,7 +119,6 @@ class Run {
         : []),
       // For a while not all follow the same roster.
       ...(this.#world.rosters.length > 1 ? ["wrong-roster"] : []),
-      ...(this.#workload.change?.settledEarly ? ["wrong-password"] : []),
       // Accounts and passwords of that day return.
       ...(restored.size > 0 ? ["wrong-password", "not-found", "already-exists"] : []),
       // With a liar in between, a password change that stopped half way may look like none at all.

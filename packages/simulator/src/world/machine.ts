@@ -28,7 +28,7 @@ import {
 import { SimulatedDisk } from "./disk.ts"
 import type { MachineSurroundings, RunningProcess } from "./machine-surroundings.ts"
 import type { MeantBatch, ObservedCommit } from "./observations.ts"
-import { followedIn, lastOf, rosterIn, stepTo } from "./succession.ts"
+import { followedIn, lastOf, type Onward, rosterIn, stepTo } from "./succession.ts"
 import { WatchedStore } from "./watched-store.ts"
 
 /** How often a process does its housekeeping. */
@@ -128,9 +128,9 @@ export class Machine {
    * Starts a process over the disk as it is, as `runServer` does; one that ran before is killed.
    * False when it did not come up: it died or its store or clock refused.
    *
-   * @param next - rosters to the last of which it goes on first, unless what it holds forbids that.
+   * @param next - where it goes on to first, unless what it holds forbids that.
    */
-  async start(next: RosterChain | null = null): Promise<boolean> {
+  async start(next: Onward | null = null): Promise<boolean> {
     this.kill()
     this.#number = this.#around.nextProcess()
     const end = new AbortController()
@@ -207,14 +207,14 @@ export class Machine {
   }
 
   /**
-   * The process that runs goes on to the last of these rosters, as `lockkeeper roster activate` has it
+   * The process that runs goes on to another roster, as `lockkeeper roster activate` has it
    * do. Returns why it did not; null where it follows that one.
    */
-  async goOnTo(target: RosterChain): Promise<string | null> {
+  async goOnTo(next: Onward): Promise<string | null> {
     const process = this.#process
     if (process === null || process.state !== "ready") return "is down"
     const gone = this.#gone(process).then(() => "died")
-    const changing = this.#exchange(process, target)
+    const changing = this.#exchange(process, next)
     process.changing = changing.catch(() => undefined)
     try {
       return await Promise.race([gone, changing])
@@ -226,8 +226,8 @@ export class Machine {
     }
   }
 
-  async #exchange({ turnstile, deps, store }: Process, target: RosterChain): Promise<null> {
-    const step = stepTo(store, await this.#followed(store), target)
+  async #exchange({ turnstile, deps, store }: Process, next: Onward): Promise<null> {
+    const step = stepTo(store, this.identifier, await this.#followed(store), next)
     if (step === null) return null
     await step.check()
     await turnstile.exchange({
@@ -278,7 +278,7 @@ export class Machine {
   }
 
   /** Null when the store or the clock does not let it. */
-  async #comeUp(end: AbortController, next: RosterChain | null): Promise<Process | null> {
+  async #comeUp(end: AbortController, next: Onward | null): Promise<Process | null> {
     const { identifier, skewed, observations, clock, limits } = this.#around
     const number = this.#number
     const randomness = this.#around.randomness(`process ${number} of server ${identifier}`)
@@ -339,9 +339,9 @@ export class Machine {
   }
 
   /** The rosters that it follows from now on: it stays where it is where its shares need that. */
-  async #takeUp(store: WatchedStore, next: RosterChain | null): Promise<RosterChain> {
+  async #takeUp(store: WatchedStore, next: Onward | null): Promise<RosterChain> {
     const followed = await this.#followed(store)
-    const step = next && stepTo(store, followed, next)
+    const step = next && stepTo(store, this.identifier, followed, next)
     if (step === null) return followed.chain
     try {
       await step.check()

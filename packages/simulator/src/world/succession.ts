@@ -1,14 +1,22 @@
 import {
   decodeRoster,
   extendChain,
+  type Member,
   type Roster,
   type RosterChain,
   rosterChainCodec,
   rosterDigest,
   type SignedRoster,
 } from "@lockkeeper/api"
+import type { Identifier } from "@lockkeeper/crypto"
 import { decode, encode, equalBytes } from "@lockkeeper/encoding"
-import { checkNoneStranded, type Store, strandedShares } from "@lockkeeper/server"
+import {
+  checkHasCome,
+  checkMayGoOn,
+  type GoOnOptions,
+  outlookOf,
+  type Store,
+} from "@lockkeeper/server"
 
 /** Where a server keeps the rosters that it follows, as one that has a directory does. */
 const PLACE = { table: "meta", id: "roster" } as const
@@ -34,10 +42,15 @@ export function rosterIn(chain: RosterChain): Roster {
   return decodeRoster(lastOf(chain).roster)
 }
 
+/** The last of these is where a server is to go on to. */
+export interface Onward extends GoOnOptions {
+  readonly chain: RosterChain
+}
+
 /** A server's step to the end of a chain that goes on from its own. */
 export interface NextStep {
   readonly chain: RosterChain
-  /** @throws LockKeeperError `conflict` where shares that it holds would be of no use. */
+  /** @throws LockKeeperError `conflict` where shares that it holds would be of no use, or none has come. */
   check(): Promise<void>
   /** Durable once it resolves. @throws StoreConflict */
   commit(): Promise<void>
@@ -46,19 +59,24 @@ export interface NextStep {
 /** Null where the server is there already. @throws LockKeeperError where its chain is another one. */
 export function stepTo(
   store: Store,
+  identifier: Identifier,
   { chain: own, version }: Followed,
-  target: RosterChain,
+  { chain: target, isForced }: Onward,
 ): NextStep | null {
   const digest = rosterDigest(lastOf(own).roster)
   const at = target.findIndex(({ roster }) => equalBytes(rosterDigest(roster), digest))
   const news = target.slice(at + 1)
   if (news.length === 0) return null
   const chain = news.reduce(extendChain, own)
-  const [before, roster] = [rosterIn(own), rosterIn(chain)]
+  const followed = own.map((one) => decodeRoster(one.roster))
+  const step = { followed, before: rosterIn(own), roster: rosterIn(chain) }
+  const member = step.roster.members.find((one) => one.identifier === identifier) as Member
   return {
     chain,
     async check() {
-      checkNoneStranded(before, roster, await strandedShares({ store }, roster))
+      const outlook = await outlookOf({ store }, step)
+      checkMayGoOn(step, outlook, { isForced })
+      checkHasCome(step, member, outlook.held, { isForced })
     },
     async commit() {
       const value = encode(rosterChainCodec, chain)
