@@ -1,3 +1,4 @@
+import { sharing } from "@lockkeeper/protocols"
 import type { Observed } from "../observed.ts"
 import type { Checker } from "./checker.ts"
 import {
@@ -23,29 +24,29 @@ export const erased: Checker = {
 function comeBack(observed: Observed): readonly string[] {
   const sound = soundServers(observed)
   const rows = new Map<string, readonly HeldShare[]>()
-  /** The generation below which nothing may come, by server and lineage. */
-  const least = new Map<string, number>()
+  /** What was in force last or erased, by server and lineage. */
+  const last = new Map<string, { readonly one: sharing.Sharing; readonly isErased: boolean }>()
   const found: string[] = []
-  const tables = ["keys", "accounts", "reshare-runs"] as const
-  for (const { commit, table, id, value } of writtenIn(observed, tables)) {
+  for (const { commit, table, id, value } of writtenIn(observed, ["keys", "accounts"])) {
     const { server } = commit
     if (!sound.includes(server)) continue
     const place = (one: HeldShare): string => `${server}/${lineageOf(one)}`
     const now = value === null ? [] : inForceIn(table, value)
     const row = `${server}/${table}/${id}`
     for (const one of now) {
-      const { keyEpoch } = one.sharing
-      if (keyEpoch < (least.get(place(one)) ?? 0)) {
+      const before = last.get(place(one))
+      const order = before ? sharing.compareGenerations(one.sharing, before.one) : 1
+      if (order < 0 || (order === 0 && before?.isErased)) {
         found.push(`server ${server} has ${shown(one)} in force again`)
       }
-      least.set(place(one), Math.max(least.get(place(one)) ?? 0, keyEpoch))
+      if (order >= 0) last.set(place(one), { one: one.sharing, isErased: false })
     }
     for (const one of rows.get(row) ?? []) {
       const stays = now.some((other) => lineageOf(other) === lineageOf(one))
       if (stays || isReplaced(one, now)) continue
-      least.set(place(one), Math.max(least.get(place(one)) ?? 0, one.sharing.keyEpoch + 1))
+      last.set(place(one), { one: one.sharing, isErased: true })
     }
-    if (table !== "reshare-runs") rows.set(row, now)
+    rows.set(row, now)
   }
   return [...found, ...waitingAgain(observed)]
 }
@@ -58,7 +59,7 @@ function isReplaced(one: HeldShare, now: readonly HeldShare[]): boolean {
 /** Nobody confirms what it has erased: a share that it once had, or one before that. */
 function waitingAgain(observed: Observed): readonly string[] {
   const sound = soundServers(observed)
-  const held = new Map<string, number>()
+  const held = new Map<string, sharing.Sharing>()
   const known = new Set<string>()
   const found: string[] = []
   const tables = ["keys", "accounts", "reshare-runs"] as const
@@ -70,12 +71,16 @@ function waitingAgain(observed: Observed): readonly string[] {
       const run = `${server}/${id}/${lineageOf(one)}`
       const isNew = !known.has(run)
       known.add(run)
-      if (!isNew || one.sharing.keyEpoch > (held.get(place) ?? 0)) continue
+      const had = held.get(place)
+      if (!isNew || had === undefined) continue
+      if (sharing.compareGenerations(one.sharing, had) > 0) continue
       found.push(`server ${server} has confirmed ${shown(one)}, which it had before`)
     }
     for (const one of inForceIn(table, value)) {
       const place = `${server}/${lineageOf(one)}`
-      held.set(place, Math.max(held.get(place) ?? 0, one.sharing.keyEpoch))
+      const had = held.get(place)
+      const isLater = !had || sharing.compareGenerations(one.sharing, had) > 0
+      if (isLater) held.set(place, one.sharing)
     }
   }
   return found

@@ -1,6 +1,6 @@
 import type { Identifier } from "@lockkeeper/crypto"
 import { toHex } from "@lockkeeper/encoding"
-import type { sharing } from "@lockkeeper/protocols"
+import { sharing } from "@lockkeeper/protocols"
 import type { Observed } from "../observed.ts"
 import type { Checker } from "./checker.ts"
 import {
@@ -56,7 +56,7 @@ class Confirmations {
   /** Whether a quorum has confirmed a later generation than this one. */
   hasLater(one: HeldShare): boolean {
     const whole = this.#whole.get(lineageOf(one)) ?? []
-    return whole.some(({ keyEpoch }) => keyEpoch > one.sharing.keyEpoch)
+    return whole.some((other) => sharing.compareGenerations(other, one.sharing) > 0)
   }
 }
 
@@ -131,5 +131,5 @@ function droppedPending(observed: Observed): readonly string[] {
 /** Of that generation or a later one, or of another password. */
 function isLater({ sharing: now }: HeldShare, { sharing: confirmed }: HeldShare): boolean {
   if (toHex(now.context) !== toHex(confirmed.context)) return true
-  return now.keyEpoch >= confirmed.keyEpoch
+  return sharing.compareGenerations(now, confirmed) >= 0
 }

@@ -47,8 +47,8 @@ function everInForce(observed: Observed): readonly (HeldShare & { server: Identi
 function twoInForce(observed: Observed): readonly string[] {
   const first = new Map<string, { readonly digest: string; readonly server: Identifier }>()
   return everInForce(observed).flatMap((one) => {
-    const { context, keyEpoch } = one.sharing
-    const place = `${nameOf(one)}/${toHex(context)}/${keyEpoch}`
+    const { context, rosterEpoch, keyEpoch } = one.sharing
+    const place = `${nameOf(one)}/${toHex(context)}/${rosterEpoch}/${keyEpoch}`
     const [digest, { server }] = [digestOf(one), one]
     const before = first.get(place)
     if (before === undefined) first.set(place, { digest, server })

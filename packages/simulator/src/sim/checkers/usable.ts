@@ -1,5 +1,5 @@
 import type { Identifier } from "@lockkeeper/crypto"
-import type { sharing } from "@lockkeeper/protocols"
+import { sharing } from "@lockkeeper/protocols"
 import type { Observed } from "../observed.ts"
 import type { Checker } from "./checker.ts"
 import {
@@ -83,7 +83,8 @@ class Replay {
     const lineages = this.#lineages.get(nameOf(one)) ?? new Set()
     this.#lineages.set(nameOf(one), lineages.add(lineage))
     const before = this.#latest.get(lineage)
-    if (before !== undefined && before.one.sharing.keyEpoch >= one.sharing.keyEpoch) return
+    const isFirst = before === undefined
+    if (!isFirst && sharing.compareGenerations(before.one.sharing, one.sharing) >= 0) return
     this.#latest.set(lineage, { digest: digestOf(one), one })
   }
 
