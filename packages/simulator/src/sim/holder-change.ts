@@ -1,9 +1,10 @@
-import { LockKeeperError, SHARING_KINDS } from "@lockkeeper/api"
+import { LockKeeperError, SHARING_KINDS, type SharingKind } from "@lockkeeper/api"
 import type { OperatorSession, ReshareReport } from "@lockkeeper/client/operator"
 import type { Identifier } from "@lockkeeper/crypto"
-import { toHex } from "@lockkeeper/encoding"
+import { type Bytes, toHex } from "@lockkeeper/encoding"
 import type { Target } from "../world/rosters.ts"
 import type { World } from "../world/world.ts"
+import { inForceIn } from "./checkers/sharings.ts"
 import type { Excuses } from "./owner.ts"
 import { perilousNetwork } from "./perilous-network.ts"
 import type { Dice, Plan } from "./plan.ts"
@@ -22,8 +23,11 @@ const EARLY = 15
 /** How often everything is begun again that has to succeed. */
 const MOST_TRIES = 5
 
+/** Why a coordinator leaves what fewer than t hold: nobody was ever told that it is there. */
+const ORPHAN = "too-few-holders"
+
 /** What a coordinator said of one kind. */
-type Told = Pick<ReshareReport, "skipped" | "missing" | "lingering" | "keeping">
+type Told = Pick<ReshareReport, "skipped" | "missing" | "lingering" | "keeping" | "incidents">
 
 /**
  * The operators of all servers, who go on to other holders while owners work: sign the roster in
@@ -40,6 +44,8 @@ export class HolderChange {
   #coordinators = 0
   /** Whether there was nothing to move of one kind: who joins has no share to tell by. */
   #isForced = false
+  /** What was said of what fewer than t servers ever held, the same each time. */
+  readonly #orphans = new Set<string>()
   #isCalm = false
 
   constructor(around: {
@@ -99,7 +105,8 @@ export class HolderChange {
         left = this.#isSettled ? [] : await this.#move()
         if (left.length === 0) break
       }
-      if (left.length > 0) return left
+      // Servers stay in transition over what nobody can move, and all else is where it is to be.
+      if (left.length > 0) return left.filter((what) => !this.#orphans.has(what))
       if (!(await this.#settle(never))) return [await this.#whyNotSettled()]
     }
     return this.#retire()
@@ -236,6 +243,7 @@ export class HolderChange {
     signal: AbortSignal,
   ): Promise<readonly string[]> {
     let isNothing = false
+    const orphans: string[] = []
     for (const kind of SHARING_KINDS.toSorted()) {
       const reshare = () => session.reshare({ kind, signal })
       const report = await this.#attempt(actor, `reshare ${kind}`, signal, reshare)
@@ -243,11 +251,33 @@ export class HolderChange {
       const { done, fresh, skipped, finished } = report
       isNothing ||= done + fresh === 0
       this.#recorder.refresh({ actor, kind, done, skipped: skipped.length, finished })
-      const left = leftOf(report)
-      if (left.length > 0) return left.map((what) => `could not move all ${kind}: ${what}`)
+      const left = leftOf(report).map((what) => `could not move all ${kind}: ${what}`)
+      for (const { id, reason } of skipped) {
+        if (reason !== ORPHAN || this.#wasUsable(kind, id)) continue
+        this.#orphans.add(left[skipped.findIndex((one) => one.id === id)] as string)
+      }
+      if (left.some((what) => !this.#orphans.has(what))) return left
+      orphans.push(...left)
     }
     this.#isForced = isNothing
-    return []
+    return orphans
+  }
+
+  /** Whether as many servers as it takes ever had a share of it in force, by what they wrote. */
+  #wasUsable(kind: SharingKind, id: Bytes): boolean {
+    const name = toHex(id)
+    const holders = new Set<Identifier>()
+    let need = 0
+    for (const { server, changes } of this.#world.observations.commits) {
+      for (const one of changes) {
+        if (one.kind !== "put" || one.table !== kind || one.id !== name) continue
+        for (const { sharing } of inForceIn(one.table, one.value)) {
+          holders.add(server)
+          need = Math.max(need, sharing.minSigners)
+        }
+      }
+    }
+    return holders.size >= need
   }
 
   async #attempt<T>(
@@ -269,7 +299,7 @@ export class HolderChange {
   }
 }
 
-function leftOf({ skipped, missing, lingering, keeping }: Told): readonly string[] {
+function leftOf({ skipped, missing, lingering, keeping, incidents }: Told): readonly string[] {
   const at = (what: string, counts: ReadonlyMap<Identifier, number>): readonly string[] =>
     [...counts].map(([server, count]) => `server ${server} ${what} ${count}`)
   return [
@@ -277,6 +307,8 @@ function leftOf({ skipped, missing, lingering, keeping }: Told): readonly string
     ...at("has no new shares of", missing),
     ...at("has still to take", lingering),
     ...at("keeps its old shares of", keeping),
+    // Of what those hold that did not answer the report says nothing.
+    ...incidents.map(({ server, kind }) => `server ${server} is said to be ${kind}`),
   ]
 }
 

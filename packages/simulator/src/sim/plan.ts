@@ -83,7 +83,10 @@ const CHANGES: readonly (readonly [Shape, readonly Target[]])[] = [
 function withChanges(plan: Plan): Plan {
   const dice = new Dice(plan, "holders")
   if (!dice.percent(SHARES.changes)) return plan
-  const [[servers, minSigners], changes] = dice.pick(CHANGES)
+  const [[servers, minSigners], chosen] = dice.pick(CHANGES)
+  // A key may have t holders and no more: then none of them can be spared.
+  const isSafety = plan.mode === "safety"
+  const changes = chosen.map((one) => (isSafety ? one : { ...one, dropped: [] }))
   const everybody = new Set(changes.flatMap(({ holders }) => holders))
   const joining = [...everybody].filter((one) => one > servers)
   const joins = joining.length > 0 && dice.percent(SHARES.joiningCheater)
