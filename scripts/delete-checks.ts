@@ -2,7 +2,8 @@
  * Deletes every check of a room, one at a time, and says which test noticed.
  *
  *   npm run delete-checks                      the rooms below, and writes docs/deleted-checks.md
- *   npm run delete-checks -- ot/rvole          only files whose path contains one of the words
+ *   npm run delete-checks -- ot/rvole          only files whose path contains one of the words, whose
+ *                                              rows of the page are written anew
  *
  * A check that no test misses is a failure, unless `unnoticed` says why nothing can notice it.
  */
@@ -12,6 +13,7 @@ import { cpus } from "node:os"
 import { createInterface } from "node:readline"
 import { pathToFileURL } from "node:url"
 import { type Deletion, findChecks } from "./delete-checks/find.ts"
+import { pageOf, type Row, renewed, rowsOf } from "./delete-checks/page.ts"
 import { unnoticed } from "./delete-checks/unnoticed.ts"
 
 /** Rooms whose checks are deleted, and the tests that must notice. */
@@ -87,7 +89,8 @@ await Promise.all(Array.from({ length: Math.max(1, cpus().length) }, work))
 
 const missed = results.filter((result) => result.noticedBy === null)
 const unexplained = missed.filter((result) => reasonOf(result) === null)
-if (words.length === 0) writeFileSync(new URL(page, root), pageOf(results))
+const before = words.length === 0 ? [] : rowsOf(readFileSync(new URL(page, root), "utf8"))
+writeFileSync(new URL(page, root), pageOf(renewed(before, rowsInOrder(results))))
 for (const { path, line, condition } of unexplained) {
   console.log(`nothing notices: ${path}:${line} ${condition}`)
 }
@@ -154,27 +157,11 @@ function reasonOf({ path, condition }: Job): string | null {
   )
 }
 
-function pageOf(all: readonly Result[]): string {
+function rowsInOrder(all: readonly Result[]): readonly Row[] {
   const ordered = [...all].sort((a, b) => a.path.localeCompare(b.path) || a.start - b.start)
-  const cell = (text: string) => text.replaceAll("|", "\\|")
-  const rows = ordered.map((result) => {
-    const { path, condition, noticedBy } = result
-    const file = path.replace("packages/protocols/src/", "")
-    const by = noticedBy?.replace("packages/protocols/test/", "") ?? reasonOf(result) ?? "nothing"
-    return `| \`${file}\` | \`${cell(condition)}\` | ${cell(by)} |`
-  })
-  const noticed = all.filter(({ noticedBy }) => noticedBy !== null).length
-  return [
-    "# Deleted checks",
-    "",
-    "Made by `npm run delete-checks`: every check of threshold ECDSA and of refresh, reshare and repair,",
-    "deleted one at a time, and the first test file that fails without it. Where none does, the reason stands instead.",
-    "",
-    `${all.length} checks, ${noticed} noticed.`,
-    "",
-    "| file | check | noticed by |",
-    "|---|---|---|",
-    ...rows,
-    "",
-  ].join("\n")
+  return ordered.map((result) => ({
+    file: result.path.replace("packages/protocols/src/", ""),
+    condition: result.condition,
+    by: result.noticedBy?.replace("packages/protocols/test/", "") ?? reasonOf(result) ?? "nothing",
+  }))
 }
