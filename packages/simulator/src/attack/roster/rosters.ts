@@ -1,7 +1,5 @@
 import {
-  encodeRoster,
   MAX_MEMBERS,
-  type Roster,
   type SignedRoster,
   settledRoster,
   signRoster,
@@ -62,14 +60,6 @@ export function signedBy(roster: Bytes, signers: Iterable<Identifier>): SignedRo
   return {
     roster,
     signatures: new Map(sorted.map((id) => [id, signRoster(roster, secretsOf(id).identity)])),
-  }
-}
-
-export function encodedOrNull(roster: Roster): Bytes | null {
-  try {
-    return encodeRoster(roster)
-  } catch {
-    return null
   }
 }
 
