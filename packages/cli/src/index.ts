@@ -1,5 +1,6 @@
 export { commandAlias } from "./command-alias.ts"
 export { addServer, passphraseOf } from "./dev/add-server.ts"
 export { type Cluster, type ClusterOptions, defaultThreshold, startCluster } from "./dev/cluster.ts"
+export { examineShares } from "./dev/examined-shares.ts"
 export type { ServerProcess } from "./dev/server-process.ts"
 export { spoilShare } from "./dev/spoiled-share.ts"

@@ -126,8 +126,21 @@ export class Operators {
 
   /** Begins a command that anything may happen to. */
   spawn(...line: readonly string[]): ChildProcess {
-    const args = ["-C", "lockkeeper-source", MAIN, ...line, "--directory", this.#any(), "--json"]
-    return spawn(process.execPath, args, { env: this.#environment(), stdio: "ignore" })
+    return spawn(process.execPath, this.#arguments(line), {
+      ...{ env: this.#environment(), stdio: "ignore" },
+    })
+  }
+
+  /** The same with a module loaded before it, with which this process can talk. */
+  spawnWith(module: URL, ...line: readonly string[]): ChildProcess {
+    const args = ["--import", module.href, ...this.#arguments(line)]
+    return spawn(process.execPath, args, {
+      ...{ env: this.#environment(), stdio: ["ignore", "ignore", "ignore", "ipc"] },
+    })
+  }
+
+  #arguments(line: readonly string[]): readonly string[] {
+    return ["-C", "lockkeeper-source", MAIN, ...line, "--directory", this.#any(), "--json"]
   }
 
   /** Its process ends at once, and its files are gone. */
