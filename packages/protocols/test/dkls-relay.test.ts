@@ -161,7 +161,7 @@ test("a signer without a pair, and one whose pair was replaced in mid-run, stop 
 })
 
 test("fewer parties than t, more, strangers and batches of a wrong size are refused", () => {
-  const larger = makeCluster({ keyType: "ecdsa-secp256k1", maxSigners: 4, keyEpoch: 2 })
+  const larger = makeCluster({ keyType: "ecdsa-secp256k1", maxSigners: 4 })
   const ask = (change: Partial<PresignParams>, keyed = larger): AbortReason => {
     const params = {
       ...honest.params,
