@@ -25,6 +25,7 @@ const longRuns = {
   LOCKKEEPER_OPERATIONS: 1000,
   LOCKKEEPER_POLICY_REQUESTS: 100_000,
   LOCKKEEPER_SYSCALLS: 120,
+  LOCKKEEPER_TRANSACTIONS: 20_000,
 }
 
 const root = new URL("..", import.meta.url).pathname

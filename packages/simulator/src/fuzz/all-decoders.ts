@@ -4,6 +4,7 @@ import { commandLineDecoders } from "./decoders/command-line.ts"
 import { controlDecoders } from "./decoders/control.ts"
 import { fileDecoders } from "./decoders/files.ts"
 import { httpDecoders } from "./decoders/http.ts"
+import { intentDecoders } from "./decoders/intents.ts"
 import { sealedDecoders } from "./decoders/sealed.ts"
 import { serverDecoders } from "./decoders/server.ts"
 import { taskDecoder } from "./decoders/tasks.ts"
@@ -40,6 +41,7 @@ export async function allDecoders(from: {
     ...codecs,
     ...textDecoders(inside),
     ...transactionDecoders(inside),
+    ...intentDecoders(inside),
     ...sealedDecoders(inside),
     ...(await trustDecoders(inside, world, codecs)),
     ...files.decoders,

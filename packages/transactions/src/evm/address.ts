@@ -1,4 +1,7 @@
+import { fromHex, toHex } from "@lockkeeper/encoding"
 import { addr } from "micro-eth-signer"
+
+export const ZERO_ADDRESS = `0x${"0".repeat(40)}`
 
 /**
  * The account of a public key with its EIP-55 checksum.
@@ -7,6 +10,18 @@ import { addr } from "micro-eth-signer"
  */
 export function evmAddress(publicKey: Uint8Array): `0x${string}` {
   return addr.fromPublicKey(publicKey) as `0x${string}`
+}
+
+/** 20 bytes, or the integer that they are, as an address with its EIP-55 checksum. */
+export function evmAddressOf(account: Uint8Array | bigint): string {
+  const digits =
+    typeof account === "bigint" ? account.toString(16).padStart(40, "0") : toHex(account)
+  return addr.addChecksum(`0x${digits}`)
+}
+
+/** The bytes of an address that `isEvmAddress`. */
+export function evmAddressBytes(text: string): Uint8Array<ArrayBuffer> {
+  return fromHex(text.slice(2).toLowerCase())
 }
 
 /**

@@ -10,20 +10,20 @@ import { changeRlp, type Item, rlp } from "./rlp.ts"
 
 export type BitcoinScript = "p2wpkh" | "p2sh-p2wpkh" | "p2pkh" | "p2tr"
 
-const INTEGER = (value: number) =>
+export const INTEGER = (value: number) =>
   fromHex(
     value
       .toString(16)
       .padStart(8, "0")
       .replace(/^(00)+/, ""),
   )
-const ADDRESS = new Uint8Array(20).fill(0x35)
-const HASH = new Uint8Array(32).fill(0xab)
-const NONE = new Uint8Array(0)
+export const ADDRESS = new Uint8Array(20).fill(0x35)
+export const HASH = new Uint8Array(32).fill(0xab)
+export const NONE = new Uint8Array(0)
 const PUBLIC_KEY = concat(Uint8Array.of(2), BIP86_KEY)
 
 /** One unsigned transaction of each type, with everything that it may have. */
-function evmTransactions(): readonly Bytes[] {
+export function evmTransactions(): readonly Bytes[] {
   const legacy: Item = [
     ...[INTEGER(9), INTEGER(20_000_000), INTEGER(21_000), ADDRESS, INTEGER(1_000_000), NONE],
     ...[INTEGER(1), NONE, NONE],
@@ -43,7 +43,7 @@ function evmTransactions(): readonly Bytes[] {
   ]
 }
 
-function typedData(): readonly string[] {
+export function typedData(): readonly string[] {
   const types = {
     EIP712Domain: [
       { name: "name", type: "string" },

@@ -18,6 +18,8 @@ export interface Field {
 
 export interface StructType {
   readonly fields: readonly Field[]
+  /** EIP-712's encodeType: the struct with all that it refers to. */
+  readonly encodeType: string
   /** keccak256(encodeType), 32 bytes. */
   readonly typeHash: Bytes
 }
@@ -70,7 +72,8 @@ export function readSchema(types: Json, primaryType: Json): Schema {
     }
     // encodeType: the type itself, then all that it refers to in alphabetical order.
     const text = [name, ...[...references].sort()].map((n) => typeText(n, declared)).join("")
-    schema.set(name, { fields, typeHash: new Uint8Array(keccak_256(utf8(text))) })
+    const typeHash = new Uint8Array(keccak_256(utf8(text)))
+    schema.set(name, { fields, encodeType: text, typeHash })
   }
   return schema
 }
