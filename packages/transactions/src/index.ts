@@ -1,3 +1,4 @@
+export type { BitcoinAccount } from "./bitcoin/account.ts"
 export {
   BITCOIN_NETWORKS,
   BITCOIN_SCRIPTS,
@@ -12,6 +13,11 @@ export {
   type BitcoinInputDigest,
   bitcoinInputDigest,
 } from "./bitcoin/input-digest.ts"
+export {
+  type BitcoinContext,
+  type BitcoinIntent,
+  bitcoinInputIntent,
+} from "./bitcoin/input-intent.ts"
 export { evmAddress } from "./evm/address.ts"
 export { evmDelegationIntent } from "./evm/delegation.ts"
 export { evmMessageDigest } from "./evm/message.ts"
@@ -32,3 +38,4 @@ export {
 } from "./intent/intent.ts"
 export { type Line, linesOf } from "./intent/lines.ts"
 export { sentenceOf, WARNING_KINDS, type Warning, type WarningKind } from "./intent/warning.ts"
+export { type SolanaIntent, solanaMessageIntent } from "./solana/message-intent.ts"

@@ -25,6 +25,8 @@ const READERS: Readonly<Record<string, string | null>> = {
   "packages/server/src/directory/descriptor.ts": "file: server descriptor",
   "packages/server/src/guesses.ts": null,
   "packages/server/src/sealing/sealed-bytes.ts": "sealed: row of the store",
+  "packages/transactions/src/solana/layout.ts": "intent: Solana message",
+  "packages/transactions/src/solana/message.ts": "intent: Solana message",
 }
 
 /**

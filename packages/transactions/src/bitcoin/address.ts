@@ -1,5 +1,14 @@
 import { type Bytes, DecodeError } from "@lockkeeper/encoding"
-import { NETWORK, p2pkh, p2sh, p2tr, p2wpkh, TEST_NETWORK } from "@scure/btc-signer"
+import {
+  Address,
+  NETWORK,
+  OutScript,
+  p2pkh,
+  p2sh,
+  p2tr,
+  p2wpkh,
+  TEST_NETWORK,
+} from "@scure/btc-signer"
 import { hash160 } from "@scure/btc-signer/utils.js"
 
 export const BITCOIN_NETWORKS = ["mainnet", "testnet", "regtest"] as const
@@ -48,6 +57,15 @@ export function bitcoinOutput(
   // Only scripts that are not among these have none.
   const address = payment.address as string
   return { address, script: new Uint8Array(payment.script) }
+}
+
+/** The address of an output's script; null where it has none. */
+export function bitcoinAddress(script: Uint8Array, network: BitcoinNetwork): string | null {
+  try {
+    return Address(NETWORKS[network]).encode(OutScript.decode(script))
+  } catch {
+    return null
+  }
 }
 
 /** BIP32's fingerprint of a key: the first 4 bytes of its HASH160. */

@@ -50,11 +50,18 @@ const STANDARD: readonly number[] = [0x01, 0x02, 0x03, 0x81, 0x82, 0x83]
  *   input that is not there or final already, a spent output that is missing, foreign or of another
  *   kind, a previous transaction of another id, a sighash type that is not standard.
  */
-export function bitcoinInputDigest({ psbt, input, publicKey }: BitcoinInput): BitcoinInputDigest {
+export function bitcoinInputDigest(given: BitcoinInput): BitcoinInputDigest {
+  return digestOf(readPsbt(given.psbt), given)
+}
+
+/** The same of a PSBT that was read already. */
+export function digestOf(
+  read: Psbt,
+  { input, publicKey }: Omit<BitcoinInput, "psbt">,
+): BitcoinInputDigest {
   if (publicKey.length !== 32 && publicKey.length !== 33) {
     throw new RangeError("a public key has 33 bytes, an x-only one 32")
   }
-  const read = readPsbt(psbt)
   const path = `inputs.${input}`
   const own = read.inputs[input]
   if (own === undefined) throw new DecodeError("there is no such input", 0, path)

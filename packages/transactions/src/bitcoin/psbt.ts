@@ -7,6 +7,12 @@ export interface SpentOutput {
   readonly script: Bytes
 }
 
+/** Whose key something is of, as a PSBT claims: BIP32's path from the key with a fingerprint. */
+export interface Derivation {
+  readonly fingerprint: number
+  readonly path: readonly number[]
+}
+
 export interface PsbtInput {
   /** In the order in which block explorers show it. */
   readonly txid: Bytes
@@ -21,6 +27,11 @@ export interface PsbtInput {
   readonly tapInternalKey: Bytes | null
   readonly tapMerkleRoot: Bytes | null
   readonly isFinal: boolean
+  readonly derivations: readonly Derivation[]
+}
+
+export interface PsbtOutput extends SpentOutput {
+  readonly derivations: readonly Derivation[]
 }
 
 /** A PSBT of version 0 or 2, read in full. */
@@ -28,7 +39,7 @@ export interface Psbt {
   readonly version: number
   readonly lockTime: number
   readonly inputs: readonly PsbtInput[]
-  readonly outputs: readonly SpentOutput[]
+  readonly outputs: readonly PsbtOutput[]
   /** The library's reading, for its digests. */
   readonly transaction: Transaction
 }
@@ -69,12 +80,22 @@ export function readPsbt(bytes: Uint8Array): Psbt {
   return { version, lockTime, inputs, outputs, transaction }
 }
 
-function outputOf(transaction: Transaction, index: number): SpentOutput {
-  const { amount, script } = transaction.getOutput(index)
+function outputOf(transaction: Transaction, index: number): PsbtOutput {
+  const output = transaction.getOutput(index)
+  const { amount, script } = output
   if (amount === undefined || script === undefined) {
     throw new DecodeError("without amount or script", 0, `outputs.${index}`)
   }
-  return { amount, script: new Uint8Array(script) }
+  return { amount, script: new Uint8Array(script), derivations: derivationsOf(output) }
+}
+
+/** Of keys themselves: BIP371 names the scripts in which other keys are. */
+function derivationsOf({
+  bip32Derivation = [],
+  tapBip32Derivation = [],
+}: ReturnType<Transaction["getOutput"]>): readonly Derivation[] {
+  const ofKeys = tapBip32Derivation.filter(([, { hashes }]) => hashes.length === 0)
+  return [...bip32Derivation.map(([, der]) => der), ...ofKeys.map(([, { der }]) => der)]
 }
 
 function inputOf(transaction: Transaction, at: number): PsbtInput {
@@ -94,6 +115,7 @@ function inputOf(transaction: Transaction, at: number): PsbtInput {
     sighashType: input.sighashType ?? null,
     tapInternalKey: copy(input.tapInternalKey),
     tapMerkleRoot: copy(input.tapMerkleRoot),
+    derivations: derivationsOf(input),
     isFinal: Boolean(input.finalScriptSig?.length || input.finalScriptWitness?.length),
   }
 }

@@ -41,6 +41,23 @@ function calls(): readonly Bytes[] {
   )
 }
 
+/** Messages with instructions of the system, token and compute budget programs; one with a table. */
+function solanaMessages(): readonly Bytes[] {
+  const token = fromHex("06ddf6e1d765a193d9cbe146ceeb79ac1cb485ed5f5b37913a8cf5857eff00a9")
+  const budget = fromHex("0306466fe5211732ffecadba72c39be7bc8ce5bbc5f7126b2c439b3a40000000")
+  const keys = [1, 2, 3, 4].map((n) => new Uint8Array(32).fill(n))
+  const accounts = concat(Uint8Array.of(7), ...keys, new Uint8Array(32), token, budget, HASH)
+  const transfer = fromHex("0402 0001 0c 02000000 0700000000000000".replaceAll(" ", ""))
+  const checked = fromHex("0504 01020300 0a 0c 0700000000000000 06".replaceAll(" ", ""))
+  const price = fromHex("0600 09 03 0100000000000000".replaceAll(" ", ""))
+  const instructions = concat(Uint8Array.of(3), transfer, checked, price)
+  const table = concat(Uint8Array.of(1), new Uint8Array(32).fill(9), fromHex("01050106"))
+  return [
+    concat(fromHex("010003"), accounts, instructions),
+    concat(fromHex("80010003"), accounts, instructions, table),
+  ]
+}
+
 /** What people and policies are told of what they sign. */
 export function intentDecoders(inside: Inside): readonly Decoder[] {
   const from = <T>(path: string, name: string) =>
@@ -62,6 +79,7 @@ export function intentDecoders(inside: Inside): readonly Decoder[] {
   const delegation = from<Read<Bytes>>("evm/delegation.ts", "evmDelegationIntent")
   const message = from<Read<Bytes>>("evm/message-intent.ts", "evmMessageIntent")
   const typed = from<Read<string>>("evm/typed-data/intent.ts", "evmTypedDataIntent")
+  const solana = from<Read<Bytes>>("solana/message-intent.ts", "solanaMessageIntent")
   const [delegating, authorization] = delegations()
   return [
     ofBytes({
@@ -81,6 +99,11 @@ export function intentDecoders(inside: Inside): readonly Decoder[] {
       samples: [utf8("Log in as Zoë"), HASH],
       weight: 0.3,
       read: (input) => judged(message(input)),
+    }),
+    ofBytes({
+      name: "intent: Solana message",
+      samples: solanaMessages(),
+      read: (input) => judged(solana(input)),
     }),
     ofText({
       name: "intent: EIP-712 typed data",
