@@ -4,8 +4,17 @@ import type { Inside } from "../inside.ts"
 import { nameIn } from "../modules.ts"
 import { changeJson } from "./json.ts"
 import { ofBytes, ofText } from "./made-of.ts"
+import { BIP86_KEY, psbtLayout, psbtOf } from "./psbts.ts"
 import { changeRlp, type Item, rlp } from "./rlp.ts"
-import { ADDRESS, evmTransactions, HASH, INTEGER, NONE, typedData } from "./transactions.ts"
+import {
+  ADDRESS,
+  type BitcoinScript,
+  evmTransactions,
+  HASH,
+  INTEGER,
+  NONE,
+  typedData,
+} from "./transactions.ts"
 
 interface Line {
   readonly field: string
@@ -79,6 +88,16 @@ export function intentDecoders(inside: Inside): readonly Decoder[] {
   const delegation = from<Read<Bytes>>("evm/delegation.ts", "evmDelegationIntent")
   const message = from<Read<Bytes>>("evm/message-intent.ts", "evmMessageIntent")
   const typed = from<Read<string>>("evm/typed-data/intent.ts", "evmTypedDataIntent")
+  const bitcoin = from<Read<{ psbt: Bytes; input: number; publicKey: Bytes }>>(
+    "bitcoin/input-intent.ts",
+    "bitcoinInputIntent",
+  )
+  const output = from<(key: Bytes, script: BitcoinScript) => { script: Bytes }>(
+    "bitcoin/address.ts",
+    "bitcoinOutput",
+  )
+  const publicKey = concat(Uint8Array.of(2), BIP86_KEY)
+  const scriptOf = (kind: BitcoinScript) => output(publicKey, kind).script
   const solana = from<Read<Bytes>>("solana/message-intent.ts", "solanaMessageIntent")
   const [delegating, authorization] = delegations()
   return [
@@ -105,6 +124,14 @@ export function intentDecoders(inside: Inside): readonly Decoder[] {
       samples: solanaMessages(),
       read: (input) => judged(solana(input)),
     }),
+    {
+      name: "intent: PSBT",
+      samples: [psbtOf(["p2wpkh"], scriptOf), psbtOf(["p2tr", "p2sh-p2wpkh", "p2wpkh"], scriptOf)],
+      weight: 0.3,
+      change: null,
+      layout: psbtLayout,
+      read: (input) => judged(bitcoin({ psbt: input, input: 0, publicKey })),
+    },
     ofText({
       name: "intent: EIP-712 typed data",
       samples: typedData(),
