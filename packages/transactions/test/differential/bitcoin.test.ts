@@ -15,7 +15,7 @@ import {
   type Script,
   secretKey,
 } from "../bitcoin-spend.ts"
-import { encodingOf, readOrRefused, runs } from "./runs.ts"
+import { encodingOf, readOrRefused, runs, TRANSACTIONS } from "./runs.ts"
 
 interface Made {
   readonly transaction: Transaction
@@ -61,6 +61,15 @@ const made: fc.Arbitrary<Made> = fc
     return { transaction, version, scripts, input: which % scripts.length }
   })
 
+/** The address that btc-signer knows for an output; it throws for scripts that have none. */
+function addressOf(transaction: Transaction, index: number): string | undefined {
+  try {
+    return transaction.getOutputAddress(index)
+  } catch {
+    return undefined
+  }
+}
+
 /** What btc-signer reads in a PSBT is what the intent says of it. */
 function sameAsSigner(psbt: Uint8Array, input: number) {
   const read = bitcoinInputIntent({ psbt, input, publicKey })
@@ -73,7 +82,7 @@ function sameAsSigner(psbt: Uint8Array, input: number) {
   covered.forEach((output, i) => {
     assert.equal(paid[i]?.amount, output?.amount)
     const index = scope === 3 ? input : i
-    assert.equal(paid[i]?.to ?? undefined, theirs.getOutputAddress(index))
+    assert.equal(paid[i]?.to ?? undefined, addressOf(theirs, index))
   })
   assert.equal(paid.length, covered.length + (scope > 1 ? 1 : 0))
   const spent = intent.actions.filter(({ kind }) => kind === "spend")
@@ -159,7 +168,8 @@ test("a changed byte of a PSBT is refused, or shows what btc-signer reads in it"
     }),
     runs(t),
   )
-  assert.ok(refused > 100 && accepted > 20, `${refused} refused, ${accepted} not`)
+  const [least, few] = [TRANSACTIONS / 10, TRANSACTIONS / 50]
+  assert.ok(refused > least && accepted > few, `${refused} refused, ${accepted} not`)
 })
 
 /** A reading of BIP174's first record by hand: PSBT_GLOBAL_UNSIGNED_TX. */

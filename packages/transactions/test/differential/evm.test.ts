@@ -15,7 +15,7 @@ import {
   toHex,
 } from "viem"
 import { type Known, knownAbi, knownCalls } from "./evm-calls.ts"
-import { encodingOf, readOrRefused, runs } from "./runs.ts"
+import { encodingOf, readOrRefused, runs, TRANSACTIONS } from "./runs.ts"
 
 const hex = (length: number) =>
   fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => toHex(bytes))
@@ -171,7 +171,7 @@ test("a changed byte is refused, or is ethers' transaction with another digest a
     }),
     runs(t),
   )
-  assert.ok(refused > 100 && accepted > 100, `${refused} refused, ${accepted} not`)
+  assert.ok(Math.min(refused, accepted) > TRANSACTIONS / 10, `${refused} refused, ${accepted} not`)
 })
 
 test("addresses are written as viem writes them", (t) => {
