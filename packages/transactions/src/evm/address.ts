@@ -1,4 +1,4 @@
-import { fromHex, toHex } from "@lockkeeper/encoding"
+import { toHex } from "@lockkeeper/encoding"
 import { addr } from "micro-eth-signer"
 
 export const ZERO_ADDRESS = `0x${"0".repeat(40)}`
@@ -17,11 +17,6 @@ export function evmAddressOf(account: Uint8Array | bigint): string {
   const digits =
     typeof account === "bigint" ? account.toString(16).padStart(40, "0") : toHex(account)
   return addr.addChecksum(`0x${digits}`)
-}
-
-/** The bytes of an address that `isEvmAddress`. */
-export function evmAddressBytes(text: string): Uint8Array<ArrayBuffer> {
-  return fromHex(text.slice(2).toLowerCase())
 }
 
 /**
