@@ -30,7 +30,7 @@ test("there are sixteen bugs, and each still fits the source it is planted in", 
 
 for (const name of QUICK) {
   test(`the planted bug ${name} is found within 20 seeds, with the command that shows it again`, () => {
-    const { status, stderr } = run("--seeds", "20", "--bug", name)
+    const { status, stderr } = run("--seeds", "20", "--keep-going", "--bug", name)
     assert.equal(status, 1, stderr.slice(-2000))
     const { noticedBy } = BUGS.find((bug) => bug.name === name) ?? { noticedBy: "nobody" }
     assert.match(stderr, new RegExp(`^  ${noticedBy}: `, "m"))
