@@ -175,6 +175,17 @@ test("high fees, unknown ones and outputs of more than the inputs do not pass", 
   assert.deepEqual([feeCeiling, actions[1]?.amount], [null, null])
 })
 
+test("outputs may be more than the inputs only where others can add theirs", () => {
+  const outputs = [{ ...foreign, amount: 100_001n }]
+  const build = (sighashType: number) => psbtWith(outputs, "p2wpkh", { sighashType })
+  refused(build(0x01), /more than the inputs/, "outputs")
+  const { feeCeiling, paid, warnings } = read(build(0x81))
+  assert.deepEqual([feeCeiling, paid], [null, [["transfer", foreignAddress, 100_001n]]])
+  assert.deepEqual(warnings, ["sighash-anyone-can-pay inputs.0", "fee-unknown inputs"])
+  const most = psbtWith([{ ...foreign, amount: 1n << 60n }], "p2wpkh", { sighashType: 0x81 })
+  refused(most, /no amount of satoshi/, "outputs.0")
+})
+
 test("amounts of other inputs are claims unless their transactions or Taproot cover them", () => {
   const build = (own: Script) => {
     const transaction = spend([own, "p2wpkh"], { outputs: 0 })

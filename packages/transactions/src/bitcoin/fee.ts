@@ -20,16 +20,19 @@ export interface Fee {
 /**
  * What a transaction pays: its inputs less its outputs.
  *
- * @returns null where an amount is missing.
+ * @param isWhole - whether inputs and outputs stay as they are; others may still be added otherwise,
+ *   so that the outputs may be more by now.
+ * @returns null where that cannot be told yet, or an amount is missing.
  * @throws DecodeError for amounts that no transaction has, and outputs that are more than the inputs.
  */
-export function feeOf({ inputs, outputs }: Psbt): Fee | null {
+export function feeOf({ inputs, outputs }: Psbt, isWhole: boolean): Fee | null {
   const paid = outputs.reduce((sum, { amount }, i) => sum + checked(amount, `outputs.${i}`), 0n)
   let given = 0n
   for (const [i, { spent }] of inputs.entries()) {
     if (spent === null) return null
     given += checked(spent.amount, `inputs.${i}`)
   }
+  if (!isWhole) return null
   if (paid > given) throw new DecodeError("more than the inputs", 0, "outputs")
   const amount = given - paid
   const size = virtualSize(inputs, outputs)

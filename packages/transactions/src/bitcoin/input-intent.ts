@@ -158,9 +158,9 @@ function paymentOf({ owner, network, warn }: Reading, output: PsbtOutput, index:
 
 /** The fee, where the signature covers all of the transaction. */
 function coveredFee({ psbt, input, signed, warn }: Reading): Fee | null {
-  const fee = feeOf(psbt)
   const isWhole = scopeOf(signed) <= 1 && !anyoneCanPay(signed)
-  if (fee === null || !isWhole) {
+  const fee = feeOf(psbt, isWhole)
+  if (fee === null) {
     warn("fee-unknown", "inputs")
     return null
   }

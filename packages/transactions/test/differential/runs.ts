@@ -1,5 +1,4 @@
 import assert from "node:assert/strict"
-import { randomInt } from "node:crypto"
 import type { TestContext } from "node:test"
 import { DecodeError, decode, encode } from "@lockkeeper/encoding"
 import { type Intent, intentCodec } from "@lockkeeper/transactions"
@@ -7,7 +6,8 @@ import { type Intent, intentCodec } from "@lockkeeper/transactions"
 /** How many transactions each file makes; the long run has 20 000. */
 export const TRANSACTIONS = Number(process.env["LOCKKEEPER_TRANSACTIONS"] ?? 1000)
 
-const SEED = Number(process.env["LOCKKEEPER_SEED"] ?? randomInt(2 ** 31 - 1))
+/** The same transactions each time, so that a change is what makes a difference; or those of another. */
+const SEED = Number(process.env["LOCKKEEPER_SEED"] ?? 1)
 
 /** What a property runs with; the seed is printed, and LOCKKEEPER_SEED repeats it. */
 export function runs(
