@@ -12,7 +12,7 @@ const UNKNOWN_BUCKETS = 65_536
 export const UNKNOWN_GUESSES_LENGTH = UNKNOWN_BUCKETS / 2
 const MOST_TOLD = 15
 
-const TOLD = { table: "guesses", id: "told" } as const
+const TOLD = { table: "meta", id: "unknown-guesses" } as const
 
 const PAGE = 256
 

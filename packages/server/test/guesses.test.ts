@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { LockKeeperError, type OpenAnswer } from "@lockkeeper/api"
-import type { Bytes } from "@lockkeeper/encoding"
+import { type Bytes, decode } from "@lockkeeper/encoding"
 import { opaque } from "@lockkeeper/protocols"
 import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
 import { Guesses, mostOf, UNKNOWN_GUESSES_LENGTH } from "../src/guesses.ts"
@@ -191,6 +191,9 @@ test("what others counted for unknown names counts here, the most of each, and b
   const told = mostOf([fewer, counted, new Uint8Array(0)])
   await second!.store.commit(await other.putTold(told))
   assert.deepEqual(await other.putTold(counted), [])
+  for (const { value } of await second!.store.scan("guesses", "", "", 256)) {
+    decode(opaque.guessCounterCodec, value)
+  }
   const takenAt = async (of: Guesses, id: Bytes, exists: boolean) =>
     (await of.read(id, exists)).counter.taken
   assert.equal(await takenAt(other, nobody.accountId, false), 3)

@@ -57,8 +57,10 @@ export async function stateOf({ store }: Running): Promise<State> {
       if (id !== "decoy") rows.set(`${table}/${id}`, value)
     }
   }
-  const names = await store.read("meta", "unknown-names")
-  if (names !== null) rows.set("meta/unknown-names", names.value)
+  for (const id of ["unknown-names", "unknown-guesses"]) {
+    const row = await store.read("meta", id)
+    if (row !== null) rows.set(`meta/${id}`, row.value)
+  }
   return rows
 }
 
