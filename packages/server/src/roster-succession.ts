@@ -119,9 +119,9 @@ export class RosterSuccession {
 
   async #goOnUnder(next: NextRoster, options: GoOnOptions): Promise<Succeeded> {
     const { unsealed, store, deps, turnstile } = this.#running
-    const { roster, before, followed, member, commit } = next
+    const { roster, before, followed, forgets, member, commit } = next
     if (before === null) throw new Error("a server runs without a roster")
-    const onward = { followed, before, roster }
+    const onward = { followed, before, roster, forgets }
     await checkClock(unsealed, { roster }, deps.clock.now())
     // All that is held is looked at while the server is used; then only what changed meanwhile.
     const watch = store.watch()

@@ -1,19 +1,28 @@
 import assert from "node:assert/strict"
 import { after, describe, test } from "node:test"
 import {
+  decodeRoster,
   encodeRoster,
   LockKeeperError,
+  MAX_CHAIN,
   openChain,
   type Roster,
+  type RosterChain,
+  rosterChainCodec,
   type SignedRoster,
   signedRosterCodec,
+  signRoster,
 } from "@lockkeeper/api"
-import { encode, fixedBytes, struct } from "@lockkeeper/encoding"
+import { type Bytes, decode, encode, fixedBytes, struct, toBase64url } from "@lockkeeper/encoding"
 import { systemRandomness } from "../src/adapters/system.ts"
+import { askServer } from "../src/control/ask.ts"
+import { activateBundle } from "../src/directory/activate.ts"
 import { installRoster, ownMember, readInstalledRoster } from "../src/directory/roster.ts"
-import { joinRoster, type RosterBundle } from "../src/directory/roster-bundle.ts"
+import { joinRoster, type RosterBundle, rosterBundleCodec } from "../src/directory/roster-bundle.ts"
 import { consentToRoster } from "../src/directory/roster-consent.ts"
 import type { Unsealed } from "../src/directory/unseal.ts"
+import { keyRow } from "../src/keys.ts"
+import { rowsOfKey } from "./live-server.ts"
 import {
   agree,
   closeAll,
@@ -100,6 +109,81 @@ describe("the chain of rosters at a server", () => {
     })
     const { signed, before, enumerationSeed: same } = await installed(server)
     assert.deepEqual([signed, before, same.expose()], [chain[0], [], enumerationSeed.expose()])
+  })
+})
+
+describe("a roster with which a server forgets an older one", () => {
+  const row = struct<{ chain: RosterChain; seed: Bytes }>({
+    chain: rosterChainCodec,
+    seed: fixedBytes(32),
+  })
+
+  /** Three servers under the longest chain that is kept, and the bundle of the roster after it. */
+  async function atTheBound() {
+    const servers = [await makeServer("alpha"), await makeServer("beta"), await makeServer("gamma")]
+    const first = await enrol(servers, rosterOf(servers, 2))
+    const members = servers.map((server, i) => [i + 1, server] as const)
+    const [alpha, beta, gamma] = servers as [TestServer, TestServer, TestServer]
+    let chain = first.chain
+    const lengthen = (all: readonly Unsealed[]) => {
+      while (chain.length < MAX_CHAIN) {
+        const roster = encodeRoster(nextOf(chain, members))
+        const signed = all.map(({ secrets }, i) => [i + 1, signRoster(roster, secrets.identity)])
+        chain = [...chain, { roster, signatures: new Map(signed as [number, Bytes][]) }]
+      }
+    }
+    await opened(alpha, (a) => opened(beta, (b) => opened(gamma, async (c) => lengthen([a, b, c]))))
+    for (const server of servers) {
+      const { enumerationSeed } = await installed(server)
+      const value = encode(row, { chain, seed: enumerationSeed.expose() })
+      await opened(server, async ({ store }) => {
+        const ifVersion = (await store.read("meta", "roster"))?.version ?? "absent"
+        await store.commit([{ kind: "put", table: "meta", id: "roster", ifVersion, value }])
+      })
+    }
+    const next = await agree(servers, nextOf(chain, members), chain)
+    return { alpha, bundle: encode(rosterBundleCodec, next) }
+  }
+
+  const epochAt = async (server: TestServer) =>
+    decodeRoster((await installed(server)).signed.roster).rosterEpoch
+
+  test("is refused while shares were dealt under that one, stopped or running, but by force", async () => {
+    const { alpha, bundle } = await atTheBound()
+    const forgets = (error: unknown) => {
+      assert.ok(error instanceof LockKeeperError, String(error))
+      assert.deepEqual([error.code, error.field], ["conflict", "bundle"], error.message)
+      assert.match(error.message, /^With roster 65 .* forgets the one that 1 keys and 0 accounts/)
+      assert.match(error.remedy, /`lockkeeper refresh` to its end first.*--force/)
+      return true
+    }
+    await opened(alpha, async ({ store }) => store.commit(await rowsOfKey()))
+    const stopped = (isForced: boolean) =>
+      opened(alpha, (unsealed) => activateBundle(unsealed, bundle, { isForced }))
+    await assert.rejects(stopped(false), forgets)
+    const running = await start(alpha)
+    const asked = { command: "roster.activate", bundle: toBase64url(bundle) } as const
+    await assert.rejects(askServer(alpha.directory, asked, "activated"), forgets)
+    assert.equal(running.server.self.roster.rosterEpoch, MAX_CHAIN)
+    await running.close()
+    assert.equal(await epochAt(alpha), MAX_CHAIN)
+    await stopped(true)
+    assert.equal(await epochAt(alpha), MAX_CHAIN + 1)
+  })
+
+  test("is taken where all were dealt under later ones", async () => {
+    const { alpha, bundle } = await atTheBound()
+    const later = (await rowsOfKey()).map((change) => {
+      if (change.kind !== "put") return change
+      const { keyPackage, ...rest } = decode(keyRow, change.value)
+      const dealt = { ...keyPackage, public: { ...keyPackage.public, rosterEpoch: 2 } }
+      return { ...change, value: encode(keyRow, { ...rest, keyPackage: dealt }) }
+    })
+    await opened(alpha, async ({ store }) => store.commit(later))
+    await opened(alpha, (unsealed) => activateBundle(unsealed, bundle))
+    const { before } = await installed(alpha)
+    assert.equal(await epochAt(alpha), MAX_CHAIN + 1)
+    assert.equal(decodeRoster((before[0] as SignedRoster).roster).rosterEpoch, 2)
   })
 })
 

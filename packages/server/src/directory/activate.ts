@@ -48,9 +48,9 @@ async function take(
   next: NextRoster,
   options: GoOnOptions,
 ): Promise<Activated> {
-  const { roster, before, followed, member } = next
+  const { roster, before, followed, forgets, member } = next
   if (before !== null) {
-    const step = { followed, before, roster }
+    const step = { followed, before, roster, forgets }
     const outlook = await outlookOf(unsealed, step)
     checkMayGoOn(step, outlook, options)
     checkHasCome(step, member, outlook.held, options)

@@ -22,6 +22,8 @@ export interface Outlook {
   readonly stranded: Holdings
   /** With fewer than it takes left for certain. */
   readonly doubtful: Holdings
+  /** Dealt under rosters that the server will not know any more: of no use either. */
+  readonly forgotten: Holdings
   /** Names of those that came since such were dealt: whether they were repaired is not known. */
   readonly cameSince: readonly string[]
 }
@@ -31,6 +33,8 @@ export interface RosterStep {
   readonly followed: readonly Roster[]
   readonly before: Roster
   readonly roster: Roster
+  /** Numbers of those that the server does not keep with it: a chain is bounded. */
+  readonly forgets: ReadonlySet<number>
 }
 
 interface HeldRow {
@@ -68,14 +72,15 @@ export async function heldShares({ store }: { readonly store: Store }): Promise<
 }
 
 async function outlook(rows: AsyncIterable<HeldRow>, step: RosterStep): Promise<Outlook> {
-  const { followed, before, roster: next } = step
-  const [held, stranded, doubtful] = [none(), none(), none()]
+  const { followed, before, roster: next, forgets } = step
+  const [held, stranded, doubtful, forgotten] = [none(), none(), none(), none()]
   const since = new Set<string>()
   for await (const row of rows) {
     const shape = dealtOf(row)
     row.value.fill(0)
     if (shape === null) continue
     held[row.table]++
+    if (forgets.has(shape.rosterEpoch)) forgotten[row.table]++
     const dealt = followed.find(({ rosterEpoch }) => rosterEpoch === shape.rosterEpoch) ?? null
     const place = placeAfter({ dealt, before, next }, shape)
     if (place === "stranded") stranded[row.table]++
@@ -83,7 +88,7 @@ async function outlook(rows: AsyncIterable<HeldRow>, step: RosterStep): Promise<
     doubtful[row.table]++
     for (const one of cameSince({ dealt, before, next }, shape)) since.add(nameOf(next, one))
   }
-  return { held, stranded, doubtful, cameSince: [...since].sort() }
+  return { held, stranded, doubtful, forgotten, cameSince: [...since].sort() }
 }
 
 function none(): { keys: number; accounts: number } {

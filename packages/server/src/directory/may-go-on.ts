@@ -15,15 +15,17 @@ export interface GoOnOptions {
  * @throws LockKeeperError `conflict`
  */
 export function checkMayGoOn(
-  { before, roster }: RosterStep,
-  { stranded, doubtful, cameSince }: Pick<Outlook, "stranded" | "doubtful" | "cameSince">,
+  { before, roster }: Pick<RosterStep, "before" | "roster">,
+  { stranded, doubtful, forgotten, cameSince }: Omit<Outlook, "held">,
   { isForced }: GoOnOptions,
 ): void {
   if (isAny(stranded)) {
     if (settles(before, encodeRoster(roster))) throw stillToMove(stranded)
     throw noUse(roster.rosterEpoch, stranded, roster.transition !== null)
   }
-  if (isAny(doubtful) && !isForced) throw tooFewLeft(roster.rosterEpoch, doubtful, cameSince)
+  if (isForced) return
+  if (isAny(doubtful)) throw tooFewLeft(roster.rosterEpoch, doubtful, cameSince)
+  if (isAny(forgotten)) throw noneKnows(roster.rosterEpoch, forgotten)
 }
 
 /**
@@ -76,6 +78,17 @@ function noUse(rosterEpoch: number, stranded: Holdings, isInTransition: boolean)
     remedy: isInTransition
       ? "Keep more of their holders in the roster, or have lost ones repaired first."
       : "Deal their shares anew first: `lockkeeper reshare` under a roster in transition.",
+  })
+}
+
+function noneKnows(rosterEpoch: number, forgotten: Holdings): LockKeeperError {
+  const message = `With roster ${rosterEpoch} the server forgets the one that ${textOf(forgotten)} were dealt under.`
+  return new LockKeeperError("conflict", message, {
+    field: "bundle",
+    remedy:
+      "Run `lockkeeper refresh` to its end first: the rosters that are kept are bounded, and it deals anew " +
+      "under the one in force. What is still dealt under the forgotten one can then not be used; to give it " +
+      "up, go on with --force.",
   })
 }
 

@@ -152,6 +152,8 @@ export interface NextRoster extends Disposable {
   readonly member: Member
   /** All that it has followed or knows of, oldest first: they end with `before`. */
   readonly followed: readonly Roster[]
+  /** Numbers of those among them that are not kept with it. */
+  readonly forgets: ReadonlySet<number>
   /** Makes the server follow it, once. @throws StoreConflict when it follows another by now. */
   commit(): Promise<void>
 }
@@ -182,8 +184,11 @@ export async function prepareRoster(unsealed: Unsealed, bundle: RosterBundle): P
   const waiting = await store.read(SETTLED.table, SETTLED.id)
   const member = ownMember(unsealed, roster)
   const followed = (known?.chain ?? []).map((one) => decodeRoster(one.roster))
+  const kept = new Set(chain.map((one) => decodeRoster(one.roster).rosterEpoch))
+  const epochs = followed.map(({ rosterEpoch }) => rosterEpoch)
   return {
     ...{ roster, member, followed },
+    forgets: new Set(epochs.filter((epoch) => !kept.has(epoch))),
     before: followed.at(-1) ?? null,
     async commit() {
       const value = encode(rosterRow, { chain, seed: seed.expose() })

@@ -69,7 +69,12 @@ export function stepTo(
   if (news.length === 0) return null
   const chain = news.reduce(extendChain, own)
   const followed = own.map((one) => decodeRoster(one.roster))
-  const step = { followed, before: rosterIn(own), roster: rosterIn(chain) }
+  const forgets = new Set(
+    followed
+      .slice(0, own.length + news.length - chain.length)
+      .map(({ rosterEpoch }) => rosterEpoch),
+  )
+  const step = { followed, before: rosterIn(own), roster: rosterIn(chain), forgets }
   const member = step.roster.members.find((one) => one.identifier === identifier) as Member
   return {
     chain,
