@@ -61,8 +61,12 @@ export function planJson({ kind, total, due, batches, skipped, ...rest }: Refres
     ...{ kind, total, due, batches: batches.length, behind },
     generations: Object.fromEntries(generations),
     leftOut: skipped.map(({ id, reason }) => ({ id: toHex(id), reason })),
-    unanswered: [...failures].map(([server, { code, message }]) => ({ server, code, message })),
+    unanswered: unansweredJson({ unanswered: failures }),
   }
+}
+
+function unansweredJson({ unanswered }: Pick<RefreshReport, "unanswered">) {
+  return [...unanswered].map(([server, { code, message }]) => ({ server, code, message }))
 }
 
 export function progressText(
@@ -105,7 +109,7 @@ export function outcomeText(kind: SharingKind, outcome: RefreshReport): string {
 export function outcomeJson(kind: SharingKind, outcome: RefreshReport) {
   const { done, fresh, skipped, missing, lingering, finished, incidents } = outcome
   return {
-    ...{ kind, done, fresh, finished },
+    ...{ kind, done, fresh, finished, unanswered: unansweredJson(outcome) },
     leftOut: skipped.map(({ id, reason }) => ({ id: toHex(id), reason })),
     missing: Object.fromEntries(missing),
     lingering: Object.fromEntries(lingering),

@@ -17,13 +17,14 @@ export function wordingFor(roster: Roster): Wording {
   }
 }
 
-/** Whether nothing is left to be moved, brought or erased. */
-export function isMoved({ skipped, missing, lingering, keeping }: ReshareReport): boolean {
-  return skipped.length + missing.size + lingering.size + keeping.size === 0
+/** Whether nothing is left to be moved, brought or erased, as every server says. */
+export function isMoved(report: ReshareReport): boolean {
+  const { skipped, missing, lingering, keeping, unanswered } = report
+  return skipped.length + missing.size + lingering.size + keeping.size + unanswered.size === 0
 }
 
 export function movedText(kind: SharingKind, outcome: ReshareReport): string {
-  const { done, skipped, missing, lingering, keeping, finished } = outcome
+  const { done, skipped, missing, lingering, keeping, unanswered, finished } = outcome
   const lines = [`${counted(kind, done)} moved`]
   if (finished > 0) lines.push(`runs that were left half way: finished at ${finished} servers`)
   for (const [server, count] of missing) {
@@ -38,6 +39,9 @@ export function movedText(kind: SharingKind, outcome: ReshareReport): string {
   for (const [server, count] of keeping) {
     const keeps = `server ${server} has not erased its old shares of ${counted(kind, count)}`
     lines.push(`${keeps}: run again when it is back`)
+  }
+  for (const [server, { message }] of unanswered) {
+    lines.push(`server ${server} did not say what it holds (${message}): run again when it is back`)
   }
   for (const { id, reason } of skipped.slice(0, MAX_NAMED)) {
     lines.push(`left where it is: ${toHex(id)}: ${reason}`)

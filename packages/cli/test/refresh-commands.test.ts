@@ -37,7 +37,8 @@ describe("an operator on a local cluster", () => {
         ...{ behind: [], leftOut: [], unanswered: [] },
         generations: isDue ? { 1: total } : {},
       }))
-    const nothing = { finished: 0, leftOut: [], missing: {}, lingering: {}, incidents: [] }
+    const none = { leftOut: [], missing: {}, lingering: {}, unanswered: [], incidents: [] }
+    const nothing = { finished: 0, ...none }
     const outcomes = (isDone: boolean) =>
       held.map(([kind, total]) => {
         const [done, fresh] = isDone ? [total, 0] : [0, total]

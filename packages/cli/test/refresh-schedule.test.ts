@@ -19,7 +19,7 @@ function plan(due: number, changes: Partial<RefreshPlan> = {}): RefreshPlan {
 function outcome(done: number, missing: readonly [number, number][] = []): RefreshReport {
   return {
     ...{ done, fresh: 0, skipped: [], missing: new Map(missing), lingering: new Map() },
-    ...{ finished: 0, incidents: [] },
+    ...{ finished: 0, incidents: [], unanswered: new Map() },
   }
 }
 

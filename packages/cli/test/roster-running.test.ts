@@ -92,7 +92,8 @@ describe("operators of a cluster that runs", () => {
       { kind: "accounts", ...one, generations: { 1: 1 } },
       { kind: "keys", ...one, generations: { 1: 1 } },
     ])
-    const nothing = { leftOut: [], missing: {}, lingering: {}, keeping: {}, incidents: [] }
+    const none = { missing: {}, lingering: {}, keeping: {}, unanswered: [] }
+    const nothing = { leftOut: [], incidents: [], ...none }
     const moved = (done: number) => ({ done, settled: 1 - done, finished: 0, ...nothing })
     const outcomes = (done: number) => [
       { kind: "accounts", ...moved(done) },

@@ -43,6 +43,8 @@ export interface RefreshReport {
   readonly lingering: ReadonlyMap<Identifier, number>
   /** At how many servers runs were finished that an earlier coordinator had left. */
   readonly finished: number
+  /** Who did not list what it holds when last asked, and why: what it has is not known. */
+  readonly unanswered: ReadonlyMap<Identifier, LockKeeperError>
   readonly incidents: readonly Incident[]
 }
 
@@ -97,6 +99,7 @@ export class Campaign {
     return {
       ...{ done: this.#done, fresh: plan.total - plan.due, skipped: this.#skipped, finished },
       ...{ missing: this.#missing, lingering: this.#lingering, keeping: this.#keeping },
+      unanswered: listings.failures,
       incidents: this.#incidents.all,
     }
   }
