@@ -1,35 +1,23 @@
 import assert from "node:assert/strict"
-import { chmodSync, cpSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
 import { LockKeeperError } from "@lockkeeper/api"
-import {
-  groupByName,
-  type Identifier,
-  interpolate,
-  type Scalar,
-  Secret,
-  sha256,
-} from "@lockkeeper/crypto"
-import { type Bytes, decode, toHex, utf8 } from "@lockkeeper/encoding"
+import { type Identifier, sha256 } from "@lockkeeper/crypto"
+import { type Bytes, toHex } from "@lockkeeper/encoding"
 import type { KeyPackage } from "@lockkeeper/protocols"
-import { readDescriptor, type Unsealed } from "@lockkeeper/server"
-import { keyRow } from "@lockkeeper/server/rows"
+import { readDescriptor } from "@lockkeeper/server"
 import { type Cluster, startCluster } from "../src/dev/cluster.ts"
-import { passphraseFile } from "../src/dev/cluster-files.ts"
 import type { ServerProcess } from "../src/dev/server-process.ts"
 import { EXIT } from "../src/exit-codes.ts"
 import { openOperator } from "../src/operator.ts"
 import { readRoster } from "../src/roster-file.ts"
-import { withServer } from "../src/server-directory.ts"
 import { commands, ownerOf } from "./commands.ts"
+import { isKey, publicOf, type Stolen, stealFrom } from "./stolen-shares.ts"
 
 const CAUGHT = 4
 
 const KINDS = ["ed25519", "bip340"] as const
-
-/** What a directory and its passphrase give away of every key. */
-type Stolen = ReadonlyMap<string, KeyPackage>
 
 /** A server is taken whole by somebody else; its operators put it out, over real processes. */
 describe("after a drill for a server that an intruder held whole", () => {
@@ -43,6 +31,7 @@ describe("after a drill for a server that an intruder held whole", () => {
 
   const at = (name: string): string => join(cluster.directory, name)
   const server = (identifier: number) => cluster.servers[identifier - 1] as ServerProcess
+  const steal = (identifier: number) => stealFrom(cluster, server(identifier))
   const others = (): readonly ServerProcess[] => cluster.servers.slice(0, CAUGHT - 1)
   const channelKeys = () =>
     others().map(({ directory }) => {
@@ -50,28 +39,13 @@ describe("after a drill for a server that an intruder held whole", () => {
       return digestOf(readDescriptor(text).channelKey)
     })
 
-  const { signal } = new AbortController()
-
-  /** With the server stopped meanwhile, so that its files are whole. */
-  async function stealFrom(identifier: number): Promise<Stolen> {
-    const one = server(identifier)
-    await one.stop("SIGTERM")
-    const copy = at(`stolen-${identifier}-${performance.now()}`)
-    cpSync(one.directory, copy, { recursive: true, preserveTimestamps: true })
-    chmodSync(copy, 0o700)
-    const phrase = readFileSync(passphraseFile(cluster.directory, identifier), "utf8").trim()
-    const found = await withServer(copy, new Secret(utf8(phrase)), keysIn)
-    await one.start(signal)
-    return found
-  }
-
   before(async () => {
     cluster = await startCluster({ servers: 4, threshold: 2, directory: null })
     environment = ownerOf(cluster)
     await succeeds(["register"])
     for (const type of KINDS) await succeeds(["keys", "create", "--type", type, "--label", type])
     publicKeys = publicOf(await succeeds(["keys", "list"]))
-    taken = { theirs: await stealFrom(CAUGHT), before: await stealFrom(1) }
+    taken = { theirs: await steal(CAUGHT), before: await steal(1) }
     keysBefore = channelKeys()
     await drill()
   })
@@ -145,7 +119,7 @@ describe("after a drill for a server that an intruder held whole", () => {
 
   test("what it took goes with no share that is held now, and two of now go together", async () => {
     const now = new Map<Identifier, Stolen>()
-    for (const one of [1, 2, 3]) now.set(one, await stealFrom(one))
+    for (const one of [1, 2, 3]) now.set(one, await steal(one))
     const { theirs, before: then } = taken
     assert.equal(theirs.size, KINDS.length)
     for (const [id, old] of theirs) {
@@ -159,29 +133,3 @@ describe("after a drill for a server that an intruder held whole", () => {
 })
 
 const digestOf = (key: Bytes): string => toHex(sha256(key))
-
-async function keysIn({ store }: Unsealed): Promise<Stolen> {
-  const rows = await store.scan("keys", "", "", 64)
-  return new Map(
-    rows.map(({ id, value }) => {
-      const { keyPackage } = decode(keyRow, value)
-      const signingShare = Secret.copyOf(keyPackage.signingShare.expose())
-      return [id, { ...keyPackage, signingShare }]
-    }),
-  )
-}
-
-/** Whether these shares are of one sharing of the key, of which it takes so many. */
-function isKey(packages: readonly KeyPackage[]): boolean {
-  const { group: name, verifyingKey } = (packages[0] as KeyPackage).public
-  const group = groupByName(name)
-  const shares = new Map<Identifier, Scalar>(
-    packages.map(({ identifier, signingShare }) => [identifier, signingShare.expose() as Scalar]),
-  )
-  return group.equal(group.multiplyBase(interpolate(group, shares)), verifyingKey)
-}
-
-function publicOf(listed: Record<string, unknown>): unknown {
-  const keys = listed["keys"] as { keyId: string; publicKey: string }[]
-  return keys.map(({ keyId, publicKey }) => [keyId, publicKey])
-}
