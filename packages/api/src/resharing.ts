@@ -166,10 +166,15 @@ export const showReshareBody: Codec<ShowReshareBody> = struct<ShowReshareBody>({
 
 export interface ShownReshare {
   /**
-   * Proves the generation that is held, or where none is, the one that a share was erased for. Null for
-   * one as it was generated, and where nothing is known of it.
+   * Proves the generation that is held; where that is one as it was generated, or none is, the last one
+   * that left from here or stood here under another password. Null where nothing is known of it.
    */
   readonly certificate: reshare.ReshareCertificate | null
+  /**
+   * Beside a certificate of what is held, what proves how the account came here under a password before:
+   * to who left, and has not heard of it. Null where no password was changed in the roster's transition.
+   */
+  readonly former: reshare.ReshareCertificate | null
   /** Of the run, where the server keeps it: with them its certificate is brought. */
   readonly params: reshare.ReshareParams | null
   /** Of the same run, which goes on with no other; null for keys. */
@@ -178,6 +183,7 @@ export interface ShownReshare {
 
 export const shownReshare: Codec<ShownReshare> = struct<ShownReshare>({
   certificate: nullable(reshare.reshareCertificateCodec),
+  former: nullable(reshare.reshareCertificateCodec),
   params: nullable(reshare.reshareParamsCodec),
   range: nullable(accountRange),
 })

@@ -73,8 +73,8 @@ const SAMPLES = [
   sample(
     "shownReshare",
     shownReshare,
-    { certificate: null, params: null, range: null },
-    { certificate, params, range },
+    { certificate: null, former: null, params: null, range: null },
+    { certificate, former: certificate, params, range },
   ),
   sample(
     "listWaitingBody",

@@ -6,7 +6,7 @@ import { type Bytes, decode, encode, toHex } from "@lockkeeper/encoding"
 import { signWrongly } from "./cheats.ts"
 import type { TestServer } from "./cluster.ts"
 import { goOnTo, keyHolders, logIn, type Shape, startMoving } from "./moving-cluster.ts"
-import { operate, signs } from "./operated-cluster.ts"
+import { OWNER, operate, signs } from "./operated-cluster.ts"
 
 const THREE: Shape = { holders: [1, 2, 3], minSigners: 2 }
 const OTHERS: Shape = { holders: [4, 5, 6], minSigners: 2 }
@@ -98,6 +98,34 @@ describe("a reshare without everyone", () => {
     assert.deepEqual(await keyHolders(operator), OTHERS.holders)
     await operator.close()
   })
+
+  for (const refreshes of [[], ["first"], ["first", "second"]]) {
+    const and = refreshes.length === 0 ? "" : `, and its shares refreshed ${refreshes.length} times`
+    it(`has it erase an account's share whose password was changed since${and}`, async () => {
+      const { cluster } = await startMoving(THREE, ["ed25519"])
+      await goOnTo(cluster, { holders: [2, 3, 4], minSigners: 2 })
+      const operator = await operate(cluster)
+      cluster.wire(1).down = true
+      const moved = await operator.reshare({ kind: "accounts" })
+      assert.deepEqual([moved.done, [...moved.keeping]], [1, [[1, 1]]])
+      const session = await logIn(cluster)
+      let current = OWNER.password
+      for (const next of ["next", "last", ...refreshes]) {
+        await session.changePassword({ current, next })
+        current = next
+        if (!refreshes.includes(next)) continue
+        const { done, skipped } = await operator.refresh({ kind: "accounts" })
+        assert.deepEqual([done, skipped], [1, []])
+      }
+      cluster.wire(1).down = false
+      const { done, skipped, keeping } = await operator.reshare({ kind: "accounts" })
+      assert.deepEqual([done, skipped, [...keeping]], [0, [], []])
+      const { answers } = await operator.sharings("accounts")
+      const holders = [...answers].filter(([, all]) => all.length > 0).map(([id]) => id)
+      assert.deepEqual(holders.sort(), [2, 3, 4])
+      await operator.close()
+    })
+  }
 
   it("goes on without a new holder that is down, which is repaired then", async () => {
     const { cluster, keys, operator, session } = await moving(FOUR)

@@ -18,6 +18,8 @@ import { waitingRuns } from "../src/operator/waiting-runs.ts"
 import type { Servers } from "../src/servers.ts"
 import { refused } from "./refusals.ts"
 
+const NOTHING = { certificate: null, former: null, params: null, range: null }
+
 const named = (name: number): Bytes => new Uint8Array(32).fill(name)
 
 const page = (names: readonly number[], next: number | null): WaitingPage => ({
@@ -100,7 +102,7 @@ describe("a certificate that a server shows for a run that waits", () => {
       asked.push(`${operation} ${server}`)
       const runs = server === 1 ? [waiting] : []
       if (operation === "reshare.waiting") return encode(waitingPage, { runs, next: null })
-      return encode(shownReshare, { certificate: null, params: null, range: null, ...shown })
+      return encode(shownReshare, { ...NOTHING, ...shown })
     }, changes)
     const incidents = new IncidentLog(principal.servers)
     const { signal } = new AbortController()

@@ -204,7 +204,7 @@ test("an honest server that is blamed is noticed, by clients and in logs", () =>
 test("a dead pair that is set up again is noticed", () => {
   const dead = encode(pairRow, { kind: "dead", cause: "a failed check", since: 0 })
   const put = { kind: "put", table: "pairs", id: "0000000001-00002" } as const
-  const commit = { order: 0, time: 0, server: 1, process: 0, events: [] }
+  const commit = { order: 0, time: 0, server: 1, process: 0, history: 0, events: [] }
   const commits = [{ ...commit, changes: [{ ...put, value: dead }] }]
   assert.deepEqual(complaints({ commits: [...observed.commits, ...commits] }), [])
   const live = { ...commit, changes: [{ ...put, value: livePair() }] }

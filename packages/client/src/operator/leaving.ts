@@ -8,7 +8,7 @@ import {
   showReshareBody,
 } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
-import { type Bytes, encode } from "@lockkeeper/encoding"
+import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
 import type { reshare } from "@lockkeeper/protocols"
 import { readAnswer } from "../answers.ts"
 import type { IncidentLog } from "../incidents.ts"
@@ -60,7 +60,10 @@ export async function finishLeaving(
     for (const { of, left: some } of batchesAt(server, { all, kind, listed, now })) {
       throwIfCancelled(signal)
       try {
-        const found = await Promise.all(some.map((one) => proofOf(principal, kind, one, signal)))
+        const sharings = listed.get(server) ?? []
+        const found = await Promise.all(
+          some.map((one) => proofFor(principal, { kind, sharings }, one, signal)),
+        )
         const certificates = found.filter((one) => one !== null)
         if (certificates.length === 0) continue
         await leaveAt(principal, server, of, certificates, { run: null, signal })
@@ -97,23 +100,33 @@ function batchesAt(
   })
 }
 
-/** From the first holder that shows one; what it is worth the server that leaves finds out. */
-async function proofOf(
+/**
+ * What continues the sharing that a server still lists, from the first holder that shows it: of an account
+ * whose password was changed since, not the one that is in force. What it is worth the server finds out.
+ */
+async function proofFor(
   principal: OperatorPrincipal,
-  kind: SharingKind,
+  { kind, sharings }: { kind: SharingKind; sharings: readonly SharingListing[] },
   { id, heldBy }: InForce,
   signal: AbortSignal,
 ): Promise<reshare.ReshareCertificate | null> {
+  const listed = sharings.find(({ sharing }) => equalBytes(sharing.id, id))
   for (const from of heldBy) {
     try {
       const body = encode(showReshareBody, { kind, id, run: NO_RUN })
       const request = principal.request("reshare.show", [from], body)
       const { output } = await principal.act(from, request, 1, EMPTY, signal)
-      const { certificate } = readAnswer(from, shownReshare, output)
-      if (certificate !== null) return certificate
+      const { certificate, former } = readAnswer(from, shownReshare, output)
+      for (const one of [certificate, former]) {
+        if (one !== null && listed !== undefined && isOf(listed, one)) return one
+      }
     } catch (error) {
       if (!(error instanceof LockKeeperError) || error.code === "cancelled") throw error
     }
   }
   return null
+}
+
+function isOf({ sharing }: SharingListing, certificate: reshare.ReshareCertificate): boolean {
+  return equalBytes(sharing.context, certificate.sharing.context)
 }

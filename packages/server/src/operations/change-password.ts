@@ -11,6 +11,7 @@ import { checkSettled } from "../names-under-roster.ts"
 import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
 import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
+import { keepFormer } from "../resharing/held.ts"
 import { dealingExpectation } from "../self.ts"
 import { refuseAbort } from "./aborts.ts"
 import { noSuchStep } from "./steps.ts"
@@ -86,7 +87,7 @@ function names(body: ChangePasswordBody, registration: opaque.Registration): boo
 }
 
 async function activate(step: OwnerStep): Promise<StepOutcome> {
-  const { self, account, session, sessions } = step
+  const { self, deps, account, session, sessions } = step
   const { pending, accountId } = account.value
   if (pending === null) {
     throw new LockKeeperError("not-found", "No password change is waiting here.", {
@@ -103,9 +104,12 @@ async function activate(step: OwnerStep): Promise<StepOutcome> {
   // Dealt anew: whatever generation the shares before have come to, these are the first of a new key.
   const active = opaque.asRegistered(activated.value)
   const changed = { ...account.value, active, previous, pending: null }
+  const certificate = previous?.oprf?.certificate ?? null
+  const around = { store: deps.store, roster: self.roster }
+  const kept = await keepFormer(around, { kind: "accounts" }, accountId, certificate)
   return {
     output: opaque.registrationDigest(activated.value.registration),
-    changes: [putAccount(changed, account.version)],
+    changes: [putAccount(changed, account.version), ...kept],
     event: step.event(),
     afterCommit: () => {
       sessions.endAccount(accountId, session)

@@ -7,6 +7,7 @@ import type { StepOutcome } from "../request/commit.ts"
 import { decodeAs } from "../request/decode.ts"
 import {
   type Entry,
+  formerBeside,
   generationOf,
   isOver,
   putGeneration,
@@ -89,7 +90,8 @@ async function putInForce(
     const taken = await takenBy(task, entry, one, { record: records[i] ?? NOTHING, room })
     if (taken.length > 0) {
       const highestKeyEpoch = Math.max(before.highestKeyEpoch, keyEpoch)
-      const inForce = { ...now, highestKeyEpoch, leftOn: null, activeRun: runId, activatedAt }
+      const leftOn = formerBeside(step.self.roster, one.sharing, now)
+      const inForce = { ...now, highestKeyEpoch, leftOn, activeRun: runId, activatedAt }
       changes.push(...taken, putGeneration(source, entry, inForce))
     } else {
       // What is left as it is must be what was looked at.

@@ -26,7 +26,8 @@ export const showReshare: OperatorOperationStep = async (step) => {
   const params = stage === null || stage.kind === "active" ? null : stage.state.params
   const range = params === null ? null : (run?.value.range ?? null)
   const held = await source.certificate(deps.store, id)
-  const certificate = held ?? (await readGeneration(deps.store, kind, id))?.value.leftOn ?? null
-  const output = encode(shownReshare, { certificate, params, range })
+  const kept = (await readGeneration(deps.store, kind, id))?.value.leftOn ?? null
+  const shown = { certificate: held ?? kept, former: held === null ? null : kept }
+  const output = encode(shownReshare, { ...shown, params, range })
   return { output, changes: [], event: step.event() }
 }

@@ -1,4 +1,4 @@
-import type { SharingKind } from "@lockkeeper/api"
+import type { Roster, SharingKind } from "@lockkeeper/api"
 import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, equalBytes, toHex } from "@lockkeeper/encoding"
 import { type repair, type reshare, sharing } from "@lockkeeper/protocols"
@@ -181,6 +181,40 @@ export function knownOf(entry: Entry): reshare.Resharable | null {
   return { sharing: held.sharing, share: held.share, highestKeyEpoch }
 }
 
+/**
+ * Keeps what proves the generation that a password change ends, where others may have left on the way to
+ * it: they hear of it from nobody else. What is kept from an earlier change in this transition is older
+ * and stays, since it is what they continue.
+ */
+export async function keepFormer(
+  { store, roster }: { readonly store: Store; readonly roster: Roster },
+  source: Pick<ShareSource, "kind">,
+  id: Bytes,
+  certificate: reshare.ReshareCertificate | null,
+): Promise<readonly Change[]> {
+  if (roster.transition === null || certificate === null) return []
+  const kept = await readGeneration(store, source.kind, id)
+  if (kept === null || isOfTransition(roster, kept.value)) return []
+  const { keyEpoch } = certificate.sharing
+  const leftKeyEpoch = Math.max(kept.value.leftKeyEpoch ?? 0, keyEpoch)
+  const row = { ...kept.value, leftKeyEpoch, leftOn: certificate }
+  return [putGeneration(source, { id, generation: kept }, row)]
+}
+
+/** What of that goes on being kept beside a generation that comes into force. */
+export function formerBeside(
+  roster: Roster,
+  now: sharing.Sharing,
+  row: GenerationRow,
+): GenerationRow["leftOn"] {
+  const isOther = row.leftOn !== null && !equalBytes(row.leftOn.sharing.context, now.context)
+  return isOther && isOfTransition(roster, row) ? row.leftOn : null
+}
+
+function isOfTransition({ rosterEpoch, transition }: Roster, { leftOn }: GenerationRow): boolean {
+  return transition !== null && leftOn?.sharing.rosterEpoch === rosterEpoch
+}
+
 /** The share is still the one that was read. */
 export function sameShare({ table }: ShareSource, { id, version }: Entry): Change {
   return { kind: "expect", table, id: toHex(id), version }
@@ -191,7 +225,11 @@ export function sameGeneration({ kind }: ShareSource, { id, generation }: Entry)
   return { kind: "expect", table: "generations", id: generationId(kind, id), version }
 }
 
-export function putGeneration({ kind }: ShareSource, entry: Entry, row: GenerationRow): Change {
+export function putGeneration(
+  { kind }: Pick<ShareSource, "kind">,
+  entry: Pick<Entry, "id" | "generation">,
+  row: GenerationRow,
+): Change {
   const ifVersion = entry.generation?.version ?? "absent"
   const value = encode(generationRow, row)
   return { kind: "put", table: "generations", id: generationId(kind, entry.id), ifVersion, value }

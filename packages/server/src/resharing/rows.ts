@@ -39,12 +39,13 @@ export interface GenerationRow {
   readonly lastAttempt: number
   /**
    * Up to which number all that was confirmed here is over, since a share left on the certificate of that
-   * generation or of a later roster's; null where none has.
+   * generation or of a later roster's, or went with a password; null where none has.
    */
   readonly leftKeyEpoch: number | null
   /**
    * That certificate, until a share is held here again: those whose shares wait for it may have heard of
-   * it from nobody else. Null where none is kept.
+   * it from nobody else. Or the one that an account came here on before its password was changed, while
+   * who has left may not have heard of it. Null where none is kept.
    */
   readonly leftOn: reshare.ReshareCertificate | null
 }

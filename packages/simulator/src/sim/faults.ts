@@ -171,7 +171,7 @@ export class FaultSchedule {
     this.restored.add(server)
     const snapshot: DiskSnapshot = world.disk(server).snapshot()
     const { commits } = world.observations
-    const taken = commits.length
+    const [taken, of] = [commits.length, world.disk(server).history]
     const what = dice.pick(["database", "directory"] as const)
     const orderly = dice.percent(50)
     const putBack = async (): Promise<void> => {
@@ -179,7 +179,7 @@ export class FaultSchedule {
       if (orderly && world.isRunning(server)) await world.stop(server).catch(ignoreNotRunning)
       world.kill(server)
       world.disk(server).restore(snapshot, what)
-      this.copies.push({ server, taken, putBack: commits.length })
+      this.copies.push({ server, taken, of, history: world.disk(server).history })
       await world.start(server)
     }
     this.#working.push(putBack())

@@ -21,6 +21,8 @@ export interface Commit {
   readonly server: Identifier
   /** The processes of all servers, counted over the run. */
   readonly process: number
+  /** How often its server's database had been put back. */
+  readonly history: number
   readonly changes: readonly ObservedChange[]
   readonly events: readonly CommittedEvent[]
 }
@@ -40,9 +42,11 @@ export interface ProcessStart {
 /** A copy of a server's database that the run made, and put back in place of the database. */
 export interface PutBack {
   readonly server: Identifier
-  /** Batches of all servers that were durable when it was made, and when it was put back. */
+  /** Batches of all servers that were durable when it was made, in which history of this one. */
   readonly taken: number
-  readonly putBack: number
+  readonly of: number
+  /** The history that begins with it: histories are numbered, and the first one is 0. */
+  readonly history: number
 }
 
 /** A place in a server's log that a client was told. */

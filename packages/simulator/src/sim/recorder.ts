@@ -127,8 +127,8 @@ function toldPositions(log: readonly Logged[]): readonly ToldPosition[] {
 
 /** Everything that became durable, in order. */
 export function commitsOf({ commits }: Observations): readonly Commit[] {
-  return commits.map(({ time, server, process, changes, entries }, order) => ({
-    ...{ order, time, server, process, changes },
+  return commits.map(({ time, server, process, history, changes, entries }, order) => ({
+    ...{ order, time, server, process, history, changes },
     events: entries.map(({ event, index, head }) => ({ ...event, index, head: toHex(head) })),
   }))
 }

@@ -154,8 +154,23 @@ class Run {
     const { change } = this.#workload
     if (change === null) return
     await underWay
-    const left = await change.finish(this.#plan.mode === "liveness" ? undefined : 1)
-    if (this.#plan.mode === "liveness") for (const what of left) this.#recorder.unfinished(what)
+    if (this.#plan.mode !== "liveness") return void (await change.finish(1))
+    let left = await change.finish()
+    if (left.length > 0 && (await this.#endPasswordChanges())) left = await change.finish()
+    for (const what of left) this.#recorder.unfinished(what)
+  }
+
+  /**
+   * What stopped between two passwords, at some servers the one and at some the other, stays where it is
+   * until its owner logs in, which ends that. Whether there were such.
+   */
+  async #endPasswordChanges(): Promise<boolean> {
+    const between = this.#workload.owners.filter(({ passwords }) => passwords.length > 1)
+    for (const owner of between) {
+      const device = this.#workload.freshDevice(owner)
+      if (await device.login()) await device.logout()
+    }
+    return between.length > 0
   }
 
   /** One more time everything that an owner needs; it has to succeed. */

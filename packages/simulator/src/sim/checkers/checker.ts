@@ -1,5 +1,5 @@
 import type { Identifier } from "@lockkeeper/crypto"
-import type { Observed, ProcessStart, ToldPosition } from "../observed.ts"
+import type { Observed, ProcessStart, PutBack, ToldPosition } from "../observed.ts"
 
 /** Judges a run that has ended. */
 export interface Checker {
@@ -25,16 +25,16 @@ export function isKept(
   )
   // What nobody committed cannot have been lost by a copy.
   if (commit === undefined) return true
-  const { order } = commit
+  const { order, history } = commit
   const own = copies.filter((copy) => copy.server === server)
+  let [of, until] = [own.length, Number.POSITIVE_INFINITY]
   // Backwards: what was written since the last copy was put back, then what that copy held.
-  for (let until = Number.POSITIVE_INFINITY; ; ) {
-    const before = own.filter(({ putBack }) => putBack < until)
-    const last = before.sort((a, b) => b.putBack - a.putBack)[0]
-    if (last === undefined) return order < until
-    if (order >= last.putBack && order < until) return true
-    until = last.taken
+  while (of > history) {
+    const begun = own.find((copy) => copy.history === of) as PutBack
+    until = begun.taken
+    of = begun.of
   }
+  return of === history && order < until
 }
 
 export function restoresOf(
