@@ -1,6 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import type { Roster } from "@lockkeeper/api"
 import { concat, DecodeError, decode, encode, fromHex } from "@lockkeeper/encoding"
+import type { Store } from "../src/ports/store.ts"
+import { formerBeside, keepFormer } from "../src/resharing/held.ts"
 import { type GenerationRow, generationRow } from "../src/resharing/rows.ts"
 
 const RUN = new Uint8Array(32).fill(6)
@@ -43,4 +46,42 @@ test("a row with something else behind it is none", () => {
   assert.throws(() => encode(generationRow, other), /nothing has left, and on a certificate/)
   const more = concat(encode(generationRow, ROW), Uint8Array.of(0))
   assert.throws(() => decode(generationRow, more), DecodeError)
+})
+
+/** A certificate that came into force under the roster of that number. */
+const leftOnUnder = (rosterEpoch: number) => {
+  return { ...LEFT_ON, sharing: { ...LEFT_ON.sharing, rosterEpoch } }
+}
+
+const rosterIn = (transition: Roster["transition"]) => ({ rosterEpoch: 5, transition }) as Roster
+const MOVING = rosterIn({ leaving: [1], minSignersBefore: 2 })
+const SETTLED = rosterIn(null)
+
+test("what proves a move is kept with a changed password in transition, the first of it alone", async () => {
+  const keptWith = async (roster: Roster, row: GenerationRow | null, own = leftOnUnder(5)) => {
+    const value = row === null ? null : { version: 1, value: encode(generationRow, row) }
+    const store = { read: async () => value } as unknown as Store
+    const [change] = await keepFormer({ store, roster }, { kind: "accounts" }, RUN, own)
+    if (change === undefined) return null
+    assert.ok(change.kind === "put" && change.ifVersion === 1)
+    return decode(generationRow, change.value)
+  }
+  const kept = { ...ROW, leftOn: leftOnUnder(5) }
+  assert.deepEqual(await keptWith(MOVING, ROW), kept)
+  assert.deepEqual(await keptWith(MOVING, { ...ROW, leftOn: leftOnUnder(4) }), kept)
+  assert.deepEqual(await keptWith(MOVING, { ...ROW, leftKeyEpoch: null }), kept)
+  assert.equal(await keptWith(MOVING, kept), null)
+  assert.equal(await keptWith(MOVING, null), null)
+  assert.equal(await keptWith(SETTLED, ROW), null)
+  assert.equal(await keptWith(MOVING, ROW, null as never), null)
+})
+
+test("it stays beside what comes into force for that password, until the transition is over", () => {
+  const now = { ...LEFT_ON.sharing, context: new Uint8Array(32) }
+  const row = { ...ROW, leftOn: leftOnUnder(5) }
+  assert.equal(formerBeside(MOVING, now, row), row.leftOn)
+  assert.equal(formerBeside(MOVING, LEFT_ON.sharing, row), null, "of the same password")
+  assert.equal(formerBeside(SETTLED, now, row), null)
+  assert.equal(formerBeside(MOVING, now, { ...ROW, leftOn: leftOnUnder(4) }), null)
+  assert.equal(formerBeside(MOVING, now, ROW), null)
 })
