@@ -1,12 +1,6 @@
 import { hashValue } from "@lockkeeper/crypto"
 import { type Bytes, equalBytes, fixedBytes, safeInteger, struct } from "@lockkeeper/encoding"
-
-/** How far a log has grown: what a checkpoint states and a witness remembers. */
-export interface LogHead {
-  readonly treeSize: number
-  /** 32 bytes. */
-  readonly rootHash: Bytes
-}
+import type { LogHead } from "./merkle/verify.ts"
 
 /** A leaf with its place, as an auditor receives it. */
 export interface LogLeaf {
@@ -15,7 +9,7 @@ export interface LogLeaf {
   readonly commitment: Bytes
 }
 
-/** The head before the first entry. */
+/** The head of a chain before its first entry. */
 export const EMPTY_HEAD: LogHead = { treeSize: 0, rootHash: new Uint8Array(32) }
 
 const link = struct<{ previous: Bytes; index: number; commitment: Bytes }>({

@@ -35,7 +35,10 @@ const bodyFields = struct<LogBody & { readonly label: null }>({
   event: bytes(MAX_EVENT),
 })
 
-const bodyBytes: Codec<Bytes> = bytes(MAX_EVENT + 256)
+/** Longest encoded body, bytes. */
+export const MAX_LOG_BODY: number = MAX_EVENT + 256
+
+const bodyBytes: Codec<Bytes> = bytes(MAX_LOG_BODY)
 
 /** The canonical bytes of a body: what is sealed and what is committed to. */
 export function encodeLogBody(body: LogBody): Bytes {

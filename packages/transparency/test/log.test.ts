@@ -1,20 +1,15 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { Secret, signingKeyFromSeed } from "@lockkeeper/crypto"
-import { type Bytes, DecodeError, decode, encode, equalBytes } from "@lockkeeper/encoding"
+import { type Bytes, DecodeError, equalBytes } from "@lockkeeper/encoding"
 import {
   appendLeaf,
   commitToLogBody,
-  compareCheckpoints,
   decodeLogBody,
   EMPTY_HEAD,
   encodeLogBody,
   type LogBody,
   type LogHead,
   type LogLeaf,
-  signCheckpoint,
-  signedCheckpointCodec,
-  verifyCheckpoint,
   verifyLeaves,
 } from "../src/index.ts"
 
@@ -113,34 +108,4 @@ test("a log rewritten with consistent roots still misses the remembered head", (
   )
   const verdict = verifyLeaves(EMPTY_HEAD, rewritten, head)
   assert.deepEqual(verdict, { valid: false, index: 4, reason: "root-mismatch" })
-})
-
-test("a checkpoint verifies for its origin and its signer only", () => {
-  const key = signingKeyFromSeed(new Secret(new Uint8Array(32).fill(5)))
-  const other = signingKeyFromSeed(new Secret(new Uint8Array(32).fill(6)))
-  const { head } = grow(3)
-  const checkpoint = { origin: "lockkeeper/a", time: 9, ...head }
-  const signed = signCheckpoint(checkpoint, key)
-  assert.ok(verifyCheckpoint(signed, "lockkeeper/a", key.publicKey))
-  assert.deepEqual(decode(signedCheckpointCodec, encode(signedCheckpointCodec, signed)), signed)
-  assert.ok(!verifyCheckpoint(signed, "lockkeeper/b", key.publicKey))
-  assert.ok(!verifyCheckpoint(signed, "lockkeeper/a", other.publicKey))
-  const changes = [{ treeSize: 4 }, { time: 10 }, { rootHash: new Uint8Array(32) }]
-  for (const change of changes) {
-    const forged = { ...signed, checkpoint: { ...checkpoint, ...change } }
-    assert.ok(!verifyCheckpoint(forged, "lockkeeper/a", key.publicKey), JSON.stringify(change))
-  }
-})
-
-test("a witness tells growth, rollback and fork apart", () => {
-  const at = (treeSize: number, root: number) => ({
-    origin: "o",
-    time: 0,
-    treeSize,
-    rootHash: new Uint8Array(32).fill(root),
-  })
-  assert.equal(compareCheckpoints(at(3, 1), at(3, 1)), "same")
-  assert.equal(compareCheckpoints(at(3, 1), at(4, 2)), "grown")
-  assert.equal(compareCheckpoints(at(3, 1), at(2, 2)), "rolled-back")
-  assert.equal(compareCheckpoints(at(3, 1), at(3, 2)), "forked")
 })
