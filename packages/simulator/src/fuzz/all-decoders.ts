@@ -5,6 +5,7 @@ import { controlDecoders } from "./decoders/control.ts"
 import { fileDecoders } from "./decoders/files.ts"
 import { httpDecoders } from "./decoders/http.ts"
 import { intentDecoders } from "./decoders/intents.ts"
+import { logDecoders } from "./decoders/logs.ts"
 import { sealedDecoders } from "./decoders/sealed.ts"
 import { serverDecoders } from "./decoders/server.ts"
 import { taskDecoder } from "./decoders/tasks.ts"
@@ -46,6 +47,7 @@ export async function allDecoders(from: {
     ...(await trustDecoders(inside, world, codecs)),
     ...files.decoders,
     ...controlDecoders(inside),
+    ...logDecoders(),
     ...commandLineDecoders(inside),
     taskDecoder(inside, codecs),
     ...http.decoders,

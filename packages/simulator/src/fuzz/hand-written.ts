@@ -27,6 +27,9 @@ const READERS: Readonly<Record<string, string | null>> = {
   "packages/server/src/sealing/sealed-bytes.ts": "sealed: row of the store",
   "packages/transactions/src/solana/layout.ts": "intent: Solana message",
   "packages/transactions/src/solana/message.ts": "intent: Solana message",
+  "packages/transparency/src/notes/note-key.ts": "log: signed checkpoint",
+  "packages/transparency/src/notes/note.ts": "log: signed note",
+  "packages/transparency/src/tiles/entry-bundle.ts": "log: bundle of entries",
 }
 
 /**
