@@ -35,6 +35,7 @@ export type { Verdict, VerifyKeys } from "./evidence/verdict.ts"
 export * as frost from "./frost/index.ts"
 export { groupOf, KEY_TYPES, type KeyType, keyTypeCodec } from "./key-types.ts"
 export {
+  type AdditiveShare,
   confirmKey,
   holdersOf,
   type KeyCertificate,
@@ -46,6 +47,7 @@ export {
   secretCodec,
   verifyConfirmation,
   verifyKeyCertificate,
+  verifyKeysFor,
 } from "./keys.ts"
 export * from "./messages/index.ts"
 export * as opaque from "./opaque/index.ts"

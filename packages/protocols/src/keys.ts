@@ -46,7 +46,15 @@ export interface PublicKeyPackage {
    * Participants whose share is needed in every signature and counts with weight one (an owner's or
    * a delegate's). Never also in `verifyingShares`.
    */
-  readonly additive: ReadonlyMap<Identifier, Element>
+  readonly additive: ReadonlyMap<Identifier, AdditiveShare>
+}
+
+/** What everyone may know of an additive participant, which no roster lists. */
+export interface AdditiveShare {
+  /** The image of its share, which no refresh changes. */
+  readonly publicShare: Element
+  /** Ed25519: what its messages are signed with. */
+  readonly identityKey: Bytes
 }
 
 /** One holder's share. A share that exists was checked against the public package. */
@@ -78,6 +86,14 @@ function elementsOf(group: GroupName): Codec<ReadonlyMap<Identifier, Element>> {
   return numberMap(identifierCodec, groupByName(group).element, LIMITS.participants)
 }
 
+function additiveOf(group: GroupName): Codec<ReadonlyMap<Identifier, AdditiveShare>> {
+  const share = struct<AdditiveShare>({
+    publicShare: groupByName(group).element,
+    identityKey: fixedBytes(32),
+  })
+  return numberMap(identifierCodec, share, LIMITS.participants)
+}
+
 const VERSION = 1
 
 function fieldsFor(group: GroupName) {
@@ -88,7 +104,7 @@ function fieldsFor(group: GroupName) {
     minSigners: u16,
     verifyingKey: groupByName(group).element,
     verifyingShares: elementsOf(group),
-    additive: elementsOf(group),
+    additive: additiveOf(group),
   })
 }
 
@@ -179,6 +195,20 @@ export const keyCertificateCodec: Codec<KeyCertificate> = {
   },
 }
 
+/**
+ * Identity keys of everyone who holds a share: the roster's, and those of additive participants as the
+ * package names them. A number that the roster has stays the roster's, or a package could speak for
+ * a server.
+ */
+export function verifyKeysFor(
+  { additive }: PublicKeyPackage,
+  servers: ReadonlyMap<Identifier, Uint8Array>,
+): ReadonlyMap<Identifier, Uint8Array> {
+  if (additive.size === 0) return servers
+  const keys = [...additive].map(([id, { identityKey }]) => [id, identityKey] as const)
+  return new Map<Identifier, Uint8Array>([...keys, ...servers])
+}
+
 /** A holder's signature that it holds its share of exactly this public package. */
 export function confirmKey(
   signingKey: { sign(message: Uint8Array): Bytes },
@@ -201,13 +231,14 @@ export function verifyConfirmation(
  * After a refresh or reshare a quorum of the holders suffices, and nobody is to be blamed by such a
  * certificate who has not confirmed it. Names nobody: whoever passes it on can have altered it.
  *
- * @param verifyKeys - identity keys of the roster `rosterEpoch` and of additive participants.
+ * @param servers - identity keys of the roster `rosterEpoch`.
  */
 export function verifyKeyCertificate(
   certificate: KeyCertificate,
-  verifyKeys: ReadonlyMap<Identifier, Uint8Array>,
+  servers: ReadonlyMap<Identifier, Uint8Array>,
 ): Outcome<PublicKeyPackage> {
   const { public: pkg, confirmations, batch } = certificate
+  const verifyKeys = verifyKeysFor(pkg, servers)
   if (batch) return verifyInBatch(pkg, batch, confirmations, verifyKeys)
   const holders = holdersOf(pkg)
   const silent = holders.filter((identifier) => !confirmations.has(identifier))

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { DecodeError, decode, encode } from "@lockkeeper/encoding"
 import {
+  type AdditiveShare,
   confirmKey,
   type KeyCertificate,
   type KeyPackage,
@@ -17,6 +18,11 @@ const { task, keys } = driveHonest(paramsFor(2, [1, 2, 3], "bip340"), "run")
 assert.ok(task.kind === "activate")
 const certificate: KeyCertificate = task.certificate
 const roster = rosterOf([1, 2, 3])
+
+function deviceOf(identifier: number): AdditiveShare {
+  const publicShare = certificate.public.verifyingShares.get(1)!
+  return { publicShare, identityKey: identity(identifier).publicKey }
+}
 
 function refused(changed: KeyCertificate): string {
   const outcome = verifyKeyCertificate(changed, roster)
@@ -54,17 +60,28 @@ test("every field of the package is under the signatures", () => {
     const changed = { ...certificate, public: { ...pkg, ...change } }
     assert.equal(refused(changed), "wrong-confirmation", Object.keys(change)[0])
   }
-  const additive = { ...certificate, public: { ...pkg, additive: new Map([[9, one]]) } }
+  const additive = { ...certificate, public: { ...pkg, additive: new Map([[9, deviceOf(9)]]) } }
   assert.equal(refused(additive), "missing-confirmation")
 })
 
 test("an additive participant confirms like a holder", () => {
   const device = 50_000
-  const one = certificate.public.verifyingShares.get(1)!
-  const pkg = { ...certificate.public, additive: new Map([[device, one]]) }
+  const pkg = { ...certificate.public, additive: new Map([[device, deviceOf(device)]]) }
   const signers = [1, 2, 3, device]
   const confirmations = new Map(signers.map((i) => [i, confirmKey(identity(i), pkg)]))
-  assert.ok(verifyKeyCertificate({ public: pkg, confirmations }, rosterOf(signers)).ok)
+  assert.ok(verifyKeyCertificate({ public: pkg, confirmations }, rosterOf([1, 2, 3])).ok)
+})
+
+test("an additive participant under a server's number confirms with the server's key alone", () => {
+  const pkg = { ...certificate.public, additive: new Map([[4, deviceOf(50_000)]]) }
+  const confirmations = new Map([1, 2, 3].map((i) => [i, confirmKey(identity(i), pkg)]))
+  confirmations.set(4, confirmKey(identity(50_000), pkg))
+  const outcome = verifyKeyCertificate({ public: pkg, confirmations }, rosterOf([1, 2, 3, 4]))
+  assert.ok(!outcome.ok)
+  assert.deepEqual(
+    [outcome.abort.reason, outcome.abort.field],
+    ["wrong-confirmation", "confirmations.4"],
+  )
 })
 
 test("packages and certificates are canonical, and impossible ones have no decoding", () => {
@@ -76,11 +93,10 @@ test("packages and certificates are canonical, and impossible ones have no decod
   assert.equal(String(decode(keyPackageCodec, stored).signingShare), "[redacted]")
 
   const { public: pkg } = certificate
-  const [one] = pkg.verifyingShares.values()
   const impossible = [
     { ...pkg, minSigners: 0 },
     { ...pkg, minSigners: 4 },
-    { ...pkg, additive: new Map([[1, one!]]) },
+    { ...pkg, additive: new Map([[1, deviceOf(9)]]) },
   ]
   for (const wrong of impossible) {
     const bytes = encode(publicKeyPackageCodec, wrong)

@@ -40,9 +40,12 @@ export function paramsFor(
   participants: readonly Identifier[],
   keyType: KeyType = "ed25519",
   attempt = 1,
+  additive: readonly Identifier[] = [],
 ): DkgParams {
   const keyId = seeded(`key ${keyType}`, 32)
-  return { keyId, keyType, minSigners, participants, rosterEpoch: 7, attempt }
+  const devices = rosterOf(additive)
+  const rest = { rosterEpoch: 7, attempt }
+  return { keyId, keyType, minSigners, participants, additive: devices, ...rest }
 }
 
 /** What one participant answers at each step; tests replace single steps by misbehaviour. */
@@ -76,14 +79,15 @@ export class HonestParticipant implements Participant {
   }
 
   step(step: DkgStep, deliveries: readonly Message[]): Outcome<Message> {
+    const { identifier } = this
     switch (step) {
       case "open": {
-        const randomness = seeded(`${this.seed}/open`, openRandomnessLength(this.params))
+        const randomness = seeded(`${this.seed}/open`, openRandomnessLength(this.params, identifier))
         const outcome = dkgOpen(this.params, this.identifier, this.self, randomness)
         return this.#keep(dkgOpenedCodec, outcome)
       }
       case "reveal": {
-        const randomness = seeded(`${this.seed}/reveal`, revealRandomnessLength(this.params))
+        const randomness = seeded(`${this.seed}/reveal`, revealRandomnessLength(this.params, identifier))
         const state = decode(dkgOpenedCodec, this.stored)
         return this.#keep(dkgRevealedCodec, dkgReveal(state, deliveries, this.self, randomness))
       }
@@ -116,7 +120,8 @@ export function drive(
   params: DkgParams,
   participantOf: (identifier: Identifier) => Participant | null,
 ): RunResult {
-  const participants = new Map(params.participants.map((i) => [i, participantOf(i)]))
+  const everyone = [...params.participants, ...params.additive.keys()]
+  const participants = new Map(everyone.map((i) => [i, participantOf(i)]))
   const aborts = new Map<Identifier, Abort>()
   const keys = new Map<Identifier, KeyPackage>()
   const certificates: KeyCertificate[] = []

@@ -161,7 +161,7 @@ const IDENTIFIERS: readonly (readonly [string, readonly number[]])[] = [
 for (const [what, participants] of IDENTIFIERS) {
   test(`participants with ${what} are refused before anything is signed`, () => {
     const wrong = { ...params, participants }
-    const outcome = dkgOpen(wrong, 1, selfOf(1), new Uint8Array(openRandomnessLength(params)))
+    const outcome = dkgOpen(wrong, 1, selfOf(1), new Uint8Array(openRandomnessLength(params, 1)))
     assert.ok(!outcome.ok)
     assert.equal(outcome.abort.reason, "wrong-participants")
     const task = dkgCoordinate(wrong, rosterOf([1, 2, 3]))
@@ -198,7 +198,7 @@ for (const [what, change, reason] of [
 }
 
 test("a stranger cannot open, and one identity key is one participant", () => {
-  const bytes = new Uint8Array(openRandomnessLength(params)).fill(1)
+  const bytes = new Uint8Array(openRandomnessLength(params, 1)).fill(1)
   const stranger = dkgOpen(params, 4, selfOf(4), bytes)
   assert.ok(!stranger.ok && stranger.abort.reason === "not-a-participant")
   const verifyKeys = new Map(rosterOf([1, 2, 3])).set(3, identity(2).publicKey)
@@ -212,14 +212,14 @@ function selfOf(identifier: number) {
 }
 
 function opened(identifier: number, seed: string): { state: DkgOpened; message: Message } {
-  const bytes = seeded(`${seed}/${identifier}`, openRandomnessLength(params))
+  const bytes = seeded(`${seed}/${identifier}`, openRandomnessLength(params, identifier))
   const outcome = dkgOpen(params, identifier, selfOf(identifier), bytes)
   assert.ok(outcome.ok)
   return outcome.value
 }
 
 function revealed(state: DkgOpened, messages: readonly Message[]) {
-  const bytes = seeded(`reveal ${state.identifier}`, revealRandomnessLength(params))
+  const bytes = seeded(`reveal ${state.identifier}`, revealRandomnessLength(params, state.identifier))
   return dkgReveal(state, messages, selfOf(state.identifier), bytes)
 }
 
@@ -269,7 +269,7 @@ test("an opening for another request is refused without blame, whatever else it 
   const one = opened(1, "run")
   const three = opened(3, "run")
   const other = { ...params, keyId: seeded("another key", 32) }
-  const bytes = seeded("run/2", openRandomnessLength(other))
+  const bytes = seeded("run/2", openRandomnessLength(other, 2))
   const elsewhere = dkgOpen(other, 2, selfOf(2), bytes)
   assert.ok(elsewhere.ok)
   const outcome = revealed(one.state, [elsewhere.value.message, three.message])
@@ -388,7 +388,7 @@ test("a relay that alters a delivered byte gets nobody blamed and no key made", 
 test("messages of an earlier try, of oneself and of too few are refused without blame", () => {
   const [one, two, three] = [1, 2, 3].map((i) => opened(i, "run")) as [Opening, Opening, Opening]
   const later = { ...params, attempt: 2 }
-  const again = dkgOpen(later, 2, selfOf(2), seeded("again", openRandomnessLength(later)))
+  const again = dkgOpen(later, 2, selfOf(2), seeded("again", openRandomnessLength(later, 2)))
   assert.ok(again.ok)
   const refuse = (messages: readonly Message[], reason: AbortReason) => {
     const outcome = revealed(one.state, messages)

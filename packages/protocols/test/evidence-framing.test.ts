@@ -190,7 +190,7 @@ test("a stranger's statement is no evidence against anyone in the run", () => {
 })
 
 test("a reveal is judged only by the opening of its own session", () => {
-  const bytes = seeded("another opening", openRandomnessLength(params))
+  const bytes = seeded("another opening", openRandomnessLength(params, 1))
   const other = dkgOpen(params, 2, { signer: identity(2), verifyKeys: roster }, bytes)
   assert.ok(other.ok)
   const judged = { kind: "dkg-reveal" as const, run, reveal: said(reveal, 2) }

@@ -19,6 +19,7 @@ import { type Approved, sign } from "../src/frost/sign.ts"
 import { NO_TWEAK, type Tweak } from "../src/frost/taproot.ts"
 import { groupOf, type KeyType } from "../src/key-types.ts"
 import {
+  type AdditiveShare,
   confirmKey,
   type KeyCertificate,
   type KeyPackage,
@@ -86,12 +87,12 @@ export function makeCluster(options: ClusterOptions = {}): Cluster {
     minSigners,
     verifyingKey: group.multiplyBase(secretKey),
     verifyingShares: pick(false) as ReadonlyMap<Identifier, Element>,
-    additive: pick(true) as ReadonlyMap<Identifier, Element>,
+    additive: new Map([...pick(true)].map(([id, publicShare]) => [id, deviceOf(id, publicShare)])),
   }
   const participants = new Map<Identifier, Participant>()
   const confirmations = new Map<Identifier, Bytes>()
   for (const [identifier, share] of shares) {
-    const identity = signingKeyFromSeed(new Secret(seeded(`identity/${identifier}`)))
+    const identity = identityOf(identifier)
     const key = { identifier, signingShare: Secret.copyOf(share), public: pkg }
     participants.set(identifier, { key, identity })
     confirmations.set(identifier, confirmKey(identity, pkg))
@@ -104,6 +105,14 @@ export function makeCluster(options: ClusterOptions = {}): Cluster {
     verifyKeys,
     secretKey,
   }
+}
+
+function identityOf(identifier: Identifier): SigningKey {
+  return signingKeyFromSeed(new Secret(seeded(`identity/${identifier}`)))
+}
+
+function deviceOf(identifier: Identifier, publicShare: Element): AdditiveShare {
+  return { publicShare, identityKey: identityOf(identifier).publicKey }
 }
 
 export function participant(cluster: Cluster, identifier: Identifier): Participant {

@@ -91,9 +91,9 @@ test("additive shares stay as they are, and are part of what must not change", (
   assert.deepEqual(pkg.additive, cluster.public.additive)
   const group = groupByName(pkg.group)
   const some = new Map([...pkg.verifyingShares].slice(0, 2))
-  const whole = group.add(interpolateElements(group, some), pkg.additive.get(9)!)
+  const whole = group.add(interpolateElements(group, some), pkg.additive.get(9)!.publicShare)
   assert.deepEqual(whole, pkg.verifyingKey)
-  const without = { ...cluster.public, additive: new Map<Identifier, Element>() }
+  const without = { ...cluster.public, additive: new Map() }
   const refused = sharing.keyWithSharing(without, reshared!.sharing)
   assert.ok(!refused.ok)
   assert.deepEqual([refused.abort.reason, refused.abort.field], ["wrong-key", "context"])

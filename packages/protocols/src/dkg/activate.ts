@@ -4,7 +4,7 @@ import type { Message } from "../messages/message.ts"
 import { collectRound } from "../messages/round.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import { checkConfirmations, checkVerdicts } from "./faults.ts"
-import { type DkgIdentity, othersThan, roundOf, runSession } from "./params.ts"
+import { type DkgIdentity, othersThan, roundOf, runSession, verifyKeysIn } from "./params.ts"
 import type { DkgJudged } from "./state.ts"
 
 /**
@@ -20,10 +20,11 @@ export function dkgActivate(
 ): Outcome<{ readonly key: KeyPackage; readonly certificate: KeyCertificate }> {
   const { params, identifier, opens, reveals, pending } = state
   const run = { params, openings: digestsOf(opens) }
+  const keys = verifyKeysIn(params, verifyKeys)
   const collected = collectRound(
     roundOf(params, "verdict", runSession(run), {
       senders: othersThan(params, identifier),
-      verifyKeys,
+      verifyKeys: keys,
       previousDigest: echoDigest(digestsOf(reveals)),
       reader: identifier,
     }),
@@ -36,7 +37,7 @@ export function dkgActivate(
   if (!pending || complained) return abort("complaint-pending")
   const result = pending.public
   const confirmed = checkConfirmations(
-    { run, reveals, result, verifyKeys },
+    { run, reveals, result, verifyKeys: keys },
     collected.value,
     checked.value,
   )

@@ -6,7 +6,7 @@ import { collectAvailable } from "../messages/round.ts"
 import { statementsOf } from "../messages/statement.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import { checkVerdicts } from "./faults.ts"
-import { type DkgIdentity, othersThan, roundOf, runSession, slotOf } from "./params.ts"
+import { type DkgIdentity, othersThan, roundOf, runSession, slotOf, verifyKeysIn } from "./params.ts"
 import { answerPayloadCodec } from "./payloads.ts"
 import type { DkgJudged } from "./state.ts"
 
@@ -27,11 +27,12 @@ export function dkgAnswer(
 ): Outcome<{ readonly message: Message }> {
   const { params, identifier, opens, reveals } = state
   const run = { params, openings: digestsOf(opens) }
+  const keys = verifyKeysIn(params, verifyKeys)
   const sessionId = runSession(run)
   const collected = collectAvailable(
     roundOf(params, "verdict", sessionId, {
       senders: othersThan(params, identifier),
-      verifyKeys,
+      verifyKeys: keys,
       previousDigest: echoDigest(digestsOf(reveals)),
       reader: identifier,
     }),

@@ -21,7 +21,7 @@ import {
 import { hasParts, type Judged, judgeForm, wrong } from "../judged.ts"
 import type { Received } from "../messages/message.ts"
 import { LABELS } from "./labels.ts"
-import { type DkgParams, groupFor, openingDigest, othersThan } from "./params.ts"
+import { type DkgParams, groupFor, openingDigest, sharesWith, termsOf } from "./params.ts"
 import {
   type AnswerPayload,
   answerPayloadCodec,
@@ -92,14 +92,14 @@ export function checkReveal(
 ): Judged<RevealPayload> {
   const { sender, sessionId } = message.header
   const group = groupFor(params)
-  if (!hasParts(message.header, othersThan(params, sender))) {
+  if (!hasParts(message.header, sharesWith(params, sender))) {
     return wrong("wrong-recipients", "parts")
   }
   const decoded = judgeForm(revealPayloadCodec(group), message.broadcast)
   if (!decoded.ok) return decoded
   const { vector, blinding, possession } = decoded.payload
   // Any other length is another polynomial degree: a longer one would raise the threshold.
-  if (vector.length !== params.minSigners) return wrong("wrong-vector-length", "vector")
+  if (vector.length !== termsOf(params, sender)) return wrong("wrong-vector-length", "vector")
   if (!equalBytes(vectorCommitment(params, sender, vector, blinding), open.commitment)) {
     return wrong("wrong-opening", "vector")
   }
@@ -131,7 +131,7 @@ export function checkVerdict(params: DkgParams, message: Received): Judged<Verdi
   const decoded = judgeForm(verdictPayloadCodec, message.broadcast)
   if (!decoded.ok || decoded.payload.kind === "confirm") return decoded
   const { dealers } = decoded.payload
-  const others = othersThan(params, message.header.sender)
+  const others = sharesWith(params, message.header.sender)
   const valid = dealers.every((d, i) => others.includes(d) && (i === 0 || d > dealers[i - 1]!))
   return valid && dealers.length > 0 ? decoded : wrong("wrong-complaint", "dealers")
 }

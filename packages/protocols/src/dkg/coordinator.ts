@@ -14,10 +14,12 @@ import {
   type DkgParams,
   type DkgRunId,
   type DkgStep,
+  everyoneIn,
   groupFor,
   openingStep,
   roundOf,
   runSession,
+  verifyKeysIn,
 } from "./params.ts"
 import { revealPayloadCodec } from "./payloads.ts"
 import { complete, type DkgResponse, gather, withSilent } from "./responses.ts"
@@ -79,10 +81,11 @@ function asMessage({ signed, broadcast, sealed }: Received): Message {
  * is trusted for liveness only, so participants check everything again; it checks what is public in
  * order to stop early, to name whoever is at fault, and to have the evidence.
  */
-export function dkgCoordinate(params: DkgParams, verifyKeys: VerifyKeys): DkgTask {
+export function dkgCoordinate(params: DkgParams, servers: VerifyKeys): DkgTask {
   const checked = checkParams(params)
   if (!checked.ok) return aborted(checked.abort)
-  const deliveries = deliveriesTo(params.participants, new Map())
+  const verifyKeys = verifyKeysIn(params, servers)
+  const deliveries = deliveriesTo(everyoneIn(params), new Map())
   const none: Messages = new Map()
   return {
     ...{ kind: "ask", step: "open", deliveries },
@@ -114,7 +117,8 @@ function echoOf(messages: Messages): Bytes {
 
 function roundFor(waiting: DkgWaiting, previousDigest: Bytes | null): Round {
   const { params, verifyKeys, step } = waiting
-  const senders = waiting.disputed ? [...waiting.disputed.accusations.keys()] : params.participants
+  const { disputed } = waiting
+  const senders = disputed ? [...disputed.accusations.keys()] : everyoneIn(params)
   const expected = { senders, verifyKeys, reader: "all-parts" as const }
   if (step === "open") return openingRound(openingStep(params), expected)
   return roundOf(params, step, runSession(runOf(waiting)), { ...expected, previousDigest })
@@ -131,7 +135,7 @@ function afterOpen(waiting: DkgWaiting, responses: readonly DkgResponse[]): DkgT
   const opens = gathered.value.received
   const checked = complete(gathered.value, checkOpens(params, opens))
   if (!checked.ok) return aborted(checked.abort)
-  return ask({ ...waiting, step: "reveal", opens }, deliveriesTo(params.participants, opens))
+  return ask({ ...waiting, step: "reveal", opens }, deliveriesTo(everyoneIn(params), opens))
 }
 
 function afterReveal(waiting: DkgWaiting, responses: readonly DkgResponse[]): DkgTask {
@@ -141,8 +145,8 @@ function afterReveal(waiting: DkgWaiting, responses: readonly DkgResponse[]): Dk
   const checked = checkReveals(runOf(waiting), statementsOf(waiting.opens), reveals)
   const all = complete(gathered.value, checked)
   if (!all.ok) return aborted(all.abort)
-  const { participants } = waiting.params
-  return ask({ ...waiting, step: "verdict", reveals }, deliveriesTo(participants, reveals))
+  const everyone = everyoneIn(waiting.params)
+  return ask({ ...waiting, step: "verdict", reveals }, deliveriesTo(everyone, reveals))
 }
 
 function afterVerdict(waiting: DkgWaiting, responses: readonly DkgResponse[]): DkgTask {
@@ -166,7 +170,7 @@ function afterVerdict(waiting: DkgWaiting, responses: readonly DkgResponse[]): D
   const confirmed = checkConfirmations(confirming, verdicts, checked.value)
   const all = complete(gathered.value, confirmed)
   if (!all.ok) return aborted(all.abort)
-  const deliveries = deliveriesTo(waiting.params.participants, verdicts)
+  const deliveries = deliveriesTo(everyoneIn(waiting.params), verdicts)
   const certificate = { public: result.value, confirmations: all.value }
   return { kind: "activate", deliveries, certificate }
 }

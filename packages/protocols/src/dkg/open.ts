@@ -10,13 +10,22 @@ import type { Message } from "../messages/message.ts"
 import { signOpening } from "../messages/opening.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import { vectorCommitment } from "./checks.ts"
-import { checkParams, type DkgIdentity, type DkgParams, groupFor, openingStep } from "./params.ts"
+import {
+  checkParams,
+  type DkgIdentity,
+  type DkgParams,
+  everyoneIn,
+  groupFor,
+  openingStep,
+  termsOf,
+  verifyKeysIn,
+} from "./params.ts"
 import { openPayloadCodec } from "./payloads.ts"
 import type { DkgOpened } from "./state.ts"
 
 /** Bytes of randomness that `dkgOpen` takes: nonce, sealing seed, blinding, 64 per coefficient. */
-export function openRandomnessLength(params: DkgParams): number {
-  return 96 + 64 * params.minSigners
+export function openRandomnessLength(params: DkgParams, identifier: Identifier): number {
+  return 96 + 64 * termsOf(params, identifier)
 }
 
 /** The public vector of a polynomial whose coefficients are held as secrets. */
@@ -32,7 +41,9 @@ export function vectorOf(params: DkgParams, coefficients: readonly Secret[]) {
  * key to seal shares to (FROST KeyGen round 1, after a commit phase as in GJKR). Everyone's polynomial
  * is fixed before anyone's contribution is seen, so none can be chosen to steer the sum.
  *
- * @param randomness - `openRandomnessLength(params)` fresh uniform bytes; never reused.
+ * An additive participant's polynomial is a constant: its share of the key.
+ *
+ * @param randomness - `openRandomnessLength(params, identifier)` fresh uniform bytes; never reused.
  */
 export function dkgOpen(
   params: DkgParams,
@@ -42,11 +53,12 @@ export function dkgOpen(
 ): Outcome<{ readonly state: DkgOpened; readonly message: Message }> {
   const checked = checkParams(params)
   if (!checked.ok) return checked
-  if (!params.participants.includes(identifier)) return abort("not-a-participant")
+  if (!everyoneIn(params).includes(identifier)) return abort("not-a-participant")
   const known = distinctKeys(params, verifyKeys)
   if (!known.ok) return known
-  if (randomness.length !== openRandomnessLength(params)) {
-    throw new RangeError(`dkgOpen takes ${openRandomnessLength(params)} bytes of randomness`)
+  const length = openRandomnessLength(params, identifier)
+  if (randomness.length !== length) {
+    throw new RangeError(`dkgOpen takes ${length} bytes of randomness`)
   }
   const group = groupFor(params)
   const nonce = randomness.slice(0, 32)
@@ -70,10 +82,11 @@ export function dkgOpen(
 /** One identity key under two identifiers would be one server with two shares. */
 function distinctKeys(
   params: DkgParams,
-  verifyKeys: ReadonlyMap<Identifier, Uint8Array>,
+  servers: ReadonlyMap<Identifier, Uint8Array>,
 ): Outcome<null> {
+  const verifyKeys = verifyKeysIn(params, servers)
   const seen: Uint8Array[] = []
-  for (const participant of params.participants) {
+  for (const participant of everyoneIn(params)) {
     const key = verifyKeys.get(participant)
     const field = `participants.${participant}`
     if (!key || seen.some((other) => equalBytes(other, key))) {

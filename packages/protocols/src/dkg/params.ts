@@ -11,6 +11,7 @@ import {
   fixedBytes,
   list,
   mapped,
+  numberMap,
   struct,
   u16,
   u32,
@@ -32,14 +33,19 @@ export interface DkgParams {
   readonly keyType: KeyType
   /** 2 to the number of participants. */
   readonly minSigners: number
-  /** Strictly ascending; together the holders of the key. */
+  /** The servers that deal shares and hold them, strictly ascending. */
   readonly participants: readonly Identifier[]
+  /**
+   * Identity keys of those who add a share of their own to what the servers share (an owner's device):
+   * they deal nothing and are dealt nothing, and take part in every step but complaints.
+   */
+  readonly additive: ReadonlyMap<Identifier, Bytes>
   readonly rosterEpoch: number
   /** 1 for the first try; a try is never repeated under the same number. */
   readonly attempt: number
 }
 
-/** What a participant acts with; `verifyKeys` is the roster of `rosterEpoch`. */
+/** What a participant acts with; `verifyKeys` is the roster of `rosterEpoch`, without additive ones. */
 export interface DkgIdentity {
   readonly signer: Signer
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
@@ -64,6 +70,7 @@ export const dkgParamsCodec: Codec<DkgParams> = struct<DkgParams>({
   keyType: keyTypeCodec,
   minSigners: u16,
   participants: participantsCodec,
+  additive: numberMap(identifierCodec, fixedBytes(32), LIMITS.participants),
   rosterEpoch: u32,
   attempt: u32,
 })
@@ -73,12 +80,16 @@ export const dkgParamsCodec: Codec<DkgParams> = struct<DkgParams>({
  * whole key. Identifiers are 16-bit and non-zero, so none equals another modulo a group order.
  */
 export function checkParams(params: DkgParams): Outcome<DkgParams> {
-  const { keyId, keyType, minSigners, participants } = params
+  const { keyId, keyType, minSigners, participants, additive } = params
   if (keyId.length !== 32) return abort("malformed-payload", { field: "keyId" })
   if (!KEY_TYPES.includes(keyType)) return abort("wrong-key-type", { field: "keyType" })
   const valid = participants.every((i) => Number.isInteger(i) && i >= 1 && i <= 0xffff)
-  if (!valid || !isAscending(participants) || participants.length > LIMITS.participants) {
+  const size = participants.length + additive.size
+  if (!valid || !isAscending(participants) || size > LIMITS.participants) {
     return abort("wrong-participants", { field: "participants" })
+  }
+  if (participants.some((server) => additive.has(server))) {
+    return abort("wrong-participants", { field: "additive" })
   }
   if (!Number.isInteger(minSigners) || minSigners < 2 || minSigners > participants.length) {
     return abort("wrong-threshold", { field: "minSigners" })
@@ -90,8 +101,33 @@ export function groupFor(params: DkgParams): Group {
   return groupByName(groupOf(params.keyType))
 }
 
+/** Servers and additive participants, ascending: whose messages each step but complaints needs. */
+export function everyoneIn({ participants, additive }: DkgParams): readonly Identifier[] {
+  return [...participants, ...additive.keys()].sort((a, b) => a - b)
+}
+
 export function othersThan(params: DkgParams, identifier: Identifier): readonly Identifier[] {
-  return params.participants.filter((other) => other !== identifier)
+  return everyoneIn(params).filter((other) => other !== identifier)
+}
+
+/** Whom a participant deals a share to, or gets one from: nobody where it is additive. */
+export function sharesWith(params: DkgParams, identifier: Identifier): readonly Identifier[] {
+  const { participants, additive } = params
+  return additive.has(identifier) ? [] : participants.filter((other) => other !== identifier)
+}
+
+/** Coefficients of what a participant contributes: additive ones add a constant alone. */
+export function termsOf({ minSigners, additive }: DkgParams, identifier: Identifier): number {
+  return additive.has(identifier) ? 1 : minSigners
+}
+
+/** Identity keys of everyone in a run, whose roster lists the servers. */
+export function verifyKeysIn(
+  { additive }: DkgParams,
+  servers: ReadonlyMap<Identifier, Uint8Array>,
+): ReadonlyMap<Identifier, Uint8Array> {
+  if (additive.size === 0) return servers
+  return new Map<Identifier, Uint8Array>([...additive, ...servers])
 }
 
 /** Names the request that openings answer. */

@@ -1,5 +1,6 @@
 import {
   evaluatePolynomial,
+  type Identifier,
   provePossession,
   type Scalar,
   Secret,
@@ -23,14 +24,16 @@ import {
   openingStep,
   othersThan,
   runSession,
+  sharesWith,
   slotOf,
+  verifyKeysIn,
 } from "./params.ts"
 import { revealPayloadCodec } from "./payloads.ts"
 import type { DkgOpened, DkgRevealed } from "./state.ts"
 
-/** Bytes of randomness that `dkgReveal` takes: the proof's nonce, and 64 per other participant. */
-export function revealRandomnessLength(params: DkgParams): number {
-  return 32 + XWING_RANDOMNESS_LENGTH * (params.participants.length - 1)
+/** Bytes of randomness that `dkgReveal` takes: the proof's nonce, and 64 for each share dealt. */
+export function revealRandomnessLength(params: DkgParams, identifier: Identifier): number {
+  return 32 + XWING_RANDOMNESS_LENGTH * sharesWith(params, identifier).length
 }
 
 /**
@@ -39,7 +42,7 @@ export function revealRandomnessLength(params: DkgParams): number {
  * round 1 steps 2 to 5 and round 2 step 1).
  *
  * @param messages - the step 1 message of every other participant.
- * @param randomness - `revealRandomnessLength(params)` fresh uniform bytes; never reused.
+ * @param randomness - `revealRandomnessLength(params, identifier)` fresh uniform bytes; never reused.
  */
 export function dkgReveal(
   state: DkgOpened,
@@ -48,11 +51,13 @@ export function dkgReveal(
   randomness: Bytes,
 ): Outcome<{ readonly state: DkgRevealed; readonly message: Message }> {
   const { params, identifier, coefficients, blinding, sealingSeed } = state
-  if (randomness.length !== revealRandomnessLength(params)) {
-    throw new RangeError(`dkgReveal takes ${revealRandomnessLength(params)} bytes of randomness`)
+  const length = revealRandomnessLength(params, identifier)
+  if (randomness.length !== length) {
+    throw new RangeError(`dkgReveal takes ${length} bytes of randomness`)
   }
-  const others = othersThan(params, identifier)
-  const expected = { senders: others, verifyKeys, reader: identifier }
+  const senders = othersThan(params, identifier)
+  const keys = verifyKeysIn(params, verifyKeys)
+  const expected = { senders, verifyKeys: keys, reader: identifier }
   const collected = collectRound(openingRound(openingStep(params), expected), messages)
   if (!collected.ok) return collected
   const checked = checkOpens(params, collected.value)
@@ -68,7 +73,7 @@ export function dkgReveal(
 
   const kept = new Map<number, Secret>()
   const sealed = new Map<number, Bytes>()
-  others.forEach((recipient, i) => {
+  sharesWith(params, identifier).forEach((recipient, i) => {
     const start = 32 + i * XWING_RANDOMNESS_LENGTH
     const encapsulation = randomness.slice(start, start + XWING_RANDOMNESS_LENGTH)
     const share = evaluatePolynomial(group, scalars, recipient)

@@ -16,7 +16,9 @@ import {
   othersThan,
   roundOf,
   runSession,
+  sharesWith,
   slotOf,
+  verifyKeysIn,
 } from "./params.ts"
 import {
   decodeOrNull,
@@ -50,7 +52,7 @@ export function dkgVerdict(
   const collected = collectRound(
     roundOf(params, "reveal", sessionId, {
       senders: othersThan(params, identifier),
-      verifyKeys,
+      verifyKeys: verifyKeysIn(params, verifyKeys),
       previousDigest: echoDigest(openings),
       reader: identifier,
     }),
@@ -95,7 +97,7 @@ interface Dealt {
 }
 
 /**
- * s_i = sum over dealers of f_j(i). The sum is checked against the outcome first; single shares only
+ * s_i = sum over dealers of f_j(i), and an additive participant's share is its own. The sum is checked against the outcome first; single shares only
  * when it is wrong. Errors that cancel out in the sum harm nobody: the key is the sum.
  */
 function receiveShares(
@@ -107,14 +109,16 @@ function receiveShares(
   const { params, identifier } = state
   const group = groupFor(params)
   const shares = new Map<Identifier, Bytes | null>()
-  for (const [dealer, { header, sealed }] of messages) {
+  for (const dealer of sharesWith(params, identifier)) {
+    const { header, sealed } = messages.get(dealer)!
     const place = { slot: header, recipient: identifier }
     const opened = openFirst(place, state.sealingSeed, sealed.get(identifier)!)
     opened?.channel.key.wipe()
     shares.set(dealer, opened?.payload ?? null)
   }
   const sum = sumOf(params, state.ownShare, [...shares.values()])
-  const expected = result.verifyingShares.get(identifier)!
+  const expected =
+    result.verifyingShares.get(identifier) ?? result.additive.get(identifier)!.publicShare
   const right = sum !== null && group.equal(group.multiplyBase(sum), expected)
   const complaints: Identifier[] = []
   if (!right) {

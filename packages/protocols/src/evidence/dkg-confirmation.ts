@@ -1,7 +1,7 @@
 import type { Element, Identifier } from "@lockkeeper/crypto"
 import { type Codec, equalBytes, struct } from "@lockkeeper/encoding"
 import { checkVerdict } from "../dkg/checks.ts"
-import { type DkgRunId, dkgRunIdCodec, groupFor } from "../dkg/params.ts"
+import { type DkgRunId, dkgRunIdCodec, everyoneIn, groupFor, termsOf, verifyKeysIn } from "../dkg/params.ts"
 import { decodeOrNull, revealPayloadCodec } from "../dkg/payloads.ts"
 import { publicResult } from "../dkg/result.ts"
 import { verifyConfirmation } from "../keys.ts"
@@ -32,16 +32,18 @@ export const dkgConfirmationCodec: Codec<Omit<DkgConfirmationEvidence, "kind">> 
 function vectorsOf(
   run: DkgRunId,
   reveals: ReadonlyMap<Identifier, Statement>,
-  verifyKeys: VerifyKeys,
+  servers: VerifyKeys,
 ): Map<Identifier, readonly Element[]> | null {
   const codec = revealPayloadCodec(groupFor(run.params))
+  const verifyKeys = verifyKeysIn(run.params, servers)
   const vectors = new Map<Identifier, readonly Element[]>()
-  if (reveals.size !== run.params.participants.length) return null
+  const everyone = everyoneIn(run.params)
+  if (reveals.size !== everyone.length || everyone.some((id) => !reveals.has(id))) return null
   for (const [sender, reveal] of reveals) {
     const found = authentic(dkgRun(run), "reveal", reveal, verifyKeys)
     if (!found.ok || found.message.header.sender !== sender) return null
     const payload = decodeOrNull(codec, reveal.broadcast)
-    if (payload?.vector.length !== run.params.minSigners) return null
+    if (payload?.vector.length !== termsOf(run.params, sender)) return null
     vectors.set(sender, payload.vector)
   }
   return vectors

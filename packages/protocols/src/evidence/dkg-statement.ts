@@ -7,6 +7,7 @@ import {
   type DkgStep,
   dkgParamsCodec,
   dkgRunIdCodec,
+  everyoneIn,
   openingStep,
   runSession,
   slotOf,
@@ -62,7 +63,7 @@ export function dkgRun(run: DkgRunId): StatedRun<DkgStep, OpenPayload> {
     checkParams: () => checkParams(params),
     openingStep: () => openingStep(params),
     slotOf: (step, sender) => slotOf(params, step, runSession(run), sender),
-    sendersOf: () => params.participants,
+    sendersOf: () => everyoneIn(params),
     checkOpen,
   }
 }

@@ -3,7 +3,7 @@ import { type Bytes, DecodeError, decode, equalBytes } from "@lockkeeper/encodin
 import { deriveChild } from "../child-keys.ts"
 import { type ChildPath, NO_PATH } from "../child-path.ts"
 import type { FrostShareEvidence } from "../evidence/frost-share.ts"
-import type { KeyCertificate, PublicKeyPackage } from "../keys.ts"
+import { type KeyCertificate, type PublicKeyPackage, verifyKeysFor } from "../keys.ts"
 import { slotMismatch } from "../messages/header.ts"
 import { type Message, openMessage } from "../messages/message.ts"
 import { type AbortReason, abort, done, type Outcome } from "../outcome.ts"
@@ -23,7 +23,7 @@ export interface AggregateInput {
   readonly shares: ReadonlyMap<Identifier, Message>
   /** Of the key that the package was opened with. */
   readonly certificate: KeyCertificate
-  /** Identity keys of the roster in force and of additive participants. */
+  /** Identity keys of the roster in force. */
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
 }
 
@@ -104,7 +104,8 @@ function judgeShare(
   share: Message,
 ): AbortReason | null {
   const { target, commitments, servers, previousDigest, package: pkg } = opened
-  const message = openMessage(share, verifyKeys, "all-parts")
+  const everyone = verifyKeysFor(certificate.public, verifyKeys)
+  const message = openMessage(share, everyone, "all-parts")
   if (!message.ok) return message.abort.reason
   const { header } = message.value
   const misplaced = slotMismatch(header, shareSlot(pkg, certificate.public))
@@ -116,7 +117,8 @@ function judgeShare(
   const value = readShare(certificate.public, share)
   if (value === null) return "invalid-signature-share"
   const { verifyingShares, additive } = certificate.public
-  const verifyingShare = verifyingShares.get(identifier) ?? additive.get(identifier)
+  const verifyingShare =
+    verifyingShares.get(identifier) ?? additive.get(identifier)?.publicShare
   const commitment = commitments.find((c) => c.identifier === identifier)
   if (!verifyingShare || !commitment) return "unknown-sender"
   return verifySignatureShare(target, binding, commitment, servers, verifyingShare, value)

@@ -13,7 +13,7 @@ import {
   u32,
 } from "@lockkeeper/encoding"
 import { type ChildPath, NO_PATH } from "../child-path.ts"
-import { type PublicKeyPackage, publicKeyPackageCodec } from "../keys.ts"
+import { type PublicKeyPackage, publicKeyPackageCodec, verifyKeysFor } from "../keys.ts"
 import { echoDigest } from "../messages/echo.ts"
 import { headerCodec, headerDigest, NO_PREVIOUS, slotMismatch } from "../messages/header.ts"
 import { LIMITS } from "../messages/limits.ts"
@@ -138,7 +138,7 @@ export interface OpenedCommitment {
 /** What a package is checked against. */
 export interface PackageContext {
   readonly public: PublicKeyPackage
-  /** Identity keys of the roster and of additive participants. */
+  /** Identity keys of the roster. */
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
 }
 
@@ -261,7 +261,8 @@ export function openCommitment(
   context: PackageContext & { readonly rosterEpoch: number },
   field = "",
 ): Outcome<OpenedCommitment> {
-  const opened = openMessage(message, context.verifyKeys, "all-parts")
+  const verifyKeys = verifyKeysFor(context.public, context.verifyKeys)
+  const opened = openMessage(message, verifyKeys, "all-parts")
   if (!opened.ok) return abort(opened.abort.reason, { field })
   const { header, broadcast } = opened.value
   const { rosterEpoch } = context

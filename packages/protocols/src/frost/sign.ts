@@ -56,7 +56,7 @@ export interface SignInput {
   readonly key: KeyPackage
   readonly package: SigningPackage
   readonly approved: Approved
-  /** Identity keys of the roster in force and of additive participants. */
+  /** Identity keys of the roster in force. */
   readonly verifyKeys: ReadonlyMap<Identifier, Uint8Array>
   /** Of the roster in force. */
   readonly rosterEpoch: number

@@ -15,8 +15,8 @@ import {
   struct,
   u32,
 } from "@lockkeeper/encoding"
-import { groupOf, type KeyType, keyTypeCodec } from "../key-types.ts"
-import type { KeyCertificate, PublicKeyPackage } from "../keys.ts"
+import { groupOf, keyTypeCodec } from "../key-types.ts"
+import type { AdditiveShare, KeyCertificate, PublicKeyPackage } from "../keys.ts"
 import { LIMITS } from "../messages/limits.ts"
 import type { Registration } from "../opaque/account.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
@@ -26,17 +26,17 @@ import { compareGenerations, type Sharing } from "./sharing.ts"
 
 // How each kind of key becomes a sharing, and how it comes back with its new generation of shares.
 
-interface KeyContext {
-  readonly keyType: KeyType
-  readonly additive: ReadonlyMap<Identifier, Bytes>
-}
+type KeyContext = Pick<PublicKeyPackage, "keyType" | "additive">
 
 /** What of a key is not its sharing and stays: its type, and the additive shares beside it. */
 function keyContext({ keyType, additive }: PublicKeyPackage): Bytes {
-  const element = fixedBytes(groupByName(groupOf(keyType)).elementLength)
+  const share = struct<AdditiveShare>({
+    publicShare: groupByName(groupOf(keyType)).element,
+    identityKey: fixedBytes(32),
+  })
   const codec: Codec<KeyContext> = struct<KeyContext>({
     keyType: keyTypeCodec,
-    additive: numberMap(identifierCodec, element, LIMITS.participants),
+    additive: numberMap(identifierCodec, share, LIMITS.participants),
   })
   return hashValue("sharing/1/key", codec, { keyType, additive })
 }
@@ -55,7 +55,10 @@ export function sharingOfKey(pkg: PublicKeyPackage): Sharing {
 /** verifyingKey - sum of the additive shares' images: what the t-of-n sharing is a sharing of. */
 function sharedPart({ group, additive }: PublicKeyPackage, verifyingKey: Element): Element {
   const field = groupByName(group)
-  return [...additive.values()].reduce((rest, one) => field.subtract(rest, one), verifyingKey)
+  return [...additive.values()].reduce(
+    (rest, { publicShare }) => field.subtract(rest, publicShare),
+    verifyingKey,
+  )
 }
 
 /**

@@ -76,7 +76,7 @@ async function open({ step, params, identity }: Task): Promise<StepOutcome> {
       remedy: "Finish them, or wait until they expire.",
     })
   }
-  const randomness = deps.randomness.bytes(dkg.openRandomnessLength(params))
+  const randomness = deps.randomness.bytes(dkg.openRandomnessLength(params, self.identifier))
   const outcome = dkg.dkgOpen(params, self.identifier, identity, randomness)
   randomness.fill(0)
   if (!outcome.ok) {
@@ -101,8 +101,8 @@ async function open({ step, params, identity }: Task): Promise<StepOutcome> {
 
 async function reveal(task: Task): Promise<StepOutcome> {
   const { state, version } = await takeState(task, "opened")
-  const { deps } = task.step
-  const randomness = deps.randomness.bytes(dkg.revealRandomnessLength(task.params))
+  const { deps, self } = task.step
+  const randomness = deps.randomness.bytes(dkg.revealRandomnessLength(task.params, self.identifier))
   const outcome = dkg.dkgReveal(state, task.messages, task.identity, randomness)
   randomness.fill(0)
   const next = advance(task, version, outcome, "revealed")

@@ -92,7 +92,7 @@ export function weightedShare(
   key: PublicKeyPackage,
 ): Element {
   const group = groupByName(key.group)
-  const share = key.verifyingShares.get(signer) ?? key.additive.get(signer)
+  const share = key.verifyingShares.get(signer) ?? key.additive.get(signer)?.publicShare
   return group.multiplyPublic(share!, weightOf(signer, signers, key))
 }
 

@@ -29,8 +29,9 @@ export function settingOf(
 ): Setting {
   const keyId = seeded(`key/${keyType}`)
   const participants = [1, 2, 3]
+  const additive = new Map<Identifier, Bytes>()
   const params = { keyId, keyType, minSigners: 2, participants, rosterEpoch: 7, attempt: 1 }
-  return { params: { ...params, ...change }, seed }
+  return { params: { additive, ...params, ...change }, seed }
 }
 
 /**
@@ -96,12 +97,12 @@ function runStep(
   const state = <S>(codec: Codec<S>) => decode(codec, participants.stored.get(identifier) as Bytes)
   switch (step) {
     case "open": {
-      const randomness = seeded(name, dkg.openRandomnessLength(params))
+      const randomness = seeded(name, dkg.openRandomnessLength(params, identifier))
       const outcome = dkg.dkgOpen(params, identifier, self, randomness)
       return keep(participants, identifier, dkg.dkgOpenedCodec, outcome)
     }
     case "reveal": {
-      const randomness = seeded(name, dkg.revealRandomnessLength(params))
+      const randomness = seeded(name, dkg.revealRandomnessLength(params, identifier))
       const outcome = dkg.dkgReveal(state(dkg.dkgOpenedCodec), messages, self, randomness)
       return keep(participants, identifier, dkg.dkgRevealedCodec, outcome)
     }
