@@ -1,6 +1,7 @@
 export * from "./account-range.ts"
 export * from "./channel/index.ts"
 export * from "./content.ts"
+export * from "./custody.ts"
 export * from "./ecdsa.ts"
 export * from "./enumeration-seed.ts"
 export * from "./errors.ts"

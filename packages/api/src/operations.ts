@@ -17,6 +17,7 @@ import {
   utf8,
 } from "@lockkeeper/encoding"
 import { childPath, MAX_MESSAGE, type SignContent, signContent } from "./content.ts"
+import { type KeyCustody, keyCustody } from "./custody.ts"
 import { MAX_MEMBERS } from "./roster.ts"
 
 /** Most commitments one `sign.prepare` hands out. */
@@ -30,9 +31,6 @@ export const MAX_NAME = 256
 
 export const KEY_TYPES = ["ed25519", "bip340", "ecdsa-secp256k1"] as const
 export type KeyType = (typeof KEY_TYPES)[number]
-
-export const CUSTODIES = ["custodial"] as const
-export type Custody = (typeof CUSTODIES)[number]
 
 /** NIST SP 800-57 Part 1 key states. */
 export const KEY_STATES = [
@@ -49,7 +47,7 @@ export interface CreateKeyBody {
   /** 32 fresh random bytes. */
   readonly keyId: Bytes
   readonly keyType: KeyType
-  readonly custody: Custody
+  readonly custody: KeyCustody
   /** Name for people, may be empty. */
   readonly label: string
   readonly minSigners: number
@@ -61,7 +59,7 @@ export interface CreateKeyBody {
 export const createKeyBody: Codec<CreateKeyBody> = struct<CreateKeyBody>({
   keyId: fixedBytes(32),
   keyType: oneOf(...KEY_TYPES),
-  custody: oneOf(...CUSTODIES),
+  custody: keyCustody,
   label: text(64),
   minSigners: u16,
   holders: list(identifierCodec, MAX_MEMBERS),
@@ -71,7 +69,7 @@ export const createKeyBody: Codec<CreateKeyBody> = struct<CreateKeyBody>({
 /**
  * Input of one step of `keys.create`: the other participants' messages of the step before, each as
  * `deliver` cuts it for this server; none for step 1. Steps 1 open, 2 reveal and 3 verdict answer
- * this server's encoded message. Step 4, activate, takes all others' confirmations and answers the
+ * this server's encoded message; with custody `self` the owner's device is one of the others. Step 4, activate, takes all others' confirmations and answers the
  * encoded KeyCertificate; or, for an accused dealer, step 5, answer, takes the complaints against it
  * and answers a message, after which the run is over for it. A server that stops a run refuses with
  * `aborted`; who is at fault the coordinator judges from the messages it holds. A new attempt is a
@@ -88,7 +86,7 @@ export const protocolStepInput: Codec<ProtocolStepInput> = struct<ProtocolStepIn
 export interface KeyListing {
   readonly keyId: Bytes
   readonly label: string
-  readonly custody: Custody
+  readonly custody: KeyCustody
   readonly state: KeyState
   readonly createdAt: number
   /** Canonical encoding of the KeyCertificate, signed by every holder. */
@@ -98,7 +96,7 @@ export interface KeyListing {
 export const keyListing: Codec<KeyListing> = struct<KeyListing>({
   keyId: fixedBytes(32),
   label: text(64),
-  custody: oneOf(...CUSTODIES),
+  custody: keyCustody,
   state: oneOf(...KEY_STATES),
   createdAt: safeInteger,
   certificate: bytes(16_384),

@@ -26,6 +26,7 @@ import {
   u32,
   utf8,
 } from "@lockkeeper/encoding"
+import { FIRST_DEVICE } from "./custody.ts"
 import { LockKeeperError } from "./errors.ts"
 
 /** Most servers a roster may list: as many as one run of a protocol takes. */
@@ -224,6 +225,13 @@ function checkRoster(roster: Roster): void {
         `members.${member.name}.identifier`,
         "Identifiers are not distinct and ascending.",
         "Number the servers 1, 2, 3 and so on, and list them in that order.",
+      )
+    }
+    if (member.identifier >= FIRST_DEVICE) {
+      refuse(
+        `members.${member.name}.identifier`,
+        `Identifiers from ${FIRST_DEVICE} on are for owners' devices.`,
+        "Number the servers 1, 2, 3 and so on.",
       )
     }
     if (member.name === "") refuse(`members.${i}.name`, "A server has no name.", "Name it.")

@@ -90,7 +90,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
   sample("createKeyBody", createKeyBody, {
     keyId: id,
     keyType: "bip340",
-    custody: "custodial",
+    custody: { kind: "custodial" },
     label: "savings",
     minSigners: 2,
     holders: [1, 2, 3],
@@ -101,7 +101,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
     {
       keyId: id,
       label: "",
-      custody: "custodial",
+      custody: { kind: "custodial" },
       state: "active",
       createdAt: 4,
       certificate: b("certificate", 100),

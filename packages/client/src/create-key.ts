@@ -1,11 +1,14 @@
 import {
+  type Custody,
   createKeyBody,
+  type KeyCustody,
   type KeyType,
   LockKeeperError,
+  OWNER_DEVICE,
   protocolStepInput,
   type SignedRequest,
 } from "@lockkeeper/api"
-import type { Identifier } from "@lockkeeper/crypto"
+import type { Identifier, Secret } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, decode, encode } from "@lockkeeper/encoding"
 import {
   type Abort,
@@ -13,22 +16,30 @@ import {
   type KeyCertificate,
   type Message,
   messageCodec,
+  type Outcome,
   verifyKeyCertificate,
 } from "@lockkeeper/protocols"
 import { aboutWhom } from "./exclusions.ts"
 import { askAll, notEnough } from "./gather.ts"
 import type { IncidentLog } from "./incidents.ts"
+import { OwnerInKeyGeneration } from "./owner-key-generation.ts"
 import type { Logged, Principal } from "./principal.ts"
 
 export interface KeyOrder {
   readonly keyType: KeyType
   readonly label: string
+  readonly custody: Custody
+  /** Whether a secret of this device is to open the owner's share too. */
+  readonly deviceSecret: boolean
   readonly signal: AbortSignal
   readonly incidents: IncidentLog
 }
 
 export interface GeneratedKey {
   readonly certificate: KeyCertificate
+  readonly custody: KeyCustody
+  /** The owner's, which the caller keeps or wipes; null where the servers hold everything. */
+  readonly ownerShare: Secret | null
   readonly log: readonly Logged[]
 }
 
@@ -55,6 +66,7 @@ export async function createKey(principal: Principal, order: KeyOrder): Promise<
     keyType: order.keyType,
     minSigners: roster.minSigners,
     participants: servers.holding(servers.holders, roster.minSigners),
+    additive: new Map(order.custody === "self" ? [[OWNER_DEVICE, principal.signer.publicKey]] : []),
     rosterEpoch: roster.rosterEpoch,
     attempt: 1,
   }
@@ -62,11 +74,12 @@ export async function createKey(principal: Principal, order: KeyOrder): Promise<
   const mostAttempts = 2 * (servers.holders.length - roster.minSigners + 1)
   const refusals = new Set<string>()
   for (;;) {
-    const attempt = new KeyGeneration(principal, order, params, refusals)
+    const attempt = await KeyGeneration.begin(principal, order, params, refusals)
     const result = await attempt.run()
     if (result.kind === "made") {
       const verified = verifyKeyCertificate(result.made.certificate, verifyKeys)
       if (verified.ok) return result.made
+      result.made.ownerShare?.wipe()
       throw new LockKeeperError("internal", "The generated key's certificate does not verify.")
     }
     const abort = attempt.excusing(result.abort)
@@ -91,38 +104,89 @@ class KeyGeneration {
   readonly #order: KeyOrder
   readonly #params: dkg.DkgParams
   readonly #request: SignedRequest
+  readonly #owner: OwnerInKeyGeneration | null
+  readonly #custody: KeyCustody
   readonly #failures = new Map<Identifier, LockKeeperError>()
   /** Who refused to work with whom, in all attempts: said twice, it is the refuser's own failure. */
   readonly #refusals: Set<string>
   readonly #excused = new Set<Identifier>()
 
-  constructor(principal: Principal, order: KeyOrder, params: dkg.DkgParams, refusals: Set<string>) {
+  private constructor(
+    principal: Principal,
+    order: KeyOrder,
+    params: dkg.DkgParams,
+    refusals: Set<string>,
+    owner: OwnerInKeyGeneration | null,
+  ) {
     this.#refusals = refusals
     this.#principal = principal
     this.#order = order
     this.#params = params
+    this.#owner = owner
+    this.#custody = owner?.custody ?? { kind: "custodial" }
     const { keyId, minSigners, participants: holders, attempt } = params
     const { keyType, label } = order
+    const custody = this.#custody
     const body = encode(createKeyBody, {
-      ...{ keyId, keyType, custody: "custodial", label, minSigners, holders, attempt },
+      ...{ keyId, keyType, custody, label, minSigners, holders, attempt },
     })
     this.#request = principal.request("keys.create", holders, body)
   }
 
+  /** The owner's share is drawn and sealed before any server is asked, and kept by those that make the key. */
+  static async begin(
+    principal: Principal,
+    order: KeyOrder,
+    params: dkg.DkgParams,
+    refusals: Set<string>,
+  ): Promise<KeyGeneration> {
+    const isServersAlone = params.additive.size === 0
+    const owner = isServersAlone
+      ? null
+      : await OwnerInKeyGeneration.begin(principal, params, order.deviceSecret)
+    return new KeyGeneration(principal, order, params, refusals, owner)
+  }
+
   async run(): Promise<AttemptResult> {
+    let isMade = false
+    try {
+      const result = await this.#drive()
+      isMade = result.kind === "made"
+      return result
+    } finally {
+      this.#owner?.end(isMade)
+    }
+  }
+
+  async #drive(): Promise<AttemptResult> {
     let task = dkg.dkgCoordinate(this.#params, this.#principal.servers.trust.verifyKeys)
     for (;;) {
       if (task.kind === "aborted") return task
       if (task.kind === "activate") {
         const { certificate, deliveries } = task
-        return { kind: "made", made: { certificate, log: await this.#activate(deliveries) } }
+        const own = this.#owner?.activate(deliveries.get(OWNER_DEVICE) ?? [])
+        if (own?.ok === false) return { kind: "aborted", abort: own.abort }
+        const log = await this.#activate(deliveries)
+        const custody = this.#custody
+        const ownerShare = this.#owner?.share ?? null
+        return { kind: "made", made: { certificate, custody, ownerShare, log } }
       }
-      const responses = await this.#step(task.step, task.deliveries)
+      const { step, deliveries } = task
+      const own = this.#ownStep(step, deliveries)
+      if (own?.ok === false) return { kind: "aborted", abort: own.abort }
+      const responses = await this.#step(step, deliveries)
+      if (own !== null) responses.push({ from: OWNER_DEVICE, message: own.value })
       task = dkg.dkgAdvance(task.waiting, responses)
     }
   }
 
-  /** Has each participant run one step; who gives no usable message is left out of the answers. */
+  /** The owner's own message of a step; null where the owner holds no share, or it is not its turn. */
+  #ownStep(step: dkg.DkgStep, deliveries: dkg.Deliveries): Outcome<Message> | null {
+    const messages = deliveries.get(OWNER_DEVICE)
+    return this.#owner === null || messages === undefined ? null : this.#owner.step(step, messages)
+  }
+
+  /** Has each server run one step; who gives no usable message is left out of the answers. */
   async #step(step: dkg.DkgStep, deliveries: dkg.Deliveries): Promise<dkg.DkgResponse[]> {
     const outputs = await this.#askEach(step, deliveries)
     const responses: dkg.DkgResponse[] = []
@@ -146,7 +210,8 @@ class KeyGeneration {
   async #askEach(step: dkg.DkgStep | "activate", deliveries: dkg.Deliveries) {
     const { servers } = this.#principal
     const { signal, incidents } = this.#order
-    const { answers, failures } = await askAll(servers, [...deliveries.keys()], (server) => {
+    const asked = [...deliveries.keys()].filter((one) => one !== OWNER_DEVICE)
+    const { answers, failures } = await askAll(servers, asked, (server) => {
       const input = encodeInput(deliveries.get(server) ?? [])
       const stepMs = this.#patienceWith(server, step)
       return this.#principal.act(server, this.#request, STEP_NUMBERS[step], input, signal, stepMs)

@@ -56,10 +56,23 @@ export interface Compute {
   stretch(input: Secret, stretching: opaque.Stretching): Promise<Secret>
 }
 
+/**
+ * Secrets that stay on this device, one for each account: beside what follows from the password, what
+ * opens an owner's shares. Used through a keyed hash alone, so that a key which nothing can read out
+ * serves as well as a file.
+ */
+export interface DeviceSecrets {
+  /** HMAC-SHA256 of `input` under the account's secret; null where this device has none. */
+  derive(accountId: Bytes, input: Bytes): Promise<Secret | null>
+  /** The same, once a secret is kept for good: made where there was none. */
+  deriveOrMake(accountId: Bytes, input: Bytes): Promise<Secret>
+}
+
 /** Everything the SDK takes from the world, so that a simulator can own it. */
 export interface Dependencies {
   readonly clock: Clock
   readonly randomness: Randomness
   readonly network: Network
   readonly compute: Compute
+  readonly deviceSecrets: DeviceSecrets
 }

@@ -148,8 +148,12 @@ export class IncidentLog {
   }
 
   /** Everything an aborted run says about servers. */
-  aborted({ reason, evidence, silent, culprits }: Abort): void {
+  aborted({ reason, evidence, ...who }: Abort): void {
     for (const piece of evidence) this.proven(piece)
+    // The owner's own device is in the protocol too, and no server.
+    const { all } = this.#servers
+    const culprits = who.culprits.filter((one) => all.includes(one))
+    const silent = who.silent.filter((one) => all.includes(one))
     const named = this.culprits
     // Who said nothing is called that; who said what could not be read is not merely silent.
     const isQuiet = reason === "missing-messages"

@@ -16,6 +16,7 @@ export type {
   Clock,
   Compute,
   Dependencies,
+  DeviceSecrets,
   Network,
   Randomness,
   ServerLink,

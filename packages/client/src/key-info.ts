@@ -7,6 +7,7 @@ import {
   type KeyState,
   type KeyType,
   LockKeeperError,
+  OWNER_DEVICE,
   placeOfShares,
   type Roster,
   thresholdsOf,
@@ -17,6 +18,7 @@ import {
   frost,
   type KeyCertificate,
   keyCertificateCodec,
+  type PublicKeyPackage,
   verifyKeyCertificate,
 } from "@lockkeeper/protocols"
 import { rosterOf, type Trust } from "./trust.ts"
@@ -26,6 +28,9 @@ export const CUSTODY_MEANING: Readonly<Record<Custody, string>> = {
   custodial:
     "The key servers hold all shares: any minSigners of them could sign together without the " +
     "owner. They do so only on the owner's signed request.",
+  self:
+    "Your device holds a share of its own: the key servers cannot sign without it, however many of " +
+    "them there are, and it cannot sign without minSigners of them.",
 }
 
 /** A key whose certificate was verified: every holder signed that these parts belong together. */
@@ -80,9 +85,11 @@ export function openListing(
   if (!asksFor(then, shape)) return { reason: "wrong-participants" }
   if (placeOfShares(roster, shape) === "stranded") return { reason: "wrong-participants" }
   if (!equalBytes(keyId, facts.keyId)) return { reason: "wrong-key" }
+  if (!fitsCustody(verified.value, facts)) return { reason: "wrong-custody" }
   const publicKey = frost.publicKeyOf(verified.value)
   if (publicKey === null || !isKeyType(keyType)) return { reason: "wrong-key-type" }
-  const { label, custody, state, createdAt } = facts
+  const { label, state, createdAt } = facts
+  const custody = facts.custody.kind
   const key: KeyInfo = {
     ...{ keyId, keyType, label, custody, custodyMeaning: CUSTODY_MEANING[custody] },
     ...{ state, createdAt, expiresAt: expiryOf(roster, createdAt), publicKey, minSigners },
@@ -90,6 +97,12 @@ export function openListing(
     certificate: decoded,
   }
   return { key }
+}
+
+/** Whether exactly those hold shares who are to, by the custody that a server names. */
+function fitsCustody({ additive }: PublicKeyPackage, { custody }: KeyFacts): boolean {
+  const devices = custody.kind === "self" ? [OWNER_DEVICE] : []
+  return additive.size === devices.length && devices.every((one) => additive.has(one))
 }
 
 function membersOf({ members }: Roster): readonly Identifier[] {

@@ -29,6 +29,8 @@ export interface ConnectOptions {
   readonly pin: Uint8Array | string
   /** PEM certificates to trust instead of the system's; Node only. */
   readonly ca?: string
+  /** Directory for device secrets, which open your own shares of keys; Node only. */
+  readonly deviceSecrets?: string
   readonly patience?: Partial<Patience>
   /** Told of each server that does not do its part, also when the operation fails. */
   readonly onIncident?: (incident: Incident) => void
@@ -76,7 +78,7 @@ export class LockKeeper {
    * @throws LockKeeperError `untrusted-roster`, `misconfigured`, `invalid-request`, naming the field.
    */
   static async connect(options: ConnectOptions): Promise<LockKeeper> {
-    const { roster, pin, ca, dependencies } = options
+    const { roster, pin, ca, deviceSecrets, dependencies } = options
     const { onIncident = () => undefined, onRoster = () => undefined } = options
     if (!(roster instanceof Uint8Array)) {
       throw new LockKeeperError("invalid-request", "`roster` is not a Uint8Array.", {
@@ -85,7 +87,11 @@ export class LockKeeper {
       })
     }
     const trust = trustRoster(roster, pin)
-    const deps = { ...platformDependencies(ca === undefined ? {} : { ca }), ...dependencies }
+    const platform = platformDependencies({
+      ...(ca === undefined ? {} : { ca }),
+      ...(deviceSecrets === undefined ? {} : { deviceSecrets }),
+    })
+    const deps = { ...platform, ...dependencies }
     const patience = { ...DEFAULT_PATIENCE, ...options.patience }
     return new LockKeeper(new Servers(trust, deps, patience, onIncident), onRoster)
   }

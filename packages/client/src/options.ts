@@ -1,4 +1,4 @@
-import type { KeyType, SignContent } from "@lockkeeper/api"
+import type { Custody, KeyType, SignContent } from "@lockkeeper/api"
 import type { Bytes } from "@lockkeeper/encoding"
 import type { ChildKeyInfo } from "./child-keys.ts"
 import type { EcdsaSigned } from "./ecdsa-attempt.ts"
@@ -26,6 +26,13 @@ export interface RecordedIncidents extends WithIncidents {
 
 export interface CreateKeyOptions extends Cancellable {
   readonly type: KeyType
+  /** Who must take part in signing; `custodial` without it. */
+  readonly custody?: Custody
+  /**
+   * For `self`: whether your share is sealed under a secret of this device too, as it is without this.
+   * With `false` any device with the password opens it, and t corrupt servers can guess passwords.
+   */
+  readonly deviceSecret?: boolean
   /** Name for people, up to 64 bytes. */
   readonly label?: string
 }

@@ -77,7 +77,13 @@ export class Principal {
     return this.#login.opaqueVersion
   }
 
-  /** The account's keys, for a password change. The caller does not wipe them. */
+  /** What the account's requests are signed with, and its device's messages in protocols. */
+  get signer(): SigningKey {
+    this.assertLive()
+    return this.#signingKey
+  }
+
+  /** The account's keys, for a password change and what the storage key seals. The caller does not wipe them. */
   get keys(): opaque.OpenAccountKeys {
     this.assertLive()
     return this.#keys

@@ -1,4 +1,5 @@
 import {
+  CUSTODIES,
   forgiveGuessesBody,
   KEY_TYPES,
   LockKeeperError,
@@ -6,12 +7,11 @@ import {
   type SignContent,
 } from "@lockkeeper/api"
 import { type Bytes, encode, equalBytes, toHex, utf8 } from "@lockkeeper/encoding"
-import type { KeyCertificate } from "@lockkeeper/protocols"
 import { bringUpToDate, changePassword } from "./change-password.ts"
 import { childKey, pathOf, registerChild, registerWhereMissing } from "./child-keys.ts"
 import { CommitmentPool } from "./commitments.ts"
 import { ecdsaSignable, frostSignable } from "./content.ts"
-import { createKey } from "./create-key.ts"
+import { createKey, type GeneratedKey } from "./create-key.ts"
 import type { Piece } from "./evidence-outbox.ts"
 import { askAll } from "./gather.ts"
 import { inOneGeneration } from "./generations.ts"
@@ -40,6 +40,8 @@ import type {
   WhichKey,
   WithIncidents,
 } from "./options.ts"
+import { OwnerDevice } from "./owner-device.ts"
+import { OwnerShares } from "./owner-shares.ts"
 import { ensurePairs } from "./pairs.ts"
 import { type Pools, SessionPools } from "./pools.ts"
 import { Principal } from "./principal.ts"
@@ -77,6 +79,7 @@ export class Session {
   readonly #principal: Principal
   readonly #commitments = new CommitmentPool()
   readonly #supply: Supply
+  readonly #ownerShares: OwnerShares
   readonly #known = new Map<string, KeyInfo>()
   #signing = 0
   readonly #follow: () => Promise<boolean>
@@ -106,6 +109,7 @@ export class Session {
     }
     servers.outbox.attach(this.#report)
     this.#supply = new Supply(this.#principal, new DeadPairs())
+    this.#ownerShares = new OwnerShares(this.#principal)
     const pools = new SessionPools({
       principal: this.#principal,
       supply: this.#supply,
@@ -153,9 +157,12 @@ export class Session {
     const signable = frostSignable(key.keyType, { content, digest })
     const merkleRoot = merkleRootOf(key, options.taproot)
     const order = { path, ...signable, merkleRoot, signal, incidents }
-    const signed = await this.#inOneGeneration(key, { signal, incidents }, (current) =>
-      sign(this.#principal, this.#commitments, { ...order, key: current }),
-    )
+    const share =
+      key.custody === "self" ? await this.#ownerShares.of(key, { signal, incidents }) : null
+    const signed = await this.#inOneGeneration(key, { signal, incidents }, (current) => {
+      const device = share === null ? null : new OwnerDevice(this.#principal, current, share)
+      return sign(this.#principal, this.#commitments, { ...order, key: current, device })
+    })
     registerWhereMissing(this.#principal, { key, path }, incidents.all)
     return { ...signed, incidents: incidents.all }
   }
@@ -246,6 +253,7 @@ export class Session {
     this.#commitments.clear()
     this.#supply.clear()
     this.#known.clear()
+    this.#ownerShares.clear()
     await this.#principal.end(signal)
   }
 
@@ -266,6 +274,7 @@ export class Session {
       if (this.#principal.ended || !(await this.#follow())) throw error
       this.#commitments.clear()
       this.#supply.clear()
+      this.#ownerShares.clear()
       throw this.#principal.supersede()
     }
   }
@@ -277,7 +286,8 @@ export class Session {
 
   async #create(options: CreateKeyOptions): Promise<CreatedKey> {
     const { signal, incidents } = this.#begin(options)
-    const { type: keyType, label = "" } = options
+    const { type: keyType, label = "", custody = "custodial", deviceSecret = true } = options
+    checkCustody(options)
     if (!KEY_TYPES.includes(keyType)) {
       throw new LockKeeperError("invalid-request", "There is no such key type.", {
         field: "type",
@@ -289,12 +299,13 @@ export class Session {
         field: "label",
       })
     }
-    const order = { keyType, label, signal, incidents }
+    const order = { keyType, label, custody, deviceSecret, signal, incidents }
     const pairs = keyType === "ecdsa-secp256k1" ? this.#ensurePairs(signal, incidents) : null
-    const [{ certificate, log }] = await Promise.all([createKey(this.#principal, order), pairs])
-    const key = this.#opened(certificate, label)
+    const [made] = await Promise.all([createKey(this.#principal, order), pairs])
+    const key = this.#opened(made, label)
+    if (made.ownerShare !== null) this.#ownerShares.keep(key, made.ownerShare)
     this.#remember(key)
-    return { key, log, incidents: incidents.all }
+    return { key, log: made.log, incidents: incidents.all }
   }
 
   /** Beside the key generation: what is missing then is set up when it is first needed. */
@@ -323,11 +334,10 @@ export class Session {
     return inOneGeneration(this.#principal, key, { ...context, changed }, use)
   }
 
-  #opened(certificate: KeyCertificate, label: string): KeyInfo {
+  #opened({ certificate, custody }: GeneratedKey, label: string): KeyInfo {
     const { servers } = this.#principal
     const { keyId } = certificate.public
     const createdAt = servers.deps.clock.now()
-    const custody = "custodial"
     const facts = { keyId, label, custody, state: "active", createdAt } as const
     const opened = openListing(servers.trust, facts, certificate)
     if ("reason" in opened) throw new LockKeeperError("internal", `The key is ${opened.reason}.`)
@@ -404,6 +414,28 @@ function otherWay(method: string, { keyType }: KeyInfo): LockKeeperError {
     field: "keyId",
     remedy: `Use \`${method}\`.`,
   })
+}
+
+/** @throws LockKeeperError `invalid-request`, where a key cannot be held so. */
+function checkCustody({ type, custody = "custodial", deviceSecret }: CreateKeyOptions): void {
+  if (!CUSTODIES.includes(custody)) {
+    throw new LockKeeperError("invalid-request", "There is no such custody.", {
+      field: "custody",
+      remedy: `Use one of ${CUSTODIES.join(", ")}.`,
+    })
+  }
+  if (custody === "custodial" && deviceSecret !== undefined) {
+    throw new LockKeeperError("invalid-request", "Custodial keys have no owner's share to seal.", {
+      field: "deviceSecret",
+      remedy: "Leave `deviceSecret` out, or create the key with custody self.",
+    })
+  }
+  if (custody === "self" && type === "ecdsa-secp256k1") {
+    throw new LockKeeperError("invalid-request", `${type} keys have no owner's share yet.`, {
+      field: "custody",
+      remedy: "Create the key with custody custodial, or one of type ed25519 or bip340.",
+    })
+  }
 }
 
 function merkleRootOf({ keyType }: KeyInfo, taproot: Taproot | undefined): Bytes | null {

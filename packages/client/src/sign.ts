@@ -107,6 +107,7 @@ class SignRun {
   /** Gives unused commitments back. Calls still open end by themselves and only fill the pool. */
   release(): void {
     this.#over = true
+    this.#burnOwn()
     for (const [server, commitment] of this.#held) this.#pool.put(this.#shares, server, commitment)
     this.#held.clear()
   }
@@ -142,6 +143,10 @@ class SignRun {
   /** Sees to it that t servers have a commitment ready, are at work, or are being asked for one. */
   #topUp(): void {
     if (this.#isPromising()) return
+    const { device } = this.#order
+    if (device !== null && this.#state.standing.get(device.identifier)?.kind === "unknown") {
+      this.#hold(device.identifier, device.commit())
+    }
     const { servers, minSigners, standing } = this.#state
     const isComing = (id: Identifier) =>
       this.#isActive(id, "ready") ||
@@ -200,7 +205,21 @@ class SignRun {
     const asked = new SigningAttempt(trust, this.#order, this.#digest, number, commitments)
     this.#asked.set(attempt, asked)
     const { signingPackage } = asked
-    for (const id of signers) void this.#askOne(id, attempt, asked, signingPackage)
+    const { device } = this.#order
+    for (const id of signers) {
+      if (id !== device?.identifier) void this.#askOne(id, attempt, asked, signingPackage)
+    }
+    if (device === null) return
+    asked.signOwn(device, this.#digest)
+    const { identifier } = device
+    this.#observe({ kind: "share", identifier, attempt, spare: false })
+  }
+
+  /** The device's nonces are for this run, and no other ever has them. */
+  #burnOwn(): void {
+    const { device } = this.#order
+    device?.burn()
+    if (device !== null) this.#held.delete(device.identifier)
   }
 
   async #askOne(
@@ -261,8 +280,10 @@ class SignRun {
 
   #begin(among: readonly Identifier[]): frost.RoastState {
     const { roster } = this.#principal.servers.trust
+    const { key, device } = this.#order
+    const mandatory = device === null ? [] : [device.identifier]
     const allows = (some: readonly Identifier[]) => placementViolation(roster, some) === null
-    return frost.roastStart(this.#order.key.minSigners, among, [], allows)
+    return frost.roastStart(key.minSigners, among, mandatory, allows)
   }
 
   /** Those that may still be asked, as far as they work with each other. */
@@ -289,6 +310,7 @@ class SignRun {
     this.#mustRestart = false
     this.#restarts++
     this.#attemptBase += attempts.length
+    this.#burnOwn()
     for (const [server, held] of this.#held) this.#pool.put(this.#shares, server, held)
     this.#held.clear()
     this.#asked = new Map()

@@ -4,6 +4,7 @@ import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { type ChildPath, frost, type Message, messageCodec } from "@lockkeeper/protocols"
 import type { IncidentLog } from "./incidents.ts"
 import type { KeyInfo } from "./key-info.ts"
+import type { OwnerDevice } from "./owner-device.ts"
 import type { Logged } from "./principal.ts"
 import type { Trust } from "./trust.ts"
 
@@ -16,6 +17,8 @@ export interface SignOrder {
   readonly message: Bytes
   /** See `SignBody.merkleRoot`. */
   readonly merkleRoot: Bytes | null
+  /** Signs beside the servers; null where they hold all shares. */
+  readonly device: OwnerDevice | null
   readonly signal: AbortSignal
   readonly incidents: IncidentLog
 }
@@ -74,6 +77,13 @@ export class SigningAttempt {
     return encode(frost.signingPackageCodec, this.#opened.package)
   }
 
+  /** The owner's device signs what was ordered, and says so to nobody else. */
+  signOwn(device: OwnerDevice, requestDigest: Bytes): void {
+    const { message, path, merkleRoot } = this.#order
+    const approved = { requestDigest, message, tweak: tweakOf(merkleRoot), path }
+    this.#shares.set(device.identifier, device.sign(this.#opened.package, approved))
+  }
+
   /** @throws DecodeError on what is no message. */
   add(server: Identifier, share: Bytes, log: LogPosition): void {
     this.#shares.set(server, decode(messageCodec, share))
@@ -93,7 +103,9 @@ export class SigningAttempt {
     }
     const tweak = tweakOf(merkleRoot)
     const publicKey = frost.publicKeyOf(certificate.public, tweak, path) as Bytes
-    const signers = [...shares.keys()].sort((a, b) => a - b)
+    const { verifyingShares } = certificate.public
+    const servers = [...shares.keys()].filter((one) => verifyingShares.has(one))
+    const signers = servers.sort((a, b) => a - b)
     return { signed: { signature: outcome.value, publicKey, signers, log: this.#log } }
   }
 

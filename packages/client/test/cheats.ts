@@ -264,7 +264,13 @@ export async function inventKey(server: TestServer, owner: Bytes, like: PublicKe
     confirmations: new Map([[identifier, confirmKey(identity, pkg)]]),
   })
   const value = encode(keyListing, {
-    ...{ keyId, label: "send money here", custody: "custodial", state: "active", createdAt: 1 },
+    ...{
+      keyId,
+      label: "send money here",
+      custody: { kind: "custodial" },
+      state: "active",
+      createdAt: 1,
+    },
     certificate,
   })
   await listAs(server, owner, keyId, value)

@@ -30,6 +30,7 @@ import {
   type ServerSecrets,
   type ServerSelf,
 } from "@lockkeeper/server"
+import { TestDevice } from "./device-secrets.ts"
 import { linkTo, type Wire } from "./wire.ts"
 
 /** Bytes that depend on the seed alone. */
@@ -79,6 +80,8 @@ export class TestCluster {
   rostersBefore: readonly SignedRoster[] = []
   readonly servers = new Map<Identifier, TestServer>()
   readonly wires = new Map<Identifier, Wire>()
+  /** The device that owners are at, if no other is named. */
+  readonly device = new TestDevice(seededRandomness("device"))
   readonly #secrets: readonly ServerSecrets[]
   readonly #options: ClusterOptions
   #started = 0
@@ -189,6 +192,7 @@ export class TestCluster {
   dependencies(): Partial<Dependencies> {
     return {
       compute: { stretch: quickStretch },
+      deviceSecrets: this.device,
       network: {
         connect: (member: Member) =>
           linkTo(() => this.server(member.identifier).server, this.wire(member.identifier)),

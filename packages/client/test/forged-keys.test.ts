@@ -10,7 +10,12 @@ import { goOnTo, type Shape, startMoving } from "./moving-cluster.ts"
 
 const TWO_OF_THREE: Shape = { holders: [1, 2, 3], minSigners: 2 }
 const THREE_OF_FIVE: Shape = { holders: [1, 2, 3, 4, 5], minSigners: 3 }
-const FACTS = { label: "mine", custody: "custodial", state: "active", createdAt: 5 } as const
+const FACTS = {
+  label: "mine",
+  custody: { kind: "custodial" },
+  state: "active",
+  createdAt: 5,
+} as const
 
 /** What the owner makes of a listing that these servers made up by themselves; null where it is believed. */
 function reasonFor(

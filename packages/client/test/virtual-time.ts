@@ -52,5 +52,6 @@ export function virtualDependencies(clock: VirtualClock): Dependencies {
     randomness: { bytes: (length) => new Uint8Array(length) },
     network: { connect: (): ServerLink => nothing() },
     compute: { stretch: nothing },
+    deviceSecrets: { derive: nothing, deriveOrMake: nothing },
   }
 }

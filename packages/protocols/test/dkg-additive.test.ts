@@ -103,7 +103,9 @@ test("a device adds one share and deals none", () => {
   const longer = signs(DEVICE, ({ broadcast }) => {
     const codec = revealPayloadCodec(group)
     const payload = decode(codec, broadcast)
-    return { broadcast: encode(codec, { ...payload, vector: [...payload.vector, group.generator] }) }
+    return {
+      broadcast: encode(codec, { ...payload, vector: [...payload.vector, group.generator] }),
+    }
   })
   const tooLong = driveWith(params, { [DEVICE]: { reveal: longer } })
   assertDeviceNamed(tooLong, "wrong-vector-length", "vector")

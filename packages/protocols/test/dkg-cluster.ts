@@ -82,12 +82,18 @@ export class HonestParticipant implements Participant {
     const { identifier } = this
     switch (step) {
       case "open": {
-        const randomness = seeded(`${this.seed}/open`, openRandomnessLength(this.params, identifier))
+        const randomness = seeded(
+          `${this.seed}/open`,
+          openRandomnessLength(this.params, identifier),
+        )
         const outcome = dkgOpen(this.params, this.identifier, this.self, randomness)
         return this.#keep(dkgOpenedCodec, outcome)
       }
       case "reveal": {
-        const randomness = seeded(`${this.seed}/reveal`, revealRandomnessLength(this.params, identifier))
+        const randomness = seeded(
+          `${this.seed}/reveal`,
+          revealRandomnessLength(this.params, identifier),
+        )
         const state = decode(dkgOpenedCodec, this.stored)
         return this.#keep(dkgRevealedCodec, dkgReveal(state, deliveries, this.self, randomness))
       }

@@ -219,7 +219,10 @@ function opened(identifier: number, seed: string): { state: DkgOpened; message: 
 }
 
 function revealed(state: DkgOpened, messages: readonly Message[]) {
-  const bytes = seeded(`reveal ${state.identifier}`, revealRandomnessLength(params, state.identifier))
+  const bytes = seeded(
+    `reveal ${state.identifier}`,
+    revealRandomnessLength(params, state.identifier),
+  )
   return dkgReveal(state, messages, selfOf(state.identifier), bytes)
 }
 

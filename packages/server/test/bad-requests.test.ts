@@ -68,7 +68,11 @@ function soundBody(operation: OwnerOperation): Bytes {
       return encode(forgiveGuessesBody, { seen: 1 })
     case "keys.create":
       return encode(createKeyBody, {
-        ...{ keyId: owner.randomness.bytes(32), keyType: "ed25519", custody: "custodial" },
+        ...{
+          keyId: owner.randomness.bytes(32),
+          keyType: "ed25519",
+          custody: { kind: "custodial" },
+        },
         ...{ label: "", minSigners: 2, holders: [1, 2, 3], attempt: 1 },
       } as const)
     case "keys.list":
@@ -246,7 +250,7 @@ test("values outside an operation's range are refused by field", async () => {
   const unknown = new Uint8Array(32).fill(9)
   const create = (changes: object) =>
     encode(createKeyBody, {
-      ...{ keyId: unknown, keyType: "ed25519", custody: "custodial", label: "" },
+      ...{ keyId: unknown, keyType: "ed25519", custody: { kind: "custodial" }, label: "" },
       ...{ minSigners: 2, holders: [1, 2, 3], attempt: 1, ...changes },
     } as Parameters<typeof createKeyBody.write>[1])
   const cases: readonly (readonly [Operation, Bytes, ErrorCode, string])[] = [

@@ -35,7 +35,7 @@ export async function createKey(
   const body = {
     keyId,
     keyType,
-    custody: "custodial",
+    custody: { kind: "custodial" },
     label: "",
     minSigners,
     holders,
@@ -44,7 +44,10 @@ export async function createKey(
   const request = owner.sign(
     owner.request("keys.create", encode(createKeyBody, body), { servers: holders }),
   )
-  const params = { keyId, keyType, minSigners, participants: holders, rosterEpoch, attempt: 1 }
+  const additive = new Map()
+  const params = {
+    ...{ keyId, keyType, minSigners, participants: holders, additive, rosterEpoch, attempt: 1 },
+  }
   const verifyKeys = new Map(roster.members.map((m) => [m.identifier, m.identityKey]))
   const run = async (step: number, deliveries: dkg.Deliveries) =>
     Promise.all(

@@ -70,7 +70,12 @@ async function put(
   const { keyId } = pkg
   const keyPackage = { identifier, signingShare: Secret.copyOf(share), public: pkg }
   const certificate = encode(keyCertificateCodec, forged)
-  const facts = { label: "mine", custody: "custodial", state: "active", createdAt: 5 } as const
+  const facts = {
+    label: "mine",
+    custody: { kind: "custodial" },
+    state: "active",
+    createdAt: 5,
+  } as const
   const row = encode(keyRow, { accountId, state: "active", keyPackage })
   const listing = encode(keyListing, { keyId, ...facts, certificate })
   const listingId = `${toHex(accountId)}-${toHex(keyId)}`

@@ -57,7 +57,7 @@ test("an operator can list all that may be recorded, with the longest notes", as
 /** Has the first server open a key generation: what it signed. */
 async function openedBy(owner: TestOwner, session: TestSession, keyId: Bytes) {
   const body = encode(createKeyBody, {
-    ...{ keyId, keyType: "ed25519", custody: "custodial", label: "" },
+    ...{ keyId, keyType: "ed25519", custody: { kind: "custodial" }, label: "" },
     ...{ minSigners: 2, holders: [1, 2, 3], attempt: 1 },
   } as const)
   const request = owner.sign(owner.request("keys.create", body, { servers: [1, 2, 3] }))

@@ -42,7 +42,12 @@ function prepare(owner: TestOwner, keyId: Bytes, count = 16): SignedRequest {
 
 function create(owner: TestOwner, keyId: Bytes, attempt = 1): SignedRequest {
   const servers = owner.servers.map(({ identifier }) => identifier)
-  const fixed = { keyType: "ed25519", custody: "custodial", label: "", minSigners: 2 } as const
+  const fixed = {
+    keyType: "ed25519",
+    custody: { kind: "custodial" },
+    label: "",
+    minSigners: 2,
+  } as const
   const body = encode(createKeyBody, { ...fixed, keyId, holders: servers, attempt })
   return owner.sign(owner.request("keys.create", body, { servers }))
 }

@@ -17,7 +17,7 @@ function step(
 ): Promise<CallAnswer> {
   const { minSigners } = owner.cluster.roster
   const holders = owner.servers.map(({ identifier }) => identifier)
-  const facts = { keyId, keyType: "ed25519", custody: "custodial", label: "" } as const
+  const facts = { keyId, keyType: "ed25519", custody: { kind: "custodial" }, label: "" } as const
   const body = encode(createKeyBody, { ...facts, minSigners, holders, attempt })
   const request = owner.sign(owner.request("keys.create", body))
   return session.call({ kind: "act", request, step: number, input: NO_MESSAGES })

@@ -133,7 +133,7 @@ test("no operation answers while the log cannot be written", async () => {
     [
       "keys.create",
       encode(createKeyBody, {
-        ...{ keyId: owner.randomness.bytes(32), keyType: "bip340", custody: "custodial" },
+        ...{ keyId: owner.randomness.bytes(32), keyType: "bip340", custody: { kind: "custodial" } },
         ...{ label: "", minSigners: 2, holders: [1, 2, 3], attempt: 1 },
       } as const),
     ],

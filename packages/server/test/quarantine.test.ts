@@ -118,7 +118,12 @@ test("no operation takes part with a quarantined server, nor takes anything for 
   await refused(world, () => actAt(first, signing.request, 1, signing.input), "sign")
   const holders = [1, 2, 3]
   const create = encode(createKeyBody, {
-    ...{ keyId: new Uint8Array(32).fill(8), keyType: "ed25519", custody: "custodial", label: "" },
+    ...{
+      keyId: new Uint8Array(32).fill(8),
+      keyType: "ed25519",
+      custody: { kind: "custodial" },
+      label: "",
+    },
     ...{ minSigners: 2, holders, attempt: 1 },
   } as const)
   for (const step of [1, 2, 3, 4, 5]) {

@@ -4,13 +4,14 @@ import { LockKeeperError, type Member } from "@lockkeeper/api"
 import { Secret } from "@lockkeeper/crypto"
 import type { opaque } from "@lockkeeper/protocols"
 import type { Dependencies, ServerLink } from "../dependencies.ts"
+import { deviceSecretFiles, noDeviceSecrets } from "./device-secret-files.ts"
 import { connectLink } from "./link.ts"
 import type { PlatformOptions } from "./options.ts"
 import { stretchByWasm } from "./stretch-wasm.ts"
 import { systemClock } from "./system-clock.ts"
 
 /** Node's own clock, randomness, HTTP/2 over TLS 1.3, and Argon2id on its thread pool. */
-export function platformDependencies({ ca }: PlatformOptions): Dependencies {
+export function platformDependencies({ ca, deviceSecrets }: PlatformOptions): Dependencies {
   if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----")) {
     throw new LockKeeperError("misconfigured", "`ca` holds no PEM certificate.", {
       field: "ca",
@@ -22,6 +23,7 @@ export function platformDependencies({ ca }: PlatformOptions): Dependencies {
     randomness: { bytes: (length) => getRandomValues(new Uint8Array(length)) },
     network: { connect: (member) => http2Link(member, ca) },
     compute: { stretch: typeof argon2 === "function" ? stretchByNode : stretchByWasm },
+    deviceSecrets: deviceSecrets === undefined ? noDeviceSecrets : deviceSecretFiles(deviceSecrets),
   }
 }
 

@@ -6,7 +6,14 @@ import { collectAvailable } from "../messages/round.ts"
 import { statementsOf } from "../messages/statement.ts"
 import { abort, done, type Outcome } from "../outcome.ts"
 import { checkVerdicts } from "./faults.ts"
-import { type DkgIdentity, othersThan, roundOf, runSession, slotOf, verifyKeysIn } from "./params.ts"
+import {
+  type DkgIdentity,
+  othersThan,
+  roundOf,
+  runSession,
+  slotOf,
+  verifyKeysIn,
+} from "./params.ts"
 import { answerPayloadCodec } from "./payloads.ts"
 import type { DkgJudged } from "./state.ts"
 

@@ -1,7 +1,14 @@
 import type { Element, Identifier } from "@lockkeeper/crypto"
 import { type Codec, equalBytes, struct } from "@lockkeeper/encoding"
 import { checkVerdict } from "../dkg/checks.ts"
-import { type DkgRunId, dkgRunIdCodec, everyoneIn, groupFor, termsOf, verifyKeysIn } from "../dkg/params.ts"
+import {
+  type DkgRunId,
+  dkgRunIdCodec,
+  everyoneIn,
+  groupFor,
+  termsOf,
+  verifyKeysIn,
+} from "../dkg/params.ts"
 import { decodeOrNull, revealPayloadCodec } from "../dkg/payloads.ts"
 import { publicResult } from "../dkg/result.ts"
 import { verifyConfirmation } from "../keys.ts"

@@ -117,8 +117,7 @@ function judgeShare(
   const value = readShare(certificate.public, share)
   if (value === null) return "invalid-signature-share"
   const { verifyingShares, additive } = certificate.public
-  const verifyingShare =
-    verifyingShares.get(identifier) ?? additive.get(identifier)?.publicShare
+  const verifyingShare = verifyingShares.get(identifier) ?? additive.get(identifier)?.publicShare
   const commitment = commitments.find((c) => c.identifier === identifier)
   if (!verifyingShare || !commitment) return "unknown-sender"
   return verifySignatureShare(target, binding, commitment, servers, verifyingShare, value)

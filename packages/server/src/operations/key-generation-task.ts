@@ -3,6 +3,7 @@ import {
   identityKeys,
   isLeaving,
   LockKeeperError,
+  OWNER_DEVICE,
   protocolStepInput,
 } from "@lockkeeper/api"
 import { type Bytes, decode } from "@lockkeeper/encoding"
@@ -25,10 +26,10 @@ export function readMessages(input: Bytes): readonly Message[] {
 }
 
 export function contextOf(
-  { self, request }: OwnerStep,
+  { self, request, account }: OwnerStep,
   body: CreateKeyBody,
 ): Pick<Task, "params" | "identity"> {
-  const { keyId, keyType, minSigners, holders, attempt } = body
+  const { keyId, keyType, custody, minSigners, holders, attempt } = body
   if (minSigners !== self.roster.minSigners) {
     throw new LockKeeperError(
       "invalid-request",
@@ -53,8 +54,22 @@ export function contextOf(
       remedy: "Leave out the members that leave under this roster.",
     })
   }
+  if (custody.kind === "self" && keyType === "ecdsa-secp256k1") throw noDeviceYet()
   const { rosterEpoch } = self.roster
-  const params = { keyId, keyType, minSigners, participants: holders, rosterEpoch, attempt }
+  // The owner's device signs as the account does: nobody else can take part in its place.
+  const owner = account.value.owner.signingPublicKey
+  const additive = new Map(custody.kind === "self" ? [[OWNER_DEVICE, owner]] : [])
+  const params = {
+    ...{ keyId, keyType, minSigners, participants: holders, additive, rosterEpoch, attempt },
+  }
   const identity = { signer: self.identity, verifyKeys: identityKeys(self.roster) }
   return { params, identity }
+}
+
+/** Presigning with an owner's device is not built. */
+function noDeviceYet(): LockKeeperError {
+  return new LockKeeperError("invalid-request", "ecdsa-secp256k1 keys have no owner's share yet.", {
+    field: "body.custody",
+    remedy: "Create the key with custody custodial, or one of type ed25519 or bip340.",
+  })
 }

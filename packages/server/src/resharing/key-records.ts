@@ -1,11 +1,11 @@
 import {
   asksFor,
-  CUSTODIES,
   childPath,
   identityKeys,
   KEY_STATES,
   type KeyListing,
   type KeyState,
+  keyCustody,
 } from "@lockkeeper/api"
 import {
   type Bytes,
@@ -49,7 +49,7 @@ const ownerFields = {
   accountId: fixedBytes(32),
   state: oneOf(...KEY_STATES),
   label: text(64),
-  custody: oneOf(...CUSTODIES),
+  custody: keyCustody,
 }
 
 const keyOwner: Codec<KeyOwner> = struct<KeyOwner>(ownerFields)

@@ -15,6 +15,7 @@ import { type Identifier, Secret, sha512 } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import type { SealedStore, ServerConfig } from "@lockkeeper/server"
 import { type Coordinator, InsideSessions } from "./coordinator.ts"
+import { SimulatedDevice } from "./device-secrets.ts"
 import type { DiskLatency, SimulatedDisk } from "./disk.ts"
 import { Machine } from "./machine.ts"
 import { LIMITS, type Planted } from "./machine-surroundings.ts"
@@ -43,6 +44,7 @@ export interface WorldOptions extends Planted {
 interface Actor {
   readonly clock: SkewedClock
   readonly randomness: SeededRandomness
+  readonly device: SimulatedDevice
 }
 
 /**
@@ -228,13 +230,14 @@ export class World {
 
   /** What an SDK on some machine of this world takes; `coordinator` changes what it relays. */
   dependenciesFor(actor: string, coordinator: Coordinator | null = null): ClientDependencies {
-    const { randomness, clock } = this.#actor(actor)
+    const { randomness, clock, device } = this.#actor(actor)
     const network = this.network.for(actor)
     const inside = coordinator && new InsideSessions(network, randomness, coordinator)
     return {
       clock,
       randomness: inside?.randomness ?? randomness,
       network: inside ?? network,
+      deviceSecrets: device,
       compute: {
         // How long a password is stretched concerns nobody here; that it is, and by what, does.
         async stretch(input, { memoryKib, passes, lanes }) {
@@ -300,7 +303,9 @@ export class World {
     const known = this.#actors.get(name)
     if (known !== undefined) return known
     // One stream for all that an actor does: none of its randomness comes twice.
-    const actor = { clock: this.clockOf(name), randomness: this.#randomness(`actor ${name}`) }
+    const randomness = this.#randomness(`actor ${name}`)
+    const device = new SimulatedDevice(randomness)
+    const actor = { clock: this.clockOf(name), randomness, device }
     this.#actors.set(name, actor)
     return actor
   }

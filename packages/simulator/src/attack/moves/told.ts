@@ -1,7 +1,7 @@
 import {
-  CUSTODIES,
   childPath,
   KEY_STATES,
+  keyCustody,
   MAX_NAME,
   type RecordsPlace,
   recordsPlace,
@@ -43,7 +43,7 @@ import { copyOf, secretsOf, start } from "./servers.ts"
 
 const keyRecord = struct({
   ...{ accountId: fixedBytes(32), state: oneOf(...KEY_STATES), label: text(64) },
-  ...{ custody: oneOf(...CUSTODIES), createdAt: safeInteger, certificate: bytes(16_384) },
+  ...{ custody: keyCustody, createdAt: safeInteger, certificate: bytes(16_384) },
   children: list(childPath, 64),
 })
 
