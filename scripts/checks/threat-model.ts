@@ -2,26 +2,31 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Check } from "./check.ts"
 
-const page = "docs/threat-model.md"
+const pages = ["docs/threat-model.md", "docs/custody.md"]
 
 export const threatModel: Check = {
   name: "threat-model",
-  proves: `every row of ${page} names tests that exist, or says "not yet"`,
+  proves: `every row of ${pages.join(" and ")} names tests that exist, or says "not yet"`,
   async run(root) {
-    let text: string
-    try {
-      text = readFileSync(join(root, page), "utf8")
-    } catch {
-      return { problems: [`${page} is missing`] }
-    }
-    const { problems, tested, notYet } = readMatrix(text, (path) => {
+    const read = (path: string): string | null => {
       try {
         return readFileSync(join(root, path), "utf8")
       } catch {
         return null
       }
-    })
-    return { problems, notes: [`${tested} rows name their tests, ${notYet} say not yet`] }
+    }
+    const problems: string[] = []
+    const notes: string[] = []
+    for (const page of pages) {
+      const text = read(page)
+      if (text === null) problems.push(`${page} is missing`)
+      else {
+        const found = readMatrix(text, read, page)
+        problems.push(...found.problems)
+        notes.push(`${page}: ${found.tested} rows name their tests, ${found.notYet} say not yet`)
+      }
+    }
+    return { problems, notes }
   },
 }
 
@@ -35,6 +40,7 @@ export const threatModel: Check = {
 export function readMatrix(
   text: string,
   read: (path: string) => string | null,
+  page = "the page",
 ): { problems: string[]; tested: number; notYet: number } {
   const problems: string[] = []
   let tested = 0

@@ -77,6 +77,7 @@ describe("a roster's bytes", () => {
     ["a threshold of zero", "minSigners", { ...roster, minSigners: 0 }],
     ["a threshold above the number of servers", "minSigners", { ...roster, minSigners: 4 }],
     ["identifiers out of order", "members.server-3.identifier", withMember(1, { identifier: 9 })],
+    ["a device's identifier", "members.server-3.identifier", withMember(2, { identifier: 0xff00 })],
     ["one identifier twice", "members.server-2.identifier", withMember(1, { identifier: 1 })],
     ["a server without a name", "members.1.name", withMember(1, { name: "" })],
     ["one name twice", "members.server-1.name", withMember(1, { name: "server-1" })],

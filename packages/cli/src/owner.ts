@@ -49,6 +49,15 @@ export interface ExtendedView {
   readonly parentKey: Bytes | null
 }
 
+/** What key to make, and who must take part in signing with it. */
+export interface KeyOrder {
+  readonly keyType: KeyType
+  readonly label: string
+  readonly custody: Custody
+  /** Whether the owner's share takes a secret of this device to open; true where there is none. */
+  readonly deviceSecret: boolean
+}
+
 /** What to sign, with what. */
 export interface SignOrder {
   readonly keyId: Bytes
@@ -174,7 +183,7 @@ export interface RecordsView {
 /** What a logged-in owner can do, wherever the session is held: in this process or in the agent. */
 export interface OwnerSession {
   readonly name: string
-  createKey(type: KeyType, label: string, signal: AbortSignal): Promise<CreatedView>
+  createKey(order: KeyOrder, signal: AbortSignal): Promise<CreatedView>
   listKeys(signal: AbortSignal): Promise<readonly KeyView[]>
   showKey(keyId: Bytes, signal: AbortSignal): Promise<KeyView>
   /** The public part of a key's child, whether or not it can sign yet. */
@@ -228,4 +237,6 @@ export interface KeeperAddress {
   readonly ca: string | null
   /** Directory where evidence against servers is kept. */
   readonly evidence: string
+  /** Directory where this device's secrets are kept. */
+  readonly deviceSecrets: string
 }

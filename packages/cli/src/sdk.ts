@@ -43,7 +43,8 @@ export async function connectKeeper(
   const ca = address.ca === null ? {} : { ca: readFileSync(address.ca, "utf8") }
   const roster = readRosterBytes(address.roster)
   const onRoster = (change: RosterChange) => keepRoster(address.roster, change, tell)
-  const keeper = await LockKeeper.connect({ roster, pin, onRoster, ...ca })
+  const { deviceSecrets } = address
+  const keeper = await LockKeeper.connect({ roster, pin, onRoster, deviceSecrets, ...ca })
   return {
     get servers() {
       return keeper.threshold.servers
@@ -98,8 +99,9 @@ function ownerSession(session: Session, evidence: string): OwnerSession {
   }
   return {
     name: session.name,
-    async createKey(type, label, signal) {
-      const { key, incidents } = await session.keys.create({ type, label, signal })
+    async createKey({ keyType: type, deviceSecret, ...order }, signal) {
+      const sealed = order.custody === "self" || !deviceSecret ? { deviceSecret } : {}
+      const { key, incidents } = await session.keys.create({ type, ...order, ...sealed, signal })
       return { key: keyView(key), incidents: kept(incidents) }
     },
     async listKeys(signal) {

@@ -10,7 +10,8 @@ import { withProgress } from "./terminal.ts"
 
 /** Where the profile's key servers are. */
 export function addressOf({ home, roster, rosterPin, ca }: Settings): KeeperAddress {
-  return { roster, rosterPin, ca, evidence: join(home, "evidence") }
+  const kept = { evidence: join(home, "evidence"), deviceSecrets: join(home, "device-secrets") }
+  return { roster, rosterPin, ca, ...kept }
 }
 
 /** Runs `use` on a connection to the key servers and closes it whatever happens. */

@@ -79,16 +79,26 @@ export function keyText(key: KeyView): string {
     ["created", moment(key.createdAt)],
     ["signs until", key.expiresAt === null ? "no end" : moment(key.expiresAt)],
     ["public key", toHex(key.publicKey)],
-    ["shares", `one at each of the servers ${key.holders.join(", ")}; none anywhere else`],
+    ["shares", sharesText(key)],
   ])
 }
 
 /** What custody means for the owner: never shortened to a word that sounds better than it is. */
 function custodyText({ custody, minSigners }: KeyView): string {
+  if (custody === "self") {
+    return `${custody}: no servers can sign without your device, nor it without ${minSigners} of them`
+  }
   return (
     `${custody}: the servers hold every share; any ${minSigners} of them could sign without you, ` +
     "and do so only on your signed request"
   )
+}
+
+function sharesText({ custody, holders }: KeyView): string {
+  const servers = `one at each of the servers ${holders.join(", ")}`
+  return custody === "self"
+    ? `${servers}; yours is kept there too, sealed, and opens here alone`
+    : `${servers}; none anywhere else`
 }
 
 /** Notes about servers that did not do their part while the others finished the work. */

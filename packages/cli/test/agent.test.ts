@@ -14,6 +14,7 @@ import { agentReply } from "../src/agent/protocol.ts"
 import { agentStatus, remoteSession } from "../src/agent/remote-session.ts"
 import { agentSocket } from "../src/agent/socket.ts"
 import type { SignOrder } from "../src/owner.ts"
+import { custodial } from "./local-owner.ts"
 import { LocalOwner, temporaryDirectory } from "./support.ts"
 
 const IDLE_MS = 60_000
@@ -131,7 +132,7 @@ describe("the agent", () => {
     assert.equal(await agent.ended, "logout")
     assert.equal(owner.ended, 1)
     const session = await sessionOf(socket)
-    await session.createKey("ed25519", "savings", never)
+    await session.createKey(custodial("ed25519", "savings"), never)
     assert.equal(next.keys.length, 1)
   })
 
@@ -139,7 +140,7 @@ describe("the agent", () => {
     const { socket, owner } = await setUp(t)
     const session = await sessionOf(socket)
     assert.equal(session.name, "ada")
-    const { key } = await session.createKey("ed25519", "savings", never)
+    const { key } = await session.createKey(custodial("ed25519", "savings"), never)
     assert.equal(owner.keys.length, 1)
     assert.deepEqual(await session.listKeys(never), [key])
     assert.deepEqual(await session.showKey(key.keyId, never), key)
@@ -150,7 +151,7 @@ describe("the agent", () => {
   test("derives children, signs with them and tells of pools as the session it holds", async (t) => {
     const { socket, owner } = await setUp(t)
     const session = await sessionOf(socket)
-    const { keyId } = (await session.createKey("ecdsa-secp256k1", "spending", never)).key
+    const { keyId } = (await session.createKey(custodial("ecdsa-secp256k1", "spending"), never)).key
     const path = [0, 5]
     assert.deepEqual(
       await session.showChild(keyId, path, never),
@@ -173,7 +174,7 @@ describe("the agent", () => {
   test("carries messages up to the limit and refuses longer ones", async (t) => {
     const { socket } = await setUp(t)
     const session = await sessionOf(socket)
-    const { keyId } = (await session.createKey("ed25519", "", never)).key
+    const { keyId } = (await session.createKey(custodial("ed25519", ""), never)).key
     const order = (length: number) => orderOf(keyId, new Uint8Array(length))
     assert.equal((await session.sign(order(MAX_MESSAGE), never)).signature.length, 64)
     await assert.rejects(session.sign(order(MAX_MESSAGE + 1), never), RangeError)
@@ -212,7 +213,7 @@ describe("the agent", () => {
   test("aborts the work of a command that goes away", async (t) => {
     const { socket, owner } = await setUp(t)
     const session = await sessionOf(socket)
-    const { keyId } = (await session.createKey("ed25519", "", never)).key
+    const { keyId } = (await session.createKey(custodial("ed25519", ""), never)).key
     const { promise, resolve } = Promise.withResolvers<void>()
     owner.gate = promise
     const cancelling = new AbortController()

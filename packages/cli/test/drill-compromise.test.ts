@@ -102,7 +102,13 @@ describe("after a drill for a server that an intruder held whole", () => {
     assert.equal(activate.code, EXIT.configuration)
     assert.equal((activate.json["error"] as { field: string }).field, "members")
     const { roster, rosterPin, ca } = cluster
-    const address = { roster, rosterPin, ca, evidence: at("evidence") }
+    const address = {
+      roster,
+      rosterPin,
+      ca,
+      evidence: at("evidence"),
+      deviceSecrets: at("devices"),
+    }
     await assert.rejects(openOperator(address, directory), (error) => {
       assert.ok(error instanceof LockKeeperError, String(error))
       assert.equal(error.code, "wrong-roster", error.message)

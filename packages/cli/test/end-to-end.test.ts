@@ -2,7 +2,15 @@ import assert from "node:assert/strict"
 import { execFileSync, spawn } from "node:child_process"
 import { verify } from "node:crypto"
 import { once } from "node:events"
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -105,6 +113,28 @@ describe("on a local cluster", () => {
     assert.equal((await succeeds([...check, ...ofTaproot, "--taproot"]))["valid"], true)
     const untweaked = await lockkeeper([...check, ...ofTaproot])
     assert.equal(untweaked.code, EXIT.verification)
+  })
+
+  test("a key in self custody signs on this device, and on no other profile's", async () => {
+    const create = ["keys", "create", "--type", "ed25519", "--custody", "self"]
+    const { key } = (await succeeds([...create, "--label", "own"])) as {
+      key: { publicKey: string }
+    }
+    const { signature } = await succeeds(["sign", "own", "--message", "hello"])
+    const x = toBase64url(fromHex(key.publicKey))
+    const publicKey = { format: "jwk", key: { kty: "OKP", crv: "Ed25519", x } } as const
+    assert.ok(verify(null, Buffer.from("hello"), publicKey, fromHex(String(signature))))
+    const kept = readdirSync(join(home, "device-secrets"))
+    assert.equal(kept.length, 1)
+    assert.equal(statSync(join(home, "device-secrets", String(kept[0]))).mode & 0o777, 0o600)
+
+    // The agent has the share open still: another one has to ask for it.
+    await succeeds(["logout"])
+    renameSync(join(home, "device-secrets"), join(home, "taken"))
+    await succeeds(["login"])
+    const error = await fails(["sign", "own", "--message", "hello"], EXIT.notFound)
+    assert.equal(error["field"], "deviceSecret")
+    renameSync(join(home, "taken"), join(home, "device-secrets"))
   })
 
   test("a running server's directory cannot be run a second time", async () => {

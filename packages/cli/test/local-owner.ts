@@ -10,6 +10,7 @@ import type {
   ChildView,
   DerivedView,
   FilledView,
+  KeyOrder,
   KeyStateChange,
   KeyStateView,
   KeyView,
@@ -48,12 +49,12 @@ export class LocalOwner implements OwnerSession {
     this.name = name
   }
 
-  async createKey(keyType: KeyType, label: string) {
+  async createKey({ keyType, label, custody }: KeyOrder) {
     await this.gate
     const secret = new Uint8Array(randomBytes(32))
     const keyId = new Uint8Array(randomBytes(32))
     const key: KeyView = {
-      ...{ keyId, keyType, custody: "custodial", state: "active", label },
+      ...{ keyId, keyType, custody, state: "active", label },
       createdAt: 1_700_000_000_000,
       expiresAt: null,
       publicKey: publicKeyOf(keyType, elementOf(keyType, secret)),
@@ -188,6 +189,11 @@ export class LocalOwner implements OwnerSession {
     if (key !== undefined) return key
     throw new LockKeeperError("not-found", "You have no such key.", { field: "key" })
   }
+}
+
+/** An order of a key that the servers hold alone. */
+export function custodial(keyType: KeyType, label: string): KeyOrder {
+  return { keyType, label, custody: "custodial", deviceSecret: true }
 }
 
 function elementOf(keyType: KeyType, secret: Bytes): Element {

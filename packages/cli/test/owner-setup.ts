@@ -7,6 +7,7 @@ import { evmAddress } from "@lockkeeper/transactions"
 import { secp256k1 } from "@noble/curves/secp256k1.js"
 import { EXIT } from "../src/exit-codes.ts"
 import { run } from "../src/program.ts"
+import { custodial } from "./local-owner.ts"
 import {
   LocalOwner,
   localKeeper,
@@ -20,9 +21,9 @@ import {
 export async function setUp(t: TestContext) {
   const home = temporaryDirectory(t)
   const owner = new LocalOwner()
-  const { key: ecdsa } = await owner.createKey("ecdsa-secp256k1", "spending")
-  const { key: bip340 } = await owner.createKey("bip340", "taproot")
-  const { key: ed25519 } = await owner.createKey("ed25519", "savings")
+  const { key: ecdsa } = await owner.createKey(custodial("ecdsa-secp256k1", "spending"))
+  const { key: bip340 } = await owner.createKey(custodial("bip340", "taproot"))
+  const { key: ed25519 } = await owner.createKey(custodial("ed25519", "savings"))
   const environment = {
     ...{ LK_HOME: home, LK_NAME: "ada", LK_AGENT: "off" },
     LK_PASSWORD_FILE: writeSecret(home, "password", "correct horse"),

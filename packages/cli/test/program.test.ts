@@ -9,6 +9,7 @@ import type { Command } from "commander"
 import { EXIT, EXIT_MEANINGS, exitCodeOf } from "../src/exit-codes.ts"
 import { asLockKeeperError, describeError } from "../src/failure.ts"
 import { buildProgram, run } from "../src/program.ts"
+import { custodial } from "./local-owner.ts"
 import {
   LocalOwner,
   localKeeper,
@@ -241,8 +242,8 @@ describe("commands of an owner", () => {
 
   test("refuse keys that do not exist or are ambiguous", async (t) => {
     const owner = new LocalOwner()
-    await owner.createKey("ed25519", "twin")
-    await owner.createKey("ed25519", "twin")
+    await owner.createKey(custodial("ed25519", "twin"))
+    await owner.createKey(custodial("ed25519", "twin"))
     const environment = scripted(temporaryDirectory(t))
     const options = { environment, keeper: localKeeper(owner, "correct horse") }
     assert.equal(await run(["keys", "show", "none"], testHost(options)), EXIT.notFound)
@@ -254,8 +255,8 @@ describe("commands of an owner", () => {
 
   test("refuse messages that do not fit the key", async (t) => {
     const owner = new LocalOwner()
-    await owner.createKey("bip340", "taproot")
-    await owner.createKey("ed25519", "solana")
+    await owner.createKey(custodial("bip340", "taproot"))
+    await owner.createKey(custodial("ed25519", "solana"))
     const environment = scripted(temporaryDirectory(t))
     const options = { environment, keeper: localKeeper(owner, "correct horse") }
     for (const [line, words] of [

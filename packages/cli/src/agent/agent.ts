@@ -151,8 +151,8 @@ async function use(
 ): Promise<AgentReply> {
   switch (request.kind) {
     case "create-key": {
-      const { keyType, label } = request
-      return { kind: "created", ...(await session.createKey(keyType, label, signal)) }
+      const { kind: _, ...order } = request
+      return { kind: "created", ...(await session.createKey(order, signal)) }
     }
     case "list-keys":
       return { kind: "keys", keys: await session.listKeys(signal) }

@@ -7,7 +7,6 @@ import {
   INCIDENT_STATES,
   KEY_STATES,
   KEY_TYPES,
-  type KeyType,
   MAX_MEMBERS,
   MAX_NAME,
   MAX_PRESIGNATURES,
@@ -43,6 +42,7 @@ import {
   type IncidentView,
   KEY_STATE_CHANGES,
   type KeeperAddress,
+  type KeyOrder,
   type KeyStateChange,
   type KeyStateView,
   type KeyView,
@@ -90,6 +90,7 @@ export const agentStart: Codec<AgentStart> = labelled(
       rosterPin: nullable(fixedBytes(32)),
       ca: nullable(text(MAX_PATH)),
       evidence: text(MAX_PATH),
+      deviceSecrets: text(MAX_PATH),
     }),
     name: text(MAX_NAME),
     password: bytes(MAX_PASSWORD),
@@ -101,7 +102,7 @@ export const agentStart: Codec<AgentStart> = labelled(
 /** What a command asks of the agent: one request on one connection. */
 export type AgentRequest =
   | { readonly kind: "status" }
-  | { readonly kind: "create-key"; readonly keyType: KeyType; readonly label: string }
+  | ({ readonly kind: "create-key" } & KeyOrder)
   | { readonly kind: "list-keys" }
   | { readonly kind: "show-key"; readonly keyId: Bytes }
   | { readonly kind: "show-child"; readonly keyId: Bytes; readonly path: readonly number[] }
@@ -116,13 +117,14 @@ export type AgentRequest =
 
 const nothing = struct<object>({})
 const keyType = oneOf(...KEY_TYPES)
+const custody = oneOf(...CUSTODIES)
 const ofChild = struct({ keyId: fixedBytes(32), path: childPath })
 
 export const agentRequest: Codec<AgentRequest> = labelled(
   "lockkeeper/agent-request/v1",
   union<AgentRequest>({
     status: nothing,
-    "create-key": struct({ keyType, label: text(64) }),
+    "create-key": struct({ keyType, label: text(64), custody, deviceSecret: bool }),
     "list-keys": nothing,
     "show-key": struct({ keyId: fixedBytes(32) }),
     "show-child": ofChild,
@@ -171,7 +173,7 @@ const identifiers = list(u16, MAX_MEMBERS)
 const keyView: Codec<KeyView> = struct<KeyView>({
   keyId: fixedBytes(32),
   keyType,
-  custody: oneOf(...CUSTODIES),
+  custody,
   state: oneOf(...KEY_STATES),
   label: text(64),
   createdAt: safeInteger,

@@ -44,9 +44,9 @@ export async function remoteSession(
   }
   return {
     name: status.name,
-    async createKey(keyType, label, signal) {
-      const order = { kind: "create-key", keyType, label } as const
-      const { kind: _, ...created } = await request(order, "created", signal)
+    async createKey(order, signal) {
+      const asked = { kind: "create-key", ...order } as const
+      const { kind: _, ...created } = await request(asked, "created", signal)
       return created
     },
     listKeys: async (signal) => (await request({ kind: "list-keys" }, "keys", signal)).keys,

@@ -46,7 +46,9 @@ function pathOf(directory: string, accountId: Bytes): string {
 
 async function read(path: string): Promise<Bytes | null> {
   // The open file is what is checked and read, so that it cannot be exchanged in between.
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(absent)
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) =>
+    unopened(path, error),
+  )
   if (file === null) return null
   try {
     checkOwnerOnly(await file.stat(), path)
@@ -58,9 +60,10 @@ async function read(path: string): Promise<Bytes | null> {
   }
 }
 
-function absent(error: NodeJS.ErrnoException): null {
-  if (error.code === "ENOENT") return null
-  throw error
+function unopened(path: string, { code }: NodeJS.ErrnoException): null {
+  if (code === "ENOENT") return null
+  if (code === "ELOOP") throw refused(path, "is a symbolic link", "Put the file itself there.")
+  throw refused(path, "cannot be opened", "Check who owns it.")
 }
 
 function checkOwnerOnly({ mode }: Stats, path: string): void {
