@@ -9,7 +9,7 @@ export type Custody = (typeof CUSTODIES)[number]
 export const FIRST_DEVICE: Identifier = 0xff00
 
 /** The owner's device, under which an owner's share takes part. Another account's has the same. */
-export const OWNER_DEVICE: Identifier = FIRST_DEVICE
+export const OWNER_DEVICE: Identifier = 0xff00
 
 /** Bytes of the largest sealed share. */
 export const MAX_SEALED_SHARE = 256

@@ -190,7 +190,7 @@ describe("on a local cluster", () => {
     await fails(["login"], EXIT.authentication)
     const changed = { LK_PASSWORD_FILE: environment["LK_NEW_PASSWORD_FILE"] ?? "" }
     const { keys } = await succeeds(["keys", "list", "--no-agent"], changed)
-    assert.equal((keys as unknown[]).length, 2)
+    assert.equal((keys as unknown[]).length, 3)
   })
 
   test("an agent that nobody uses ends by itself", async () => {
