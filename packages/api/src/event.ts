@@ -6,6 +6,7 @@ import {
   list,
   nullable,
   oneOf,
+  safeInteger,
   struct,
   text,
   u8,
@@ -36,7 +37,43 @@ export interface Event {
   /** Of which server the operator is who asked, or what was given as the reason, or empty; from
    * version 3 on. */
   readonly note: string
+  /** Who takes part in a signature; from version 4 on. */
+  readonly signers: readonly Identifier[]
+  /** What a policy made of it; null where none was asked, and before version 4. */
+  readonly decision: EventDecision | null
 }
+
+/** What was asked of a policy, and what it said. */
+export interface EventDecision {
+  /** Digest of the content as it came, 32 bytes; of a charter where that was to be changed. */
+  readonly content: Bytes
+  /** Digest of what the server read in it; null where nothing could be read. */
+  readonly intent: Bytes | null
+  /** The same for people, cut short. */
+  readonly what: string
+  /** Who asks, as the directory has it. */
+  readonly person: string
+  readonly policyVersion: number
+  /** Digest of the charter, 32 bytes. */
+  readonly charter: Bytes
+  /** The rules that decided. */
+  readonly rules: readonly string[]
+  readonly approvals: readonly EventApproval[]
+}
+
+export interface EventApproval {
+  readonly person: string
+  /** The key that signed it. */
+  readonly credential: Bytes
+  readonly verdict: "approve" | "veto"
+}
+
+/** Most rules and approvals that an event names: as many as a policy has. */
+const MAX_RULES = 128
+const MAX_EVENT_APPROVALS = 128
+
+/** Longest account of what is signed in an event, bytes. */
+export const MAX_WHAT = 512
 
 export interface EventIncident {
   /** How the server's records number it. */
@@ -53,11 +90,11 @@ export const MAX_NOTE = 256
 
 /**
  * What events are written as today. Earlier entries stay readable: those of version 1 name no pair,
- * those of version 2 no incidents.
+ * those of version 2 no incidents, those of version 3 no signers and decisions.
  */
-export const EVENT_VERSION = 3
+export const EVENT_VERSION = 4
 
-const firstFields = struct<Omit<Event, "pair" | "incidents" | "note">>({
+const firstFields = struct<Omit<Event, "pair" | "incidents" | "note" | "signers" | "decision">>({
   version: u8,
   operation: text(64),
   step: u16,
@@ -84,7 +121,31 @@ const lastFields = struct<Pick<Event, "incidents" | "note">>({
   note: text(MAX_NOTE),
 })
 
+const decisionFields = struct<Pick<Event, "signers" | "decision">>({
+  signers: list(identifierCodec, MAX_MEMBERS),
+  decision: nullable(
+    struct<EventDecision>({
+      content: fixedBytes(32),
+      intent: nullable(fixedBytes(32)),
+      what: text(MAX_WHAT),
+      person: text(64),
+      policyVersion: safeInteger,
+      charter: fixedBytes(32),
+      rules: list(text(64), MAX_RULES),
+      approvals: list(
+        struct<EventApproval>({
+          person: text(64),
+          credential: fixedBytes(32),
+          verdict: oneOf("approve", "veto"),
+        }),
+        MAX_EVENT_APPROVALS,
+      ),
+    }),
+  ),
+})
+
 const NO_INCIDENTS = { incidents: [], note: "" } as const
+const NO_DECISION = { signers: [], decision: null } as const
 
 export const eventCodec: Codec<Event> = {
   write(writer, event) {
@@ -94,10 +155,14 @@ export const eventCodec: Codec<Event> = {
     if (version < 3 && (incidents.length > 0 || note !== "")) {
       throw new RangeError("incidents are of version 3")
     }
+    if (version < 4 && (event.signers.length > 0 || event.decision !== null)) {
+      throw new RangeError("signers and decisions are of version 4")
+    }
     firstFields.write(writer, event)
     if (version === 1) return
     pairField.write(writer, pair === null ? null : { accuser: pair[0], accused: pair[1] })
-    if (version === 3) lastFields.write(writer, event)
+    if (version >= 3) lastFields.write(writer, event)
+    if (version >= 4) decisionFields.write(writer, event)
   },
   read(reader) {
     const start = reader.offset
@@ -107,6 +172,12 @@ export const eventCodec: Codec<Event> = {
     }
     const pair = event.version === 1 ? null : pairField.read(reader)
     const last = event.version < 3 ? NO_INCIDENTS : lastFields.read(reader)
-    return { ...event, ...last, pair: pair === null ? null : [pair.accuser, pair.accused] }
+    const decided = event.version < 4 ? NO_DECISION : decisionFields.read(reader)
+    return {
+      ...event,
+      ...last,
+      ...decided,
+      pair: pair === null ? null : [pair.accuser, pair.accused],
+    }
   },
 }

@@ -57,6 +57,8 @@ export const OPERATIONS = [
   "repair",
   "reshare.leave",
   "reshare.waiting",
+  "policy.set",
+  "policy.show",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]
@@ -96,6 +98,8 @@ export const OPERATION_ROLES = {
   repair: ["operator"],
   "reshare.leave": ["operator"],
   "reshare.waiting": ["operator"],
+  "policy.set": ["owner"],
+  "policy.show": ["owner"],
 } as const satisfies Readonly<Record<Operation, readonly Role[]>>
 
 type OperationOf<R extends Role> = {

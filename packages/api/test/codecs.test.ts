@@ -152,22 +152,33 @@ const SAMPLES: readonly Sample<unknown>[] = [
     "event",
     eventCodec,
     {
+      ...{ version: 4, operation: "sign", step: 1, outcome: "done", accountId: id, reason: "" },
+      ...{ culprits: [], pair: null, requestDigest: id, keyId: id, incidents: [], note: "" },
+      signers: [1, 3],
+      decision: {
+        ...{ content: id, intent: id, what: "transfer", person: "owner", policyVersion: 2 },
+        ...{ charter: id, rules: ["payments"] },
+        approvals: [{ person: "ada", credential: id, verdict: "approve" }],
+      },
+    },
+    {
+      ...{ signers: [], decision: null },
       ...{ version: 3, operation: "incidents.report", step: 1, outcome: "done", accountId: id },
       ...{ reason: "wrong-opening", culprits: [3], pair: null, requestDigest: id, keyId: null },
       ...{ incidents: [{ number: 2, evidence: id }], note: "seen" },
     },
     {
-      ...{ incidents: [], note: "" },
+      ...{ incidents: [], note: "", signers: [], decision: null },
       ...{ version: 2, operation: "presign", step: 3, outcome: "aborted", accountId: null },
       ...{ reason: "pairwise-fault", culprits: [], pair: [1, 2], requestDigest: id, keyId: id },
     },
     {
-      ...{ incidents: [], note: "" },
+      ...{ incidents: [], note: "", signers: [], decision: null },
       ...{ version: 2, operation: "sign", step: 1, outcome: "done", accountId: id },
       ...{ reason: "", culprits: [], pair: null, requestDigest: id, keyId: null },
     },
     {
-      ...{ incidents: [], note: "" },
+      ...{ incidents: [], note: "", signers: [], decision: null },
       ...{ version: 1, operation: "sign", step: 1, outcome: "aborted", accountId: null },
       ...{ reason: "bad-share", culprits: [2], pair: null, requestDigest: id, keyId: id },
     },

@@ -28,6 +28,11 @@ export const BOUNDS = {
   transfers: 256,
   approvals: 128,
   history: 10_000,
+  charterBytes: 98_304,
+  people: 64,
+  /** Of one person. */
+  credentials: 8,
+  rawKeys: 64,
 } as const
 
 /** The largest amount: that of a uint256. */

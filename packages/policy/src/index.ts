@@ -1,4 +1,15 @@
 export { BOUNDS } from "./bounds.ts"
+export {
+  type Charter,
+  type CharterProblem,
+  charterCodec,
+  charterDigest,
+  charterProblem,
+  OWNER,
+  PERSON_KINDS,
+  type Person,
+  type PersonKind,
+} from "./charter/charter.ts"
 export { type Decision, decide, type MissingApprovals, type Reason } from "./decision/decide.ts"
 export { type DryRun, dryRun, type PastRequest } from "./decision/dry-run.ts"
 export { explain } from "./decision/explain.ts"

@@ -52,6 +52,21 @@ describe("a window counts what was spent within its duration", () => {
     assert.deepEqual(inTurn(policy, asked), [true, false, true, false])
   })
 
+  it("once what is counted already, which every other limit still holds for", () => {
+    const spent = countersAfter(policy, {
+      ...moving(900n, NOON),
+      counters: new Map(
+        countersNeeded(policy, moving(1n, NOON)).map(({ id }) => [id, emptyCounter]),
+      ),
+    })
+    const again = { ...moving(900n, NOON), counters: spent, isCounted: true }
+    assert.equal(decide(policy, again).allow, true)
+    assert.equal(countersAfter(policy, again).size, 0)
+    assert.equal(decide(policy, { ...again, isCounted: false }).allow, false)
+    const each = limited({ kind: "transaction", asset: "usdc", most: "899" })
+    assert.equal(decide(each, again).allow, false)
+  })
+
   it("never shorter than its duration, and less than a hundredth longer", () => {
     for (const offset of [0, 1, STEP / 2, STEP - 1]) {
       const start = Math.ceil(NOON / STEP) * STEP + offset

@@ -53,9 +53,14 @@ export interface AccountRow {
   readonly pendingSince: number
   /** Keys of the account may still be here: until the server is out of the roster it knows their owner. */
   readonly left: AccountOwner | null
+  /**
+   * Digest of the charter in force; null where anything goes that the owner asks for. It stands here, so
+   * that whatever was authorised under one charter takes effect under no other.
+   */
+  readonly charter: Bytes | null
 }
 
-interface FirstVersion extends Omit<AccountRow, "active" | "previous" | "left"> {
+interface FirstVersion extends Omit<AccountRow, "active" | "previous" | "left" | "charter"> {
   readonly active: opaque.AccountRecord | null
   readonly previous: opaque.AccountRecord | null
 }
@@ -97,6 +102,9 @@ const secondVersion: Codec<SecondVersion> = struct<SecondVersion>({
   previous: since,
 })
 
+/** What stands before the second or third version where the account has a charter. */
+const fourthVersion = struct<{ readonly charter: Bytes }>({ charter: fixedBytes(32) })
+
 /** What stands in place of the second version where the account has left. */
 const thirdVersion: Codec<AccountOwner> = struct<AccountOwner>({
   signingPublicKey: fixedBytes(32),
@@ -116,12 +124,17 @@ function heldOf(record: opaque.AccountRecord | null, { oprf, home }: Since): Hel
 
 /**
  * Version 2 is the first one with more behind it. A row that ends where the first version does is of
- * that version: its shares are those of its registration. Version 3 is of accounts that have left.
+ * that version: its shares are those of its registration. Version 3 is of accounts that have left; version
+ * 4, of those with a charter, goes on with one of the two.
  */
 export const accountRow: Codec<AccountRow> = {
   write(writer, row) {
     if (row.left !== null && !isEmpty(row)) throw new Error("an account that has left is here")
     firstVersion.write(writer, row)
+    if (row.charter !== null) {
+      u8.write(writer, 4)
+      fourthVersion.write(writer, { charter: row.charter })
+    }
     u8.write(writer, row.left === null ? 2 : 3)
     if (row.left !== null) return thirdVersion.write(writer, row.left)
     const [active, previous] = [sinceOf(row.active), sinceOf(row.previous)]
@@ -134,20 +147,22 @@ export const accountRow: Codec<AccountRow> = {
       const [active, previous] = [first.active, first.previous].map((one) => {
         return heldOf(one, asRegistered)
       })
-      return { ...first, active: active ?? null, previous: previous ?? null, left: null }
+      const rest = { left: null, charter: null }
+      return { ...first, active: active ?? null, previous: previous ?? null, ...rest }
     }
-    const start = reader.offset
-    const version = u8.read(reader)
+    let [start, version] = [reader.offset, u8.read(reader)]
+    const charter = version === 4 ? fourthVersion.read(reader).charter : null
+    if (charter !== null) [start, version] = [reader.offset, u8.read(reader)]
     if (version === 3) {
       const left = thirdVersion.read(reader)
       if (!isEmpty(first)) reader.fail("left: the account is here", start)
-      return { ...first, active: null, previous: null, left }
+      return { ...first, active: null, previous: null, left, charter }
     }
     if (version !== 2) reader.fail("version: unknown", start)
     const second = secondVersion.read(reader)
     const active = heldOf(first.active, second.active)
     const previous = heldOf(first.previous, second.previous)
-    const row = { ...first, active, previous, left: null }
+    const row = { ...first, active, previous, left: null, charter }
     for (const key of ["active", "previous"] as const) {
       const { oprf, home } = second[key]
       const held = row[key]

@@ -3,6 +3,7 @@ import type { Element } from "@lockkeeper/crypto"
 import { type Bytes, DecodeError, equalBytes } from "@lockkeeper/encoding"
 import { dkls, type frost } from "@lockkeeper/protocols"
 import {
+  type BitcoinInput,
   type BitcoinInputDigest,
   bitcoinInputDigest,
   evmMessageDigest,
@@ -10,14 +11,37 @@ import {
   evmTypedDataDigest,
 } from "@lockkeeper/transactions"
 
+/** How contents are read: each exactly once, for the digest and for whatever else is to be known. */
+export interface ContentReader {
+  /** Bytes that are signed as they are; `publicKey` is that of the child that signs. */
+  message(message: Bytes, keyType: string, publicKey: Element): void
+  evmTransaction(transaction: Bytes, publicKey: Element): Bytes
+  evmMessage(message: Bytes, publicKey: Element): Bytes
+  evmTypedData(typedData: string, publicKey: Element): Bytes
+  bitcoinInput(given: BitcoinInput): BitcoinInputDigest
+}
+
+/** For accounts whose owner decides alone. */
+export const digestsAlone: ContentReader = {
+  message: () => undefined,
+  evmTransaction: evmTransactionDigest,
+  evmMessage: evmMessageDigest,
+  evmTypedData: evmTypedDataDigest,
+  bitcoinInput: bitcoinInputDigest,
+}
+
 /**
  * What a signature by an ECDSA key covers: a digest that this server derives from the whole content.
  *
  * @param publicKey - of the child that signs.
  * @throws LockKeeperError `invalid-request` naming the field of the content that is at fault.
  */
-export function ecdsaDigest(content: SignContent, publicKey: Element): Bytes {
-  const [field, digest] = ecdsaDigestOf(content, publicKey)
+export function ecdsaDigest(
+  content: SignContent,
+  publicKey: Element,
+  reader: ContentReader = digestsAlone,
+): Bytes {
+  const [field, digest] = ecdsaDigestOf(content, publicKey, reader)
   const checked = dkls.checkDigest(digest)
   if (checked.ok) return digest
   throw new LockKeeperError("invalid-request", "ECDSA cannot sign this digest.", {
@@ -26,22 +50,27 @@ export function ecdsaDigest(content: SignContent, publicKey: Element): Bytes {
   })
 }
 
-function ecdsaDigestOf(content: SignContent, publicKey: Element): readonly [string, Bytes] {
+function ecdsaDigestOf(
+  content: SignContent,
+  publicKey: Element,
+  reader: ContentReader,
+): readonly [string, Bytes] {
   switch (content.kind) {
     case "message":
+      reader.message(content.message, "ecdsa-secp256k1", publicKey)
       return ["body.content.message", content.message]
     case "evm-transaction": {
-      const read = () => evmTransactionDigest(content.transaction)
+      const read = () => reader.evmTransaction(content.transaction, publicKey)
       return ["body.content.transaction", derive("transaction", read)]
     }
     case "evm-message":
-      return ["body.content.message", evmMessageDigest(content.message)]
+      return ["body.content.message", reader.evmMessage(content.message, publicKey)]
     case "evm-typed-data": {
-      const read = () => evmTypedDataDigest(content.typedData)
+      const read = () => reader.evmTypedData(content.typedData, publicKey)
       return ["body.content.typedData", derive("typedData", read)]
     }
     case "bitcoin-input": {
-      const input = bitcoinDigest(content, publicKey)
+      const input = bitcoinDigest(content, publicKey, reader)
       if (input.scheme !== "ecdsa") throw wrongScheme("an ECDSA key does not sign Taproot inputs")
       return ["body.content.psbt", input.digest]
     }
@@ -65,6 +94,7 @@ export function frostContent(
   content: SignContent,
   merkleRoot: Bytes | null,
   publicKey: Element,
+  reader: ContentReader = digestsAlone,
 ): FrostContent {
   const tweak = tweakOf(merkleRoot)
   if (content.kind === "message") {
@@ -74,12 +104,13 @@ export function frostContent(
         remedy: "Hash the message, or sign a Bitcoin input as a PSBT.",
       })
     }
+    reader.message(content.message, keyType, publicKey)
     return { message: content.message, tweak }
   }
   if (keyType !== "bip340" || content.kind !== "bitcoin-input") {
     throw wrongScheme(`${keyType} keys do not sign ${content.kind}`)
   }
-  const input = bitcoinDigest(content, publicKey)
+  const input = bitcoinDigest(content, publicKey, reader)
   if (input.scheme !== "bip340") throw wrongScheme("a bip340 key signs Taproot inputs alone")
   if (merkleRoot === null || !equalBytes(merkleRoot, input.merkleRoot)) {
     throw new LockKeeperError("invalid-request", "The input commits to another Merkle root.", {
@@ -102,8 +133,9 @@ function tweakOf(merkleRoot: Bytes | null): frost.Tweak {
 function bitcoinDigest(
   { psbt, input }: Extract<SignContent, { kind: "bitcoin-input" }>,
   publicKey: Element,
+  reader: ContentReader,
 ): BitcoinInputDigest {
-  return derive("psbt", () => bitcoinInputDigest({ psbt, input, publicKey }))
+  return derive("psbt", () => reader.bitcoinInput({ psbt, input, publicKey }))
 }
 
 function wrongScheme(why: string): LockKeeperError {

@@ -26,7 +26,8 @@ export async function storeDecoy(self: ServerSelf, { store, randomness }: Depend
   const { value: unknown } = await readUnknownNames(store)
   const oprf = isAnyMoved(unknown) ? decoyGeneration(self, record, randomness) : null
   const active = { ...record, oprf }
-  const rest = { createdAt: 0, previous: null, pending: null, pendingSince: 0, left: null }
+  const none = { previous: null, pending: null, left: null, charter: null }
+  const rest = { createdAt: 0, pendingSince: 0, ...none }
   const value = encodeAccount({ accountId, name: PLACE.id, active, ...rest })
   await store.commit([{ kind: "put", ...PLACE, ifVersion: before?.version ?? "absent", value }])
 }

@@ -45,6 +45,8 @@ function about(operation: string, reason: string): Event {
     keyId: null,
     incidents: [],
     note: "",
+    signers: [],
+    decision: null,
   }
 }
 

@@ -11,6 +11,7 @@ import { OperatorRates } from "./limits/operator-rates.ts"
 import { adoptRoster } from "./names-under-roster.ts"
 import { OneTimeLedger } from "./one-time.ts"
 import { burnExpired, burnUnfinished } from "./operations/key-generation.ts"
+import { PolicyRoom } from "./policies/room.ts"
 import type { Dependencies } from "./ports/dependencies.ts"
 import { DEFAULT_MAX_AGE_MS, PresigningRoom } from "./presigning/room.ts"
 import { dropExpiredAnswers } from "./request/answers.ts"
@@ -54,6 +55,7 @@ export class KeyServer {
   readonly #census: ShareCensus
   readonly incidents: Incidents
   readonly #operatorRates = new OperatorRates()
+  readonly #policies = new PolicyRoom()
 
   /**
    * @param maxAgeMs - longest a presignature is kept.
@@ -93,8 +95,8 @@ export class KeyServer {
     const [sessions, oneTime, counters] = [this.#sessions, this.#oneTime, this.counters]
     const [presigning, incidents, resharing] = [this.#presigning, this.incidents, this.#resharing]
     const memory = { sessions, oneTime, counters, presigning, incidents, resharing }
-    const operatorRates = this.#operatorRates
-    return handleCall({ self, deps, guesses, operatorRates, ...memory }, frame)
+    const [operatorRates, policies] = [this.#operatorRates, this.#policies]
+    return handleCall({ self, deps, guesses, operatorRates, policies, ...memory }, frame)
   }
 
   /**

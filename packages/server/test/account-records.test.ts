@@ -110,6 +110,25 @@ test("a teller that counts no guesses gives none back where a threshold of other
   }
 })
 
+test("a charter is believed as holders tell it alike, and one liar neither makes nor hides it", async () => {
+  const { self, known, told } = await scene()
+  const charter = new Uint8Array(32).fill(7)
+  const other = new Uint8Array(32).fill(8)
+  const under = (value: Bytes | null) => (record: Bytes) =>
+    changed(record, () => ({ charter: value }))
+  const honest = new Map([...told].map(([id, record]) => [id, under(charter)(record)] as const))
+  for (const liar of told.keys()) {
+    for (const lie of [null, other]) {
+      const among = new Map(honest).set(liar, under(lie)(told.get(liar)!))
+      const agreed = decode(toldAccount, agreeOnAccount(self, known, among, 2)!)
+      assert.deepEqual(agreed.charter, charter)
+      assert.equal(agreeOnAccount(self, known, among, 3), null)
+    }
+    const made = new Map(told).set(liar, under(charter)(told.get(liar)!))
+    assert.equal(decode(toldAccount, agreeOnAccount(self, known, made, 2)!).charter, null)
+  }
+})
+
 type Lie = (told: ToldAccount, scene: Scene) => Partial<ToldAccount>
 
 function withRegistration(change: (of: opaque.Registration) => Partial<opaque.Registration>): Lie {

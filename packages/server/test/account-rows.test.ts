@@ -71,7 +71,7 @@ test("a row that is none of these is refused where it goes wrong", () => {
     )
   const end = FIRST.length
   refused(FIRST.subarray(0, end - 1), /ends 1 bytes early/)
-  for (const other of [0, 1, 4]) refused(concat(FIRST, Uint8Array.of(other, 0, 0, 0, 0)), /version/)
+  for (const other of [0, 1, 5]) refused(concat(FIRST, Uint8Array.of(other, 0, 0, 0, 0)), /version/)
   refused(concat(FIRST, AS_REGISTERED.subarray(0, 4)), /previous.home: .*early/)
   refused(concat(FIRST, AS_REGISTERED, Uint8Array.of(0)), /trailing|after/)
   // Its own number is not another server's.
@@ -93,4 +93,23 @@ test("a row of an account that has left says whose it is, behind a version of it
   assert.deepEqual(decode(accountRow, encoded), gone)
   assert.equal(toHex(encoded).endsWith(`03${"07".repeat(32)}00000005`), true)
   assert.ok(encoded.length < 32 + 4 + 5 + 8 + 3 + 8 + 37 + 10)
+})
+
+test("an account's charter stays with it, and a row says that there is one in one way", async () => {
+  const [row] = await rowsOf(async () => undefined)
+  assert.ok(row)
+  const charter = new Uint8Array(32).fill(7)
+  const bare = encode(accountRow, row)
+  const encoded = encode(accountRow, { ...row, charter })
+  const mark = concat(Uint8Array.of(4), charter)
+  const at = bare.length - AS_REGISTERED.length
+  assert.equal(toHex(encoded), toHex(concat(bare.slice(0, at), mark, bare.slice(at))))
+  assert.deepEqual(decode(accountRow, encoded).charter, charter)
+  assert.equal(decode(accountRow, bare).charter, null)
+  const left = { signingPublicKey: new Uint8Array(32), opaqueVersion: 1 }
+  const gone = { ...row, active: null, previous: null, pending: null, left, charter }
+  const moved = decode(accountRow, encode(accountRow, gone))
+  assert.deepEqual([moved.left, moved.charter], [left, charter])
+  const twice = concat(bare.slice(0, at), mark, mark, bare.slice(at))
+  assert.throws(() => decode(accountRow, twice), DecodeError)
 })

@@ -19,6 +19,7 @@ import {
   type Request,
   reportIncidentBody,
   type SignedRequest,
+  setPolicyBody,
   setupPairsBody,
   showKeyBody,
   signBody,
@@ -26,7 +27,9 @@ import {
 } from "@lockkeeper/api"
 import { Secret, signingKeyFromSeed } from "@lockkeeper/crypto"
 import { type Bytes, encode, toHex } from "@lockkeeper/encoding"
+import { charterCodec } from "@lockkeeper/policy"
 import type { KeyCertificate } from "@lockkeeper/protocols"
+import { charterOf } from "./charters.ts"
 import { equivocationBy } from "./evidence.ts"
 import { createKey } from "./flows.ts"
 import { startCluster, type TestServer } from "./memory-cluster.ts"
@@ -94,7 +97,10 @@ function soundBody(operation: OwnerOperation): Bytes {
     case "keys.derive":
       return encode(deriveBody, { keyId, path: [1, 2] })
     case "pairs.show":
+    case "policy.show":
       return EMPTY
+    case "policy.set":
+      return encode(setPolicyBody, { charter: encode(charterCodec, charterOf()) })
     case "pairs.setup":
       return encode(setupPairsBody, { participants: [1, 2, 3] })
     case "presign":

@@ -47,8 +47,9 @@ function psbtWith(outputs: readonly Output[], script: Script = "p2wpkh", change:
 }
 
 function read(psbt: Uint8Array, context: BitcoinContext = { account }, input = 0) {
-  const { intent, ...signed } = bitcoinInputIntent({ psbt, input, publicKey }, context)
+  const { intent, unsignedId, ...signed } = bitcoinInputIntent({ psbt, input, publicKey }, context)
   assert.deepEqual(signed, bitcoinInputDigest({ psbt, input, publicKey }))
+  assert.ok(intent.details.some(({ value }) => value === toHex(unsignedId)))
   const paid = intent.actions.filter(({ kind }) => kind !== "spend")
   const warnings = intent.warnings.map(({ kind, at }) => `${kind} ${at}`)
   return { ...intent, warnings, paid: paid.map(({ kind, to, amount }) => [kind, to, amount]) }

@@ -77,4 +77,9 @@ export interface RequestFacts {
 export interface Facts extends RequestFacts {
   /** Those that `countersNeeded` names, by id; one that was never used is `emptyCounter`. */
   readonly counters: ReadonlyMap<string, Counter>
+  /**
+   * Whether the same was allowed before and is in the counters: another input of one transaction, or one
+   * more attempt. It adds nothing to a window or velocity then; every other rule holds as before.
+   */
+  readonly isCounted?: boolean
 }

@@ -80,7 +80,7 @@ export function countersNeeded(
 
 /**
  * The counters as they are to be written, in the same transaction, once the request is allowed: it
- * counts in every limit that speaks of it, whichever rule decided.
+ * counts in every limit that speaks of it, whichever rule decided. None of what is counted already.
  *
  * @throws RangeError when `facts.counters` lacks one: then `decide` did not allow it.
  */
@@ -89,6 +89,7 @@ export function countersAfter(
   facts: Facts,
 ): ReadonlyMap<string, Counter> {
   const after = new Map<string, Counter>()
+  if (facts.isCounted === true) return after
   for (const { id, limit, overMs, adds } of countersNeeded(policy, facts)) {
     const counter = facts.counters.get(id)
     if (!counter) throw new RangeError(`the counter of limit ${limit} is missing`)

@@ -44,7 +44,8 @@ export function limitState(
       if (need === null) return state(null, 0n)
       const counter = facts.counters.get(need.id)
       if (!counter) return { missing: limit.name }
-      return state(need.adds, countedAt(counter, limit.overMs, facts.timeMs))
+      const adds = facts.isCounted === true ? 0n : need.adds
+      return state(adds, countedAt(counter, limit.overMs, facts.timeMs))
     }
   }
 }

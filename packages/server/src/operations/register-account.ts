@@ -96,6 +96,7 @@ async function keepDealing(
     pending: accepted.value,
     pendingSince: now,
     left: null,
+    charter: null,
   }
   const event = sessionEvent("account.register", accountId)
   await commitChanges(deps, [putAccount(row, existing?.version ?? "absent")], event)

@@ -14,6 +14,7 @@ import { deriveChild, dkls, messageCodec, type PublicKeyPackage } from "@lockkee
 import { checkPath, checkRegistered } from "../children.ts"
 import { ecdsaDigest } from "../content.ts"
 import { checkEcdsaKey, checkKeyEpoch, checkUsable, keyUnchanged, readKey } from "../keys.ts"
+import { judgeSigning } from "../policies/judge-signing.ts"
 import type { Pooled } from "../presigning/pool.ts"
 import {
   presignatureId,
@@ -50,9 +51,17 @@ export const signEcdsa: OwnerOperationStep = async (step) => {
   checkKeyEpoch(row, input.keyEpoch)
   await checkRegistered(deps.store, body.keyId, body.path)
   const key = row.keyPackage.public
-  const digest = ecdsaDigest(body.content, deriveChild(key, body.path).verifyingKey)
+  const { verifyingKey } = deriveChild(key, body.path)
+  const { keyId, path, content } = body
+  const { signable: digest, allowed } = await judgeSigning(
+    step,
+    { key, path, content },
+    (reader) => ecdsaDigest(content, verifyingKey, reader),
+    { keyId },
+  )
   const pooled = findPresignature(step, key, input.presignature)
   step.incidents.checkNone(pooled.signers)
+  const event = { ...allowed.event, signers: pooled.signers }
   const opened = orderOf(step, body, input, key, pooled, digest)
   const presignature = await take(step, opened.order, pooled)
   const signer = { public: key, identifier: self.identifier, identity: dklsIdentity(step) }
@@ -64,7 +73,6 @@ export const signEcdsa: OwnerOperationStep = async (step) => {
     wipePresignature(presignature)
   }
   const taken = takePresignature(pooled.id)
-  const event = { keyId: body.keyId }
   if (!outcome.ok) return refuseAbort(step, outcome.abort, [taken], event)
   const next = prepareNext(step, key, pooled.signers, input.prepare)
   return {
@@ -73,7 +81,7 @@ export const signEcdsa: OwnerOperationStep = async (step) => {
       certificate: encode(dkls.presignatureCertificateCodec, certificate),
       prepared: next.prepared,
     }),
-    changes: [taken, keyUnchanged(body.keyId, version)],
+    changes: [taken, keyUnchanged(body.keyId, version), ...allowed.changes],
     event: step.event(event),
     afterCommit: () => {
       next.issue()

@@ -1,4 +1,5 @@
 import {
+  type Event,
   identityKeys,
   LockKeeperError,
   MAX_ATTEMPTS,
@@ -13,8 +14,10 @@ import {
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { deriveChild, frost, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { checkPath, checkRegistered } from "../children.ts"
-import { frostContent } from "../content.ts"
+import { type ContentReader, frostContent } from "../content.ts"
 import { checkFrostKey, checkKeyEpoch, checkUsable, keyUnchanged, readKey } from "../keys.ts"
+import type { Allowed } from "../policies/judge.ts"
+import { judgeSigning } from "../policies/judge-signing.ts"
 import type { Versioned } from "../ports/store.ts"
 import { decodeAs } from "../request/decode.ts"
 import type { OwnerOperationStep, OwnerStep } from "../request/step.ts"
@@ -50,7 +53,9 @@ export const sign: OwnerOperationStep = async (step) => {
   await checkUsable(step, row)
   checkFrostKey(row)
   checkKeyEpoch(row, signingPackage.keyEpoch)
-  const approved = await approvedOf(step, body, key.public)
+  const signers = frost.signersIn(signingPackage)
+  const event = { keyId: body.keyId, signers }
+  const { approved, allowed } = await approvedOf(step, body, key.public, event)
   const { nonces, id } = await spendNonces(step, body.keyId, signingPackage)
   const outcome = frost.sign({
     state: nonces.value,
@@ -62,16 +67,15 @@ export const sign: OwnerOperationStep = async (step) => {
     identity: step.self.identity,
   })
   const taken = { kind: "take", table: "nonces", id, version: nonces.version } as const
-  const event = { keyId: body.keyId }
-  if (!outcome.ok) return refuseAbort(step, outcome.abort, [taken], event)
+  if (!outcome.ok) return refuseAbort(step, outcome.abort, [taken], allowed.event)
   const fresh = freshCommitments(step, key, input.prepare)
   return {
     output: encode(signStepOutput, {
       share: encode(messageCodec, outcome.value),
       commitments: fresh.messages,
     }),
-    changes: [taken, ...fresh.changes, keyUnchanged(body.keyId, version)],
-    event: step.event(event),
+    changes: [taken, ...fresh.changes, keyUnchanged(body.keyId, version), ...allowed.changes],
+    event: step.event(allowed.event),
     afterCommit: () => {
       fresh.issue()
       step.counters.signed(key.public.keyType)
@@ -80,16 +84,20 @@ export const sign: OwnerOperationStep = async (step) => {
   }
 }
 
-/** What this server has found in the request: the package must say the same. */
+/** What this server has found in the request, and allows: the package must say the same. */
 async function approvedOf(
-  { deps, digest }: OwnerStep,
+  step: OwnerStep,
   { keyId, path, content, merkleRoot }: SignBody,
   key: PublicKeyPackage,
-): Promise<frost.Approved> {
-  await checkRegistered(deps.store, keyId, path)
+  event: Partial<Event>,
+): Promise<{ readonly approved: frost.Approved; readonly allowed: Allowed }> {
+  await checkRegistered(step.deps.store, keyId, path)
   const { verifyingKey } = deriveChild(key, path)
-  const { message, tweak } = frostContent(key.keyType, content, merkleRoot, verifyingKey)
-  return { requestDigest: digest, message, tweak, path }
+  const read = (reader: ContentReader) =>
+    frostContent(key.keyType, content, merkleRoot, verifyingKey, reader)
+  const { signable, allowed } = await judgeSigning(step, { key, path, content }, read, event)
+  const { message, tweak } = signable
+  return { approved: { requestDigest: step.digest, message, tweak, path }, allowed }
 }
 
 /**

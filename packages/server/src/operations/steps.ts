@@ -10,6 +10,12 @@ export function onlyStep({ step, input }: { step: number; input: Uint8Array }): 
   }
 }
 
+/** Refuses a body of an operation that has none. */
+export function noBody({ request }: { readonly request: { readonly body: Uint8Array } }): void {
+  if (request.body.length === 0) return
+  throw new LockKeeperError("invalid-request", "This operation takes no body.", { field: "body" })
+}
+
 export function noSuchStep(): LockKeeperError {
   return new LockKeeperError("invalid-request", "The operation has no such step.", {
     field: "step",

@@ -18,6 +18,8 @@ export const TABLES = [
   "generations",
   "reshare-runs",
   "repair-runs",
+  "charters",
+  "spending",
 ] as const
 
 export type Table = (typeof TABLES)[number]

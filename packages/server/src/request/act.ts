@@ -25,10 +25,12 @@ import { presign } from "../operations/presign.ts"
 import { repairOperation } from "../operations/repair.ts"
 import { reportIncident } from "../operations/report-incident.ts"
 import { reshareOperation } from "../operations/reshare.ts"
+import { setPolicy } from "../operations/set-policy.ts"
 import { setupPairs } from "../operations/setup-pairs.ts"
 import { showAccount } from "../operations/show-account.ts"
 import { showKey } from "../operations/show-key.ts"
 import { showPairs } from "../operations/show-pairs.ts"
+import { showPolicy } from "../operations/show-policy.ts"
 import { showReshare } from "../operations/show-reshare.ts"
 import { sign } from "../operations/sign.ts"
 import { signEcdsa } from "../operations/sign-ecdsa.ts"
@@ -61,6 +63,8 @@ const OWNER_STEPS: Readonly<Record<OwnerOperation, OwnerOperationStep>> = {
   "keys.deactivate": deactivateKey,
   "incidents.report": reportIncident,
   "incidents.list": listIncidents,
+  "policy.set": setPolicy,
+  "policy.show": showPolicy,
 }
 
 const OPERATOR_STEPS: Readonly<Record<OperatorOperation, OperatorOperationStep>> = {
@@ -76,6 +80,9 @@ const OPERATOR_STEPS: Readonly<Record<OperatorOperation, OperatorOperationStep>>
 
 /** What refills of pools give way to. */
 const BUSY_WITH: ReadonlySet<Operation> = new Set(["sign", "ecdsa.sign", "presign"])
+
+/** What policies' windows and velocities count. */
+const COUNTED: ReadonlySet<Operation> = new Set(["sign", "ecdsa.sign", "policy.set"])
 
 /** Steps 2 to 5 of the life of a request. */
 export async function act(
@@ -94,12 +101,15 @@ export async function act(
     const repeated = await repeatAnswer(deps, presigning.answers, question)
     if (repeated !== null) return { kind: "act", ...repeated }
     const about = { ...context, step, input, event }
-    const outcome = await (authorised.role === "owner"
-      ? OWNER_STEPS[authorised.operation]({ ...about, ...authorised })
-      : OPERATOR_STEPS[authorised.operation]({ ...about, ...authorised }))
-    const changes = [...outcome.changes, ...guardOf(authorised, outcome.changes)]
-    const guarded = { ...outcome, changes }
-    const committed = await commitStep(deps, presigning.answers, question, guarded)
+    const decided = async () => {
+      const outcome = await (authorised.role === "owner"
+        ? OWNER_STEPS[authorised.operation]({ ...about, ...authorised })
+        : OPERATOR_STEPS[authorised.operation]({ ...about, ...authorised }))
+      const changes = [...outcome.changes, ...guardOf(authorised, outcome.changes)]
+      return await commitStep(deps, presigning.answers, question, { ...outcome, changes })
+    }
+    const turn = turnOf(authorised)
+    const committed = await (turn === null ? decided() : context.policies.inTurn(turn, decided))
     if (authorised.role === "operator") context.counters.add("operator-steps")
     return { kind: "act", ...committed }
   } catch (error) {
@@ -108,6 +118,13 @@ export async function act(
     presigning.busy -= busy
     if (authorised.role === "owner") wipeAccount(authorised.account.value)
   }
+}
+
+/** Whose turn it is where a policy counts: an account's requests for signatures come one by one. */
+function turnOf(authorised: AuthorisedRequest): string | null {
+  if (authorised.role !== "owner" || !COUNTED.has(authorised.operation)) return null
+  const { accountId, charter } = authorised.account.value
+  return charter === null ? null : toHex(accountId)
 }
 
 /** What was authorised under one state of the account takes effect under no other. */
@@ -135,6 +152,8 @@ function eventAbout(authorised: AuthorisedRequest, step: number): Step["event"] 
     keyId: null,
     incidents: [],
     note,
+    signers: [],
+    decision: null,
     ...details,
   })
 }

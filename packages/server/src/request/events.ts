@@ -20,6 +20,8 @@ export function sessionEvent(
     keyId: null,
     incidents: [],
     note: "",
+    signers: [],
+    decision: null,
     ...details,
   }
 }

@@ -5,6 +5,7 @@ import type { Guesses } from "../guesses.ts"
 import type { Incidents } from "../incidents/incidents.ts"
 import type { OperatorRates } from "../limits/operator-rates.ts"
 import type { OneTimeLedger } from "../one-time.ts"
+import type { PolicyRoom } from "../policies/room.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
 import type { ResharingRoom } from "../resharing/room.ts"
@@ -26,6 +27,7 @@ export interface CallContext {
   readonly incidents: Incidents
   readonly operatorRates: OperatorRates
   readonly resharing: ResharingRoom
+  readonly policies: PolicyRoom
 }
 
 /** What an operation's step acts on, whoever asks. */

@@ -8,6 +8,8 @@ import {
   decode,
   encode,
   equalBytes,
+  fixedBytes,
+  nullable,
   safeInteger,
   struct,
   text,
@@ -37,6 +39,8 @@ export interface ToldAccount {
   readonly guessesTaken: number
   /** The same of unknown names, with the first account of a batch: see `Guesses.ofUnknownNames`. */
   readonly unknownNames: Bytes
+  /** Digest of the charter in force, if the account has one: its text the owner brings. */
+  readonly charter: Bytes | null
 }
 
 export const toldAccount: Codec<ToldAccount> = struct<ToldAccount>({
@@ -48,6 +52,7 @@ export const toldAccount: Codec<ToldAccount> = struct<ToldAccount>({
   record: opaque.registrationRecordCodec,
   guessesTaken: u32,
   unknownNames: bytes(UNKNOWN_GUESSES_LENGTH),
+  charter: nullable(fixedBytes(32)),
 })
 
 /** What this server keeps of an account beside its share; null where nobody can log in to it here. */
@@ -59,7 +64,7 @@ export async function describeAccount(
 ): Promise<Bytes | null> {
   const row = await readActiveAccount(store, id)
   if (row === null) return null
-  const { active, name, createdAt } = row.value
+  const { active, name, createdAt, charter } = row.value
   const { registration, confirmations, home, record } = active
   const { counter } = await guesses.read(id, true)
   const unknownNames = index === 0 ? await guesses.ofUnknownNames() : new Uint8Array(0)
@@ -68,7 +73,7 @@ export async function describeAccount(
       ? null
       : encode(toldAccount, {
           ...{ name, createdAt, registration, confirmations, home, record },
-          ...{ guessesTaken: counter.taken, unknownNames },
+          ...{ guessesTaken: counter.taken, unknownNames, charter },
         })
   wipeAccount(row.value)
   return encoded
@@ -103,12 +108,23 @@ export function agreeOnAccount(
   const guessesTaken = countReachedBy(taken, need)
   const unknown = proven.map((one) => one.unknownNames)
   const unknownNames = reachedBy(unknown, need)
+  const charter = charterOf(proven, need)
   const agreed =
-    first !== undefined && createdAt !== null
-      ? encode(toldAccount, { ...first, createdAt, guessesTaken, unknownNames })
+    first !== undefined && createdAt !== null && charter !== undefined
+      ? encode(toldAccount, { ...first, createdAt, guessesTaken, unknownNames, charter })
       : null
   for (const { record } of proven) record.maskingKey.wipe()
   return agreed
+}
+
+/** The charter that `need` of them tell alike; undefined where no such number does. */
+function charterOf(told: readonly ToldAccount[], need: number): Bytes | null | undefined {
+  const same = (a: Bytes | null, b: Bytes | null) =>
+    a === null || b === null ? a === b : equalBytes(a, b)
+  const agreed = told.find(
+    ({ charter }) => told.filter((other) => same(charter, other.charter)).length >= need,
+  )
+  return agreed?.charter
 }
 
 function toldOrNull(encoded: Bytes): ToldAccount | null {
@@ -156,7 +172,10 @@ export async function joinAccount(
   { sharing: later, vector, share, certificate }: reshare.ResharedShare,
   record: Bytes,
 ): Promise<readonly Change[]> {
-  const { name, createdAt, guessesTaken, unknownNames, ...moved } = decode(toldAccount, record)
+  const { name, createdAt, guessesTaken, unknownNames, charter, ...moved } = decode(
+    toldAccount,
+    record,
+  )
   const accountId = later.id
   const row = await readAccount(store, accountId)
   const generation = { sharing: later, vector }
@@ -164,7 +183,8 @@ export async function joinAccount(
   if (row !== null) wipeAccount(row.value)
   if (!taken.ok || (row !== null && row.value.active !== null)) return []
   const joined: AccountRow = {
-    ...{ accountId, name, createdAt, previous: null, pending: null, pendingSince: 0, left: null },
+    ...{ accountId, name, createdAt, charter },
+    ...{ previous: null, pending: null, pendingSince: 0, left: null },
     active: { ...taken.value, oprf: { ...generation, certificate } },
   }
   const put = putAccount(joined, row?.version ?? "absent")
@@ -191,10 +211,10 @@ export async function leaveAccount(
   const held = sharingOfAccountRow(account)
   wipeAccount(account)
   if (held === null || !sharing.continues(held, later).ok) return []
-  const { accountId, name, createdAt } = account
+  const { accountId, name, createdAt, charter } = account
   const { signingPublicKey, opaqueVersion } = owner
   const gone: AccountRow = {
-    ...{ accountId, name, createdAt, active: null, previous: null, pending: null },
+    ...{ accountId, name, createdAt, charter, active: null, previous: null, pending: null },
     ...{ pendingSince: 0, left: { signingPublicKey, opaqueVersion } },
   }
   return [putAccount(gone, row.version)]

@@ -18,7 +18,11 @@ export interface BitcoinContext {
   readonly account?: BitcoinAccount | null
 }
 
-export type BitcoinIntent = { readonly intent: Intent } & BitcoinInputDigest
+export type BitcoinIntent = {
+  readonly intent: Intent
+  /** The id of the transaction before any script is filled in: the same for all of its inputs. */
+  readonly unsignedId: Bytes
+} & BitcoinInputDigest
 
 const OP_RETURN = 0x6a
 const NONE = 2
@@ -70,6 +74,7 @@ export function bitcoinInputIntent(
   const reading = { psbt, input, spent, signed, owner, network, warn }
   const actions = [...spendsOf(reading), ...paymentsOf(reading)]
   const fee = coveredFee(reading)
+  const unsignedId = unsignedIdOf(psbt)
   const intent: Intent = {
     chain: { kind: "bitcoin", network },
     kind: "transaction",
@@ -78,9 +83,9 @@ export function bitcoinInputIntent(
     feeCeiling: fee?.amount ?? null,
     nonce: null,
     warnings,
-    details: detailsOf(reading, fee),
+    details: detailsOf(reading, fee, unsignedId),
   }
-  return { intent: bounded(intent), ...signed }
+  return { intent: bounded(intent), unsignedId, ...signed }
 }
 
 /** The part of a sighash type that says which outputs are covered. */
@@ -173,7 +178,11 @@ function coveredFee({ psbt, input, signed, warn }: Reading): Fee | null {
   return fee
 }
 
-function detailsOf({ psbt, input, signed }: Reading, fee: Fee | null): readonly Detail[] {
+function detailsOf(
+  { psbt, input, signed }: Reading,
+  fee: Fee | null,
+  unsignedId: Bytes,
+): readonly Detail[] {
   const { version, lockTime } = psbt
   const rate = fee?.rate ?? null
   return [
@@ -186,7 +195,7 @@ function detailsOf({ psbt, input, signed }: Reading, fee: Fee | null): readonly 
       : []),
     { name: "version", value: String(version) },
     { name: "lock time", value: String(lockTime) },
-    { name: "unsigned transaction id", value: toHex(unsignedId(psbt)) },
+    { name: "unsigned transaction id", value: toHex(unsignedId) },
     ...(rate === null ? [] : [{ name: "fee rate, about", value: rateText(rate) }]),
   ]
 }
@@ -196,8 +205,8 @@ function rateText(milliSatoshi: bigint): string {
   return `${milliSatoshi / 1000n}.${rest} satoshi a virtual byte`
 }
 
-/** The id of the transaction before any script is filled in, as block explorers show ids. */
-function unsignedId({ version, inputs, outputs, lockTime }: Psbt): Bytes {
+/** As block explorers show ids. */
+function unsignedIdOf({ version, inputs, outputs, lockTime }: Psbt): Bytes {
   const bytes = RawOldTx.encode({
     version,
     inputs: inputs.map(({ txid, index, sequence }) => ({

@@ -7,12 +7,13 @@ import { StoreUnavailable } from "../../ports/row-store.ts"
 const APPLICATION_ID = 0x4c4b6579
 
 /**
- * 2 came with presignatures, 3 with incidents, 4 with generations of shares. Nothing in the file
- * changed, but a program that knows only version 1 would leave presignatures where they are when it has
- * to burn them, one that knows only version 2 would work with servers that are quarantined, and one
- * that knows only version 3 would sign with presignatures of shares that are no more.
+ * 2 came with presignatures, 3 with incidents, 4 with generations of shares, 5 with charters. Nothing in the
+ * file changed, but a program that knows only version 1 would leave presignatures where they are when it has
+ * to burn them, one that knows only version 2 would work with servers that are quarantined, one
+ * that knows only version 3 would sign with presignatures of shares that are no more, and one that knows
+ * only version 4 would ask no policy.
  */
-const SCHEMA_VERSION = 4
+const SCHEMA_VERSION = 5
 
 /** How long a writer waits for another process's transaction, milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000
