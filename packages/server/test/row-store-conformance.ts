@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { type Bytes, fromHex, toHex } from "@lockkeeper/encoding"
-import { EMPTY_HEAD, verifyLeaves } from "@lockkeeper/transparency"
+import { EMPTY_FRONTIER, EMPTY_HEAD, verifyLeaves } from "@lockkeeper/transparency"
 import {
   MAX_SCAN,
   type RowChange,
@@ -200,7 +200,7 @@ export function testRowStore(name: string, under: StoreUnderTest): void {
     assert.ok(position !== null)
     const head = { treeSize: position.index + 1, rootHash: position.head }
     const roots = new Map(entries.map((entry) => [entry.index + 1, entry.head]))
-    assert.deepEqual(verifyLeaves(EMPTY_HEAD, entries, head, roots), { valid: true })
+    assert.deepEqual(verifyLeaves(EMPTY_FRONTIER, entries, head, roots), { valid: true })
     assert.deepEqual(
       (await store.entries(37, 100)).map(({ index }) => index),
       [37, 38, 39],

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { fileURLToPath } from "node:url"
-import { EMPTY_HEAD, verifyLeaves } from "@lockkeeper/transparency"
+import { EMPTY_FRONTIER, EMPTY_HEAD, verifyLeaves } from "@lockkeeper/transparency"
 import { SqliteRowStore } from "../src/adapters/sqlite/row-store.ts"
 import type { LogRow, RowChange } from "../src/ports/row-store.ts"
 import { value } from "./row-store-conformance.ts"
@@ -34,7 +34,7 @@ async function checkLog(store: SqliteRowStore): Promise<number> {
   const last = entries.at(-1)
   const head = last === undefined ? EMPTY_HEAD : { treeSize: last.index + 1, rootHash: last.head }
   const roots = new Map(entries.map((entry) => [entry.index + 1, entry.head]))
-  assert.deepEqual(verifyLeaves(EMPTY_HEAD, entries, head, roots), { valid: true })
+  assert.deepEqual(verifyLeaves(EMPTY_FRONTIER, entries, head, roots), { valid: true })
   return entries.length
 }
 

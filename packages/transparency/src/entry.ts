@@ -15,6 +15,13 @@ import {
 /** Longest event, bytes: room for one piece of evidence of 64 KiB. */
 export const MAX_EVENT = 66_560
 
+/** Sizes of bodies up to here are multiples of this, and above powers of two. */
+const SIZE_STEP = 256
+const STEPS_END = 1024
+
+/** Longest encoded body, bytes. */
+export const MAX_LOG_BODY = 131_072
+
 /**
  * One entry of a server's log as it is sealed at rest and shown to those entitled to it; the public
  * log carries only its commitment.
@@ -28,26 +35,61 @@ export interface LogBody {
   readonly event: Bytes
 }
 
-const bodyFields = struct<LogBody & { readonly label: null }>({
-  label: constant(utf8("lockkeeper/log-body/v1")),
-  salt: fixedBytes(32),
-  time: safeInteger,
-  event: bytes(MAX_EVENT),
-})
+interface Labelled extends LogBody {
+  readonly label: null
+}
 
-/** Longest encoded body, bytes. */
-export const MAX_LOG_BODY: number = MAX_EVENT + 256
+function fieldsOf(label: string): Codec<Labelled> {
+  return struct<Labelled>({
+    label: constant(utf8(label)),
+    salt: fixedBytes(32),
+    time: safeInteger,
+    event: bytes(MAX_EVENT),
+  })
+}
+
+/** Bodies of servers that did not pad them yet. */
+const V1 = "lockkeeper/log-body/v1"
+const unpaddedBody = fieldsOf(V1)
+
+const bodyFields = fieldsOf("lockkeeper/log-body/v2")
+
+/** The size that a body of `length` bytes is padded to, so that sealed ones tell little of it. */
+function paddedLength(length: number): number {
+  if (length <= STEPS_END) return Math.ceil(length / SIZE_STEP) * SIZE_STEP
+  let size = STEPS_END
+  while (size < length) size *= 2
+  return size
+}
+
+const paddedBody: Codec<Labelled> = {
+  write(writer, body) {
+    const fields = encode(bodyFields, body)
+    writer.bytes(fields)
+    writer.bytes(new Uint8Array(paddedLength(fields.length) - fields.length))
+  },
+  read(reader) {
+    const start = reader.offset
+    const body = bodyFields.read(reader)
+    const length = reader.offset - start
+    const at = reader.offset
+    const padding = reader.bytes(paddedLength(length) - length)
+    if (padding.some((byte) => byte !== 0)) reader.fail("padding is not zero", at)
+    return body
+  },
+}
 
 const bodyBytes: Codec<Bytes> = bytes(MAX_LOG_BODY)
 
 /** The canonical bytes of a body: what is sealed and what is committed to. */
 export function encodeLogBody(body: LogBody): Bytes {
-  return encode(bodyFields, { ...body, label: null })
+  return encode(paddedBody, { ...body, label: null })
 }
 
 /** @throws DecodeError when the bytes are not a body. */
 export function decodeLogBody(encoded: Uint8Array): LogBody {
-  const { label: _, ...body } = decode(bodyFields, encoded)
+  const codec = encoded[V1.length - 1] === V1.charCodeAt(V1.length - 1) ? unpaddedBody : paddedBody
+  const { label: _, ...body } = decode(codec, encoded)
   return body
 }
 

@@ -1,12 +1,4 @@
 export {
-  appendLeaf,
-  EMPTY_HEAD,
-  type LeavesReason,
-  type LeavesVerdict,
-  type LogLeaf,
-  verifyLeaves,
-} from "./chain.ts"
-export {
   type Checkpoint,
   type CheckpointFault,
   type Cosignature,
@@ -34,6 +26,7 @@ export {
   verifyEquivocation,
 } from "./equivocation.ts"
 export { checkLog, type LogFault, type LogVerdict } from "./fsck.ts"
+export { type LeavesReason, type LeavesVerdict, type LogLeaf, verifyLeaves } from "./leaves.ts"
 export {
   EMPTY_FRONTIER,
   type Frontier,
@@ -52,6 +45,7 @@ export {
 export { EMPTY_ROOT, HASH_LENGTH, hashLeaf } from "./merkle/tree-hash.ts"
 export {
   type ConsistencyVerdict,
+  EMPTY_HEAD,
   type InclusionVerdict,
   type LogHead,
   MAX_PROOF,

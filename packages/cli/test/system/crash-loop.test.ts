@@ -7,7 +7,7 @@ import type { KeyInfo, LockKeeper, Session } from "@lockkeeper/client"
 import { Secret, sha512, verifySignature } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex, utf8 } from "@lockkeeper/encoding"
 import { frost, headerCodec, type Message } from "@lockkeeper/protocols"
-import { EMPTY_HEAD, verifyLeaves } from "@lockkeeper/transparency"
+import { EMPTY_FRONTIER, EMPTY_HEAD, verifyLeaves } from "@lockkeeper/transparency"
 import { type Deployment, deploy } from "./deployment.ts"
 import { type Stolen, steal } from "./stolen.ts"
 import { type Principal, Transcript } from "./transcript.ts"
@@ -212,7 +212,7 @@ describe(`a signing loop through which servers are killed ${KILLS} times with ki
       const last = entries.at(-1)
       const head = last ? { treeSize: last.index + 1, rootHash: last.head } : EMPTY_HEAD
       const roots = new Map(entries.map((entry) => [entry.index + 1, entry.head]))
-      assert.deepEqual(verifyLeaves(EMPTY_HEAD, entries, head, roots), { valid: true })
+      assert.deepEqual(verifyLeaves(EMPTY_FRONTIER, entries, head, roots), { valid: true })
       for (const { server, log } of transcript.steps) {
         if (server !== identifier || log === null) continue
         assert.deepEqual(entries[log.index]?.head, log.head)

@@ -1,5 +1,5 @@
 import type { Bytes } from "@lockkeeper/encoding"
-import { appendLeaf, EMPTY_HEAD, type LogHead } from "@lockkeeper/transparency"
+import { EMPTY_FRONTIER, type Frontier, grow, hashLeaf, rootOf } from "@lockkeeper/transparency"
 import {
   checkBatch,
   checkLimit,
@@ -17,7 +17,7 @@ import { type LogPosition, StoreConflict, type Table, type Versioned } from "../
 export class MemoryRowStore implements RowStore {
   readonly #tables = new Map<Table, Map<string, Versioned<Bytes>>>()
   readonly #log: LogRow[] = []
-  #head: LogHead = EMPTY_HEAD
+  #tree: Frontier = EMPTY_FRONTIER
   #closed = false
 
   async read(table: Table, id: string): Promise<Versioned<Bytes> | null> {
@@ -81,11 +81,11 @@ export class MemoryRowStore implements RowStore {
   }
 
   #append(entry: { readonly commitment: Bytes; readonly body: Bytes }): LogPosition {
-    const index = this.#head.treeSize
-    this.#head = appendLeaf(this.#head, entry.commitment)
+    const index = this.#tree.treeSize
+    this.#tree = grow(this.#tree, hashLeaf(entry.commitment)).frontier
     const row: LogRow = {
       index,
-      head: this.#head.rootHash,
+      head: rootOf(this.#tree),
       commitment: entry.commitment.slice(),
       body: entry.body.slice(),
     }

@@ -7,19 +7,19 @@ import {
   nextVersion,
   StoreConflict,
 } from "@lockkeeper/server"
-import { appendLeaf, EMPTY_HEAD, type LogHead } from "@lockkeeper/transparency"
+import { EMPTY_FRONTIER, type Frontier, grow, hashLeaf, rootOf } from "@lockkeeper/transparency"
 
 /** What lies on a disk. Rows are never altered in place, so that a copy costs little. */
 export class DiskContent {
   readonly #tables: Map<Table, Map<string, Versioned<Bytes>>>
   readonly #log: LogRow[]
-  #head: LogHead
+  #tree: Frontier
 
   constructor(from: DiskContent | null = null) {
     const tables = from === null ? [] : [...from.#tables]
     this.#tables = new Map(tables.map(([table, rows]) => [table, new Map(rows)]))
     this.#log = from === null ? [] : [...from.#log]
-    this.#head = from === null ? EMPTY_HEAD : from.#head
+    this.#tree = from === null ? EMPTY_FRONTIER : from.#tree
   }
 
   get position(): LogPosition | null {
@@ -68,9 +68,9 @@ export class DiskContent {
   }
 
   #append(entry: { readonly commitment: Bytes; readonly body: Bytes }): LogPosition {
-    const index = this.#head.treeSize
-    this.#head = appendLeaf(this.#head, entry.commitment)
-    const head = this.#head.rootHash
+    const index = this.#tree.treeSize
+    this.#tree = grow(this.#tree, hashLeaf(entry.commitment)).frontier
+    const head = rootOf(this.#tree)
     const { commitment, body } = entry
     this.#log.push({ index, head, commitment: commitment.slice(), body: body.slice() })
     return { index, head }

@@ -10,7 +10,7 @@ import {
 import { verifySignature } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode, toHex, utf8 } from "@lockkeeper/encoding"
 import { frost, type Message } from "@lockkeeper/protocols"
-import { EMPTY_HEAD, verifyLeaves } from "@lockkeeper/transparency"
+import { EMPTY_FRONTIER, EMPTY_HEAD, verifyLeaves } from "@lockkeeper/transparency"
 import { askForShare, sharesOf } from "../presignature-uses.ts"
 import { type Stolen, steal } from "../stolen.ts"
 import { type Bench, type Client, VICTIM } from "./bench.ts"
@@ -31,7 +31,7 @@ export function checkLog({ entries }: Pick<Stolen, "entries">, said: readonly Ex
   const last = entries.at(-1)
   const head = last ? { treeSize: last.index + 1, rootHash: last.head } : EMPTY_HEAD
   const roots = new Map(entries.map((entry) => [entry.index + 1, entry.head]))
-  assert.deepEqual(verifyLeaves(EMPTY_HEAD, entries, head, roots), { valid: true })
+  assert.deepEqual(verifyLeaves(EMPTY_FRONTIER, entries, head, roots), { valid: true })
   let checked = 0
   for (const { server, kind, log } of said) {
     if (server !== VICTIM || log === null) continue

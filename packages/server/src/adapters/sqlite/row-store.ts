@@ -1,5 +1,4 @@
 import type { Bytes } from "@lockkeeper/encoding"
-import { appendLeaf, EMPTY_HEAD, type LogHead } from "@lockkeeper/transparency"
 import type Database from "better-sqlite3"
 import {
   checkBatch,
@@ -11,10 +10,10 @@ import {
   type Row,
   type RowChange,
   type RowStore,
-  type SealedEntry,
   StoreUnavailable,
 } from "../../ports/row-store.ts"
 import { type LogPosition, StoreConflict, type Table, type Versioned } from "../../ports/store.ts"
+import { type GrowingTree, LogTree } from "./log-tree.ts"
 import { openDatabase } from "./schema.ts"
 
 /** Most batches that wait for the next transaction. */
@@ -72,12 +71,14 @@ function prepare(database: Database.Database) {
 export class SqliteRowStore implements RowStore {
   readonly #database: Database.Database
   readonly #sql: ReturnType<typeof prepare>
+  readonly #tree: LogTree
   #queue: Waiting[] = []
   #closed = false
 
   constructor(path: string) {
     this.#database = openDatabase(path)
     this.#sql = prepare(this.#database)
+    this.#tree = new LogTree(this.#database)
   }
 
   async read(table: Table, id: string): Promise<Versioned<Bytes> | null> {
@@ -138,22 +139,18 @@ export class SqliteRowStore implements RowStore {
     const settle: (() => void)[] = []
     try {
       this.#sql.begin.run()
-      const last = this.#sql.last.get()
-      let head: LogHead =
-        last === undefined
-          ? EMPTY_HEAD
-          : { treeSize: last.index + 1, rootHash: ownBytes(last.head) }
+      const growing = this.#tree.begin()
       for (const { batch, resolve, reject } of waiting) {
         const conflict = this.#findConflict(batch)
         if (conflict !== null) {
           settle.push(() => reject(conflict))
           continue
         }
-        const applied = this.#apply(batch, head)
-        head = applied.head
-        settle.push(() => resolve(applied.positions))
+        const positions = this.#apply(batch, growing)
+        settle.push(() => resolve(positions))
       }
       this.#sql.commit.run()
+      this.#tree.keep(growing)
     } catch (error) {
       if (this.#database.inTransaction) this.#sql.rollback.run()
       const failure = new StoreUnavailable("the database could not commit", { cause: error })
@@ -173,26 +170,21 @@ export class SqliteRowStore implements RowStore {
     return null
   }
 
-  #apply(batch: readonly RowChange[], start: LogHead): { head: LogHead; positions: LogPosition[] } {
-    let head = start
+  #apply(batch: readonly RowChange[], growing: GrowingTree): readonly LogPosition[] {
     const positions: LogPosition[] = []
     for (const change of batch) {
       if (change.kind === "append") {
-        head = this.#append(head, change.entry)
-        positions.push({ index: head.treeSize - 1, head: head.rootHash })
+        const { commitment, body } = change.entry
+        const position = growing.append(commitment)
+        this.#sql.append.run(position.index, commitment, position.head, body)
+        positions.push(position)
       } else if (change.kind === "take") this.#sql.take.run(change.table, change.id)
       else if (change.kind === "put") {
         const version = nextVersion(change.ifVersion)
         this.#sql.put.run(change.table, change.id, version, change.value)
       }
     }
-    return { head, positions }
-  }
-
-  #append(head: LogHead, { commitment, body }: SealedEntry): LogHead {
-    const next = appendLeaf(head, commitment)
-    this.#sql.append.run(head.treeSize, commitment, next.rootHash, body)
-    return next
+    return positions
   }
 
   #checkOpen(): void {

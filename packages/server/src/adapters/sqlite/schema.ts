@@ -2,18 +2,20 @@ import { chmodSync, closeSync, existsSync, fsyncSync, openSync, statSync } from 
 import { dirname } from "node:path"
 import Database from "better-sqlite3"
 import { StoreUnavailable } from "../../ports/row-store.ts"
+import { plantTree } from "./log-tree.ts"
 
 /** "LKey": what `file` and other tools see in the header. */
 const APPLICATION_ID = 0x4c4b6579
 
 /**
- * 2 came with presignatures, 3 with incidents, 4 with generations of shares, 5 with charters. Nothing in the
+ * 2 came with presignatures, 3 with incidents, 4 with generations of shares, 5 with charters: nothing in the
  * file changed, but a program that knows only version 1 would leave presignatures where they are when it has
  * to burn them, one that knows only version 2 would work with servers that are quarantined, one
  * that knows only version 3 would sign with presignatures of shares that are no more, and one that knows
- * only version 4 would ask no policy.
+ * only version 4 would ask no policy. 6 came with the log's Merkle tree, whose heads take the place of a hash
+ * chain's.
  */
-const SCHEMA_VERSION = 5
+const SCHEMA_VERSION = 6
 
 /** How long a writer waits for another process's transaction, milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000
@@ -33,6 +35,16 @@ const SCHEMA = `
     head BLOB NOT NULL CHECK (length(head) = 32),
     body BLOB NOT NULL
   ) STRICT;
+`
+
+// Roots of full tiles of the level below, from level 1 on.
+const TREE_SCHEMA = `
+  CREATE TABLE log_tiles (
+    level INTEGER NOT NULL CHECK (level > 0),
+    "index" INTEGER NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (level, "index")
+  ) STRICT, WITHOUT ROWID;
 `
 
 function createOwnerOnly(path: string): void {
@@ -97,9 +109,18 @@ function prepareDatabase(database: Database.Database): void {
       throw new StoreUnavailable("the database was written by a newer version of the server")
     }
     if (version === 0) createTables(database)
+    demandOurs(database)
+    if (version < 6) {
+      database.exec(TREE_SCHEMA)
+      plantTree(database)
+    }
     database.pragma(`user_version = ${SCHEMA_VERSION}`)
   })
   migrate.immediate()
+  demandOurs(database)
+}
+
+function demandOurs(database: Database.Database): void {
   if (integerPragma(database, "application_id") !== APPLICATION_ID) {
     throw new StoreUnavailable("the file is another program's database")
   }

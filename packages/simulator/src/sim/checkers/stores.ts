@@ -11,7 +11,12 @@ import {
   presignatureRow,
   reshareRunRow,
 } from "@lockkeeper/server/rows"
-import { commitToLogBody, EMPTY_HEAD, encodeLogBody, verifyLeaves } from "@lockkeeper/transparency"
+import {
+  commitToLogBody,
+  EMPTY_FRONTIER,
+  encodeLogBody,
+  verifyLeaves,
+} from "@lockkeeper/transparency"
 import type { DurableState } from "../observed.ts"
 import type { Checker } from "./checker.ts"
 
@@ -31,7 +36,7 @@ const CODECS: Partial<Record<Table, Codec<unknown>>> = {
 
 export const stores: Checker = {
   name: "stores",
-  holds: "every database opens, every row decodes, every log is one unbroken chain",
+  holds: "every database opens, every row decodes, every log is one tree from its first entry on",
   check: ({ durable }) =>
     durable.flatMap((state) =>
       [...state.unreadable, ...badRows(state), ...badLog(state)].map(
@@ -63,7 +68,7 @@ function badLog({ log }: DurableState): readonly string[] {
   if (last === undefined) return []
   const roots = new Map(log.map(({ index, head }) => [index + 1, head]))
   const to = { treeSize: last.index + 1, rootHash: last.head }
-  const verdict = verifyLeaves(EMPTY_HEAD, log, to, roots)
+  const verdict = verifyLeaves(EMPTY_FRONTIER, log, to, roots)
   const broken = verdict.valid ? [] : [`log entry ${verdict.index}: ${verdict.reason}`]
   const bodies = log.flatMap(({ index, commitment, salt, time, event }) => {
     const own = commitToLogBody(encodeLogBody({ salt, time, event }))
