@@ -122,7 +122,8 @@ const lastFields = struct<Pick<Event, "incidents" | "note">>({
 })
 
 const decisionFields = struct<Pick<Event, "signers" | "decision">>({
-  signers: list(identifierCodec, MAX_MEMBERS),
+  // One of them may be the owner's device.
+  signers: list(identifierCodec, MAX_MEMBERS + 1),
   decision: nullable(
     struct<EventDecision>({
       content: fixedBytes(32),

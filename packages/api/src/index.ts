@@ -1,4 +1,6 @@
 export * from "./account-range.ts"
+export * from "./activities.ts"
+export * from "./approval.ts"
 export * from "./channel/index.ts"
 export * from "./content.ts"
 export * from "./custody.ts"

@@ -59,17 +59,25 @@ export const OPERATIONS = [
   "reshare.waiting",
   "policy.set",
   "policy.show",
+  "requests.open",
+  "requests.list",
+  "requests.show",
+  "requests.decide",
+  "requests.cancel",
 ] as const
 
 export type Operation = (typeof OPERATIONS)[number]
 
-/** In whose name a request is made: an account's, or an operator's of one of the servers. */
-export const ROLES = ["owner", "operator"] as const
+/**
+ * In whose name a request is made: an account's, an operator's of one of the servers, or that of a person
+ * in an account's charter.
+ */
+export const ROLES = ["owner", "operator", "approver", "auditor"] as const
 export type Role = (typeof ROLES)[number]
 
 /**
  * Who may ask for what. Operators keep shares in order and see nothing that is an owner's; evidence
- * counts for what it proves, whoever brings it.
+ * counts for what it proves, whoever brings it. People see what waits, and decide for themselves alone.
  */
 export const OPERATION_ROLES = {
   "account.show": ["owner"],
@@ -99,7 +107,12 @@ export const OPERATION_ROLES = {
   "reshare.leave": ["operator"],
   "reshare.waiting": ["operator"],
   "policy.set": ["owner"],
-  "policy.show": ["owner"],
+  "policy.show": ["owner", "approver", "auditor"],
+  "requests.open": ["owner"],
+  "requests.list": ["owner", "approver", "auditor"],
+  "requests.show": ["owner", "approver", "auditor"],
+  "requests.decide": ["owner", "approver"],
+  "requests.cancel": ["owner"],
 } as const satisfies Readonly<Record<Operation, readonly Role[]>>
 
 type OperationOf<R extends Role> = {
@@ -108,9 +121,14 @@ type OperationOf<R extends Role> = {
 
 export type OwnerOperation = OperationOf<"owner">
 export type OperatorOperation = OperationOf<"operator">
+export type PersonOperation = OperationOf<"approver" | "auditor">
 
 export function mayAsk(role: "owner", operation: Operation): operation is OwnerOperation
 export function mayAsk(role: "operator", operation: Operation): operation is OperatorOperation
+export function mayAsk(
+  role: "approver" | "auditor",
+  operation: Operation,
+): operation is PersonOperation
 export function mayAsk(role: Role, operation: Operation): boolean {
   const roles: readonly Role[] = OPERATION_ROLES[operation]
   return roles.includes(role)

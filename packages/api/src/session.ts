@@ -50,6 +50,16 @@ export type OpenPayload =
       /** The credential's key's signature over the operator's opening input. */
       readonly signature: Bytes
     }
+  | {
+      readonly kind: "visit"
+      readonly issuedAt: number
+      /** In whose charter the person is. */
+      readonly accountId: Bytes
+      /** One of the person's keys there. */
+      readonly credential: Bytes
+      /** Its signature over the visit's input. */
+      readonly signature: Bytes
+    }
 
 export const openPayload: Codec<OpenPayload> = union<OpenPayload>({
   register: struct({ issuedAt: safeInteger, name: text(MAX_NAME) }),
@@ -70,6 +80,12 @@ export const openPayload: Codec<OpenPayload> = union<OpenPayload>({
     credential: signedCredentialCodec,
     signature: fixedBytes(64),
   }),
+  visit: struct({
+    issuedAt: safeInteger,
+    accountId: fixedBytes(32),
+    credential: fixedBytes(32),
+    signature: fixedBytes(64),
+  }),
 })
 
 export type OpenAnswer =
@@ -84,6 +100,7 @@ export type OpenAnswer =
     }
   | { readonly kind: "resume"; readonly expiresAt: number }
   | { readonly kind: "operate"; readonly expiresAt: number }
+  | { readonly kind: "visit"; readonly person: string; readonly expiresAt: number }
 
 const refused = struct<{ readonly error: ErrorBody }>({ error: errorBody })
 
@@ -93,13 +110,14 @@ export const openAnswer: Codec<OpenAnswer> = union<OpenAnswer>({
   login: struct({ response: bytes(8192), guessesRemaining: u8 }),
   resume: struct({ expiresAt: safeInteger }),
   operate: struct({ expiresAt: safeInteger }),
+  visit: struct({ person: text(64), expiresAt: safeInteger }),
 })
 
 /**
  * One frame towards the server. The answer carries the frame's counter. With a `login-finish` that
  * is not refused both sides advance the channel to phase 1 by mixing in the OPAQUE session key; the
  * answer that says so is sealed in phase 1 already, while a refusal comes in phase 0. The counter
- * goes on. A resumed session and an operator's stay in phase 0: their key's signature over the hello
+ * goes on. A resumed session, an operator's and a person's stay in phase 0: their key's signature over the hello
  * authenticates them, and there is no password in it.
  */
 export type CallPayload =

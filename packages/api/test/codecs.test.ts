@@ -2,27 +2,37 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import {
   accountListing,
+  activityBody,
+  activityListings,
+  activityShown,
   callAnswer,
   callPayload,
   changePasswordBody,
+  charterShown,
   commitmentList,
   createKeyBody,
+  decideActivityBody,
   errorBody,
   eventCodec,
   forgiveGuessesBody,
   keyListings,
+  listActivitiesBody,
   listKeysBody,
   loginStatement,
+  openActivityBody,
   openAnswer,
   openPayload,
   prepareBody,
   protocolStepInput,
   resumptionInput,
+  setPolicyBody,
   showKeyBody,
   signBody,
   signedStatement,
   signStepInput,
   signStepOutput,
+  subjectCodec,
+  visitInput,
 } from "@lockkeeper/api"
 import { DecodeError, decode } from "@lockkeeper/encoding"
 import { type Sample, sample, testCodec } from "./codec-checks.ts"
@@ -42,6 +52,18 @@ const request = { request: b("request", 90), signature: b("signature", 64) }
 const statement = { statement: b("statement", 90), signature: b("signature", 64) }
 const log = { index: 5, head: b("head", 32) }
 
+const subject = {
+  kind: "sign",
+  ...{ keyId: id, path: [1], merkleRoot: null },
+  content: { kind: "message", message: b("message", 9) },
+} as const
+const verdict = { approval: b("approval", 90), signature: b("signature", 64) }
+const activity = {
+  state: "waiting",
+  ...{ activityId: id, subject: id, intent: id, charter: id, policyVersion: 2 },
+  ...{ openedAt: 3, expiresAt: 9, verdicts: [verdict] },
+} as const
+
 const SAMPLES: readonly Sample<unknown>[] = [
   sample("errorBody", errorBody, error, { ...error, guessesRemaining: null }),
   sample(
@@ -50,6 +72,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
     { kind: "register", issuedAt: 1, name: "ann" },
     { kind: "login", issuedAt: 1, name: "ann", shownVersion: 0, ke1: b("ke1", 96) },
     { kind: "resume", issuedAt: 1, accountId: id, statements: [statement], signature: b("s", 64) },
+    { kind: "visit", issuedAt: 1, accountId: id, credential: id, signature: b("s", 64) },
   ),
   sample(
     "openAnswer",
@@ -58,6 +81,7 @@ const SAMPLES: readonly Sample<unknown>[] = [
     { kind: "register" },
     { kind: "login", response: b("response", 800), guessesRemaining: 9 },
     { kind: "resume", expiresAt: 9 },
+    { kind: "visit", person: "ada", expiresAt: 9 },
   ),
   sample(
     "callPayload",
@@ -147,6 +171,16 @@ const SAMPLES: readonly Sample<unknown>[] = [
     expiresAt: 9,
   }),
   sample("signedStatement", signedStatement, statement),
+  sample("setPolicyBody", setPolicyBody, { charter: b("charter", 90) }),
+  sample("charterShown", charterShown, null, b("charter", 90)),
+  sample("subject", subjectCodec, subject, { kind: "change-policy", charter: b("charter", 9) }),
+  sample("openActivityBody", openActivityBody, { clientKey: b("key", 16), subject, expiresAt: 9 }),
+  sample("activityListings", activityListings, [activity], [{ ...activity, intent: null }]),
+  sample("activityShown", activityShown, { listing: activity, subject }),
+  sample("listActivitiesBody", listActivitiesBody, { after: id, limit: 3 }),
+  sample("activityBody", activityBody, { activityId: id }),
+  sample("decideActivityBody", decideActivityBody, { verdict }),
+  sample("visitInput", visitInput, { label: null, transcript: id, accountId: id, issuedAt: 3 }),
   sample("resumptionInput", resumptionInput, { label: null, transcript: id, issuedAt: 3 }),
   sample(
     "event",
@@ -193,5 +227,5 @@ describe("bounds", () => {
     assert.throws(() => decode(callPayload, huge), DecodeError)
   })
 
-  it("cover 22 codecs in this file", () => assert.equal(SAMPLES.length, 22))
+  it("cover 32 codecs in this file", () => assert.equal(SAMPLES.length, 32))
 })

@@ -1,18 +1,22 @@
 import assert from "node:assert/strict"
 import { before, test } from "node:test"
 import {
+  activityBody,
   changePasswordBody,
   createKeyBody,
+  decideActivityBody,
   deriveBody,
   type ErrorCode,
   forgiveGuessesBody,
   LockKeeperError,
+  listActivitiesBody,
   listIncidentsBody,
   listKeysBody,
   mayAsk,
   OPERATIONS,
   type Operation,
   type OwnerOperation,
+  openActivityBody,
   prepareBody,
   prepareEcdsaBody,
   presignBody,
@@ -99,6 +103,21 @@ function soundBody(operation: OwnerOperation): Bytes {
     case "pairs.show":
     case "policy.show":
       return EMPTY
+    case "requests.open":
+      return encode(openActivityBody, {
+        clientKey: new Uint8Array(16),
+        subject: { kind: "change-policy", charter: encode(charterCodec, charterOf()) },
+        expiresAt: owner.cluster.clock.time + 1000,
+      })
+    case "requests.list":
+      return encode(listActivitiesBody, { after: null, limit: 1 })
+    case "requests.show":
+    case "requests.cancel":
+      return encode(activityBody, { activityId: new Uint8Array(32) })
+    case "requests.decide":
+      return encode(decideActivityBody, {
+        verdict: { approval: EMPTY, signature: new Uint8Array(64) },
+      })
     case "policy.set":
       return encode(setPolicyBody, { charter: encode(charterCodec, charterOf()) })
     case "pairs.setup":

@@ -6,6 +6,7 @@ import {
   prepareBody,
   protocolStepInput,
   requestDigest,
+  type SignedRequest,
   signBody,
   signStepInput,
   signStepOutput,
@@ -82,13 +83,18 @@ export async function createKey(
   return task.certificate
 }
 
-/** A signing request with what each of the sessions' servers takes for it: their nonces are prepared. */
+/**
+ * A signing request with what each of the sessions' servers takes for it: their nonces are prepared.
+ *
+ * @param again - a request that is to have its second attempt.
+ */
 export async function prepareToSign(
   owner: TestOwner,
   sessions: readonly TestSession[],
   certificate: KeyCertificate,
   message: Bytes,
   path: readonly number[] = [],
+  again: SignedRequest | null = null,
 ) {
   const { keyId, keyEpoch, rosterEpoch } = certificate.public
   const servers = sessions.map((s) => s.to.identifier).sort((a, b) => a - b)
@@ -104,7 +110,7 @@ export async function prepareToSign(
       return decode(messageCodec, decode(commitmentList, answer.output)[0] as Bytes)
     }),
   )
-  const request = owner.sign(
+  const fresh = owner.sign(
     owner.request(
       "sign",
       encode(signBody, {
@@ -116,6 +122,8 @@ export async function prepareToSign(
       { servers },
     ),
   )
+  const request = again ?? fresh
+  const attempt = again === null ? 1 : 2
   const verifyKeys = new Map(owner.cluster.roster.members.map((m) => [m.identifier, m.identityKey]))
   const context = { public: certificate.public, verifyKeys, rosterEpoch }
   const opened = commitments.map((c) => {
@@ -123,7 +131,7 @@ export async function prepareToSign(
     if (!one.ok) throw new Error(one.abort.reason)
     return one.value
   })
-  const asked = { rosterEpoch, requestDigest: requestDigest(request), attempt: 1, message }
+  const asked = { rosterEpoch, requestDigest: requestDigest(request), attempt, message }
   const prepared = frost.preparePackage(
     { ...asked, tweak: frost.NO_TWEAK, path },
     certificate.public,

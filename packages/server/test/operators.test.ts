@@ -266,7 +266,7 @@ test("owners may ask for nothing that is operators'", async () => {
   }
 })
 
-test("every operation is somebody's, and both roles have only evidence in common", () => {
+test("every operation is somebody's, and owners and operators have only evidence in common", () => {
   assert.deepEqual(Object.keys(OPERATION_ROLES), [...OPERATIONS])
   const both = OPERATIONS.filter((one) => mayAsk("owner", one) && mayAsk("operator", one))
   assert.deepEqual(both, ["incidents.report", "incidents.list"])

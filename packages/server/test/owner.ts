@@ -26,6 +26,8 @@ import {
   signRequest,
   startHello,
   thresholdsAt,
+  type Visit,
+  visitInput,
 } from "@lockkeeper/api"
 import {
   type Identifier,
@@ -273,6 +275,18 @@ export class TestOwner {
     })
     if (answer.kind === "refused") throw LockKeeperError.fromBody(answer.error)
     return session
+  }
+
+  /** A session of a person in this account's charter, by one of their keys. */
+  async visit(to: TestServer, key: SigningKey, changes: Partial<Visit> = {}) {
+    const issuedAt = this.cluster.clock.time
+    const credential = key.publicKey
+    const { accountId = this.accountId } = changes
+    return await this.open(to, (transcript) => {
+      const input = { label: null, transcript, accountId, issuedAt, ...changes }
+      const signature = key.sign(encode(visitInput, input))
+      return { kind: "visit", issuedAt, accountId, credential, signature }
+    })
   }
 
   async finishLogin(session: TestSession, ke3: Bytes, sessionKey: Secret) {

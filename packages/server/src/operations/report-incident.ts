@@ -72,9 +72,10 @@ function answered(step: Step, incident: Incident, isNew = false): StepOutcome {
 
 /** Verifying takes milliseconds, which nobody may ask for without end: a server's operators together. */
 function checkRate(step: Step): void {
-  const reporter = step.role === "owner" ? toHex(step.request.accountId) : `${step.operator.server}`
+  const isOperator = step.role === "operator"
+  const reporter = isOperator ? `${step.operator.server}` : toHex(step.request.accountId)
   if (step.incidents.reports.take(reporter, step.deps.clock.now())) return
-  const who = step.role === "owner" ? "This account reports" : "A server's operators report"
+  const who = isOperator ? "A server's operators report" : "This account reports"
   throw new LockKeeperError("rate-limited", `${who} evidence too often.`, {
     field: "body.evidence",
     remedy: "Wait a moment and report it again.",

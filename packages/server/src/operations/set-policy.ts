@@ -1,5 +1,5 @@
-import { LockKeeperError, setPolicyBody } from "@lockkeeper/api"
-import { type Bytes, equalBytes } from "@lockkeeper/encoding"
+import { LockKeeperError, setPolicyBody, subjectDigest } from "@lockkeeper/api"
+import { type Bytes, encode, equalBytes } from "@lockkeeper/encoding"
 import { type Charter, charterCodec, charterDigest, charterProblem } from "@lockkeeper/policy"
 import { putAccount } from "../accounts.ts"
 import { putCharter, readCharter } from "../policies/charters.ts"
@@ -55,8 +55,9 @@ async function allowedBy(step: OwnerStep, next: Charter, digest: Bytes): Promise
     })
   }
   if (current === null) return ALLOWED
+  const subject = subjectDigest({ kind: "change-policy", charter: encode(charterCodec, next) })
   const what = `policy ${version} in place of ${version - 1}`
-  const asked = { content: digest, read: null, what, once: digest }
+  const asked = { content: digest, read: null, what, once: digest, subject }
   return await judge(
     step,
     current,

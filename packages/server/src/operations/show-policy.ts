@@ -2,11 +2,11 @@ import { charterShown } from "@lockkeeper/api"
 import { encode } from "@lockkeeper/encoding"
 import { charterCodec } from "@lockkeeper/policy"
 import { readCharter } from "../policies/charters.ts"
-import type { OwnerOperationStep } from "../request/step.ts"
+import type { AccountOperationStep } from "../request/step.ts"
 import { noBody, onlyStep } from "./steps.ts"
 
 /** The charter in force here, or that there is none. */
-export const showPolicy: OwnerOperationStep = async (step) => {
+export const showPolicy: AccountOperationStep = async (step) => {
   onlyStep(step)
   noBody(step)
   const charter = await readCharter(step.deps.store, step.account.value)

@@ -10,9 +10,8 @@ import {
   signEcdsaOutput,
 } from "@lockkeeper/api"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
-import { deriveChild, dkls, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
+import { dkls, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { checkPath, checkRegistered } from "../children.ts"
-import { ecdsaDigest } from "../content.ts"
 import { checkEcdsaKey, checkKeyEpoch, checkUsable, keyUnchanged, readKey } from "../keys.ts"
 import { judgeSigning } from "../policies/judge-signing.ts"
 import type { Pooled } from "../presigning/pool.ts"
@@ -51,14 +50,10 @@ export const signEcdsa: OwnerOperationStep = async (step) => {
   checkKeyEpoch(row, input.keyEpoch)
   await checkRegistered(deps.store, body.keyId, body.path)
   const key = row.keyPackage.public
-  const { verifyingKey } = deriveChild(key, body.path)
   const { keyId, path, content } = body
-  const { signable: digest, allowed } = await judgeSigning(
-    step,
-    { key, path, content },
-    (reader) => ecdsaDigest(content, verifyingKey, reader),
-    { keyId },
-  )
+  const signing = { key, path, content, merkleRoot: null }
+  const { signable, allowed } = await judgeSigning(step, signing, { keyId })
+  const digest = signable.message
   const pooled = findPresignature(step, key, input.presignature)
   step.incidents.checkNone(pooled.signers)
   const event = { ...allowed.event, signers: pooled.signers }

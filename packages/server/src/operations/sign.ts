@@ -12,9 +12,8 @@ import {
   signStepOutput,
 } from "@lockkeeper/api"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
-import { deriveChild, frost, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
+import { frost, messageCodec, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { checkPath, checkRegistered } from "../children.ts"
-import { type ContentReader, frostContent } from "../content.ts"
 import { checkFrostKey, checkKeyEpoch, checkUsable, keyUnchanged, readKey } from "../keys.ts"
 import type { Allowed } from "../policies/judge.ts"
 import { judgeSigning } from "../policies/judge-signing.ts"
@@ -92,10 +91,8 @@ async function approvedOf(
   event: Partial<Event>,
 ): Promise<{ readonly approved: frost.Approved; readonly allowed: Allowed }> {
   await checkRegistered(step.deps.store, keyId, path)
-  const { verifyingKey } = deriveChild(key, path)
-  const read = (reader: ContentReader) =>
-    frostContent(key.keyType, content, merkleRoot, verifyingKey, reader)
-  const { signable, allowed } = await judgeSigning(step, { key, path, content }, read, event)
+  const signing = { key, path, content, merkleRoot }
+  const { signable, allowed } = await judgeSigning(step, signing, event)
   const { message, tweak } = signable
   return { approved: { requestDigest: step.digest, message, tweak, path }, allowed }
 }

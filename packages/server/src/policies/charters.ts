@@ -1,6 +1,6 @@
 import { LockKeeperError } from "@lockkeeper/api"
 import { type Bytes, decode, encode, equalBytes, toHex } from "@lockkeeper/encoding"
-import { type Charter, charterCodec, charterDigest } from "@lockkeeper/policy"
+import { type Charter, charterCodec, charterDigest, type Person } from "@lockkeeper/policy"
 import type { KnownAccount } from "../accounts.ts"
 import type { Change, Store, Versioned } from "../ports/store.ts"
 
@@ -22,6 +22,17 @@ export async function readCharter(
     field: "policy",
     remedy: "Set the policy that is in force once more, or use other servers.",
   })
+}
+
+/** Whose key it is; null where it is nobody's. */
+export function personOf(charter: Charter | null, credential: Bytes): Person | null {
+  const has = ({ credentials }: Person) => credentials.some((one) => equalBytes(one, credential))
+  return charter?.people.find(has) ?? null
+}
+
+/** What a person's session may ask for: whoever is no auditor decides. */
+export function roleOf({ kind }: Pick<Person, "kind">): "approver" | "auditor" {
+  return kind === "auditor" ? "auditor" : "approver"
 }
 
 async function readText(store: Store, accountId: Bytes): Promise<Versioned<Charter> | null> {

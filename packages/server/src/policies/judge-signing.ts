@@ -1,10 +1,22 @@
-import { type Event, LockKeeperError, type SignContent, signContent } from "@lockkeeper/api"
+import {
+  type Event,
+  LockKeeperError,
+  type SignContent,
+  signContent,
+  subjectDigest,
+} from "@lockkeeper/api"
 import { hashValue } from "@lockkeeper/crypto"
 import { type Bytes, bytes, fixedBytes, list, struct, toHex, u32 } from "@lockkeeper/encoding"
 import type { Charter } from "@lockkeeper/policy"
-import type { PublicKeyPackage } from "@lockkeeper/protocols"
+import { deriveChild, frost, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { type Intent, intentDigest, linesOf } from "@lockkeeper/transactions"
-import { type ContentReader, digestsAlone } from "../content.ts"
+import {
+  type ContentReader,
+  digestsAlone,
+  ecdsaDigest,
+  type FrostContent,
+  frostContent,
+} from "../content.ts"
 import { readListing } from "../keys.ts"
 import { commitEvent } from "../request/commit.ts"
 import { markLogged } from "../request/refusal.ts"
@@ -19,6 +31,16 @@ export interface Signing {
   readonly key: PublicKeyPackage
   readonly path: readonly number[]
   readonly content: SignContent
+  /** As the request has it; null for ECDSA. */
+  readonly merkleRoot: Bytes | null
+}
+
+/** What a signature by the key covers, read with `reader`. */
+export function readSigning({ key, path, content, merkleRoot }: Signing, reader: ContentReader) {
+  const { verifyingKey } = deriveChild(key, path)
+  return key.keyType === "ecdsa-secp256k1"
+    ? { message: ecdsaDigest(content, verifyingKey, reader), tweak: frost.NO_TWEAK }
+    : frostContent(key.keyType, content, merkleRoot, verifyingKey, reader)
 }
 
 interface Counted {
@@ -38,22 +60,20 @@ const counted = struct<Counted>({
 /**
  * Reads a content as it is to be signed, once, and asks the account's policy, if it has one.
  *
- * @param read - derives from the content what the signature covers.
  * @param about - what else the log says of a refusal.
- * @throws LockKeeperError as `read` and `judge`; `permission-denied` with field `body.content` for
+ * @throws LockKeeperError as `readSigning` and `judge`; `permission-denied` with field `body.content` for
  *   what no server can read, unless the charter lets the key sign such.
  */
-export async function judgeSigning<T>(
+export async function judgeSigning(
   step: OwnerStep,
   signing: Signing,
-  read: (reader: ContentReader) => T,
   about: Partial<Event>,
-): Promise<{ readonly signable: T; readonly allowed: Allowed }> {
+): Promise<{ readonly signable: FrostContent; readonly allowed: Allowed }> {
   const charter = await readCharter(step.deps.store, step.account.value)
   if (charter === null)
-    return { signable: read(digestsAlone), allowed: { ...ALLOWED, event: about } }
+    return { signable: readSigning(signing, digestsAlone), allowed: { ...ALLOWED, event: about } }
   const reader = new IntentReader(signing.key, charter)
-  const signable = read(reader)
+  const signable = readSigning(signing, reader)
   await checkRaw(step, charter, signing, reader, about)
   const asked = await askedOf(step, signing, reader)
   return { signable, allowed: await judge(step, charter, asked, about) }
@@ -61,7 +81,7 @@ export async function judgeSigning<T>(
 
 async function askedOf(
   { deps, request }: OwnerStep,
-  { key, path, content }: Signing,
+  { key, path, content, merkleRoot }: Signing,
   { intent, unsignedId }: IntentReader,
 ): Promise<Asked> {
   const { keyId } = key
@@ -77,6 +97,7 @@ async function askedOf(
     read: intent === null ? null : intentDigest(intent),
     what: intent === null ? `raw ${content.kind}` : whatOf(intent),
     once: hashValue("counted-once", counted, once),
+    subject: subjectDigest({ kind: "sign", keyId, path, content, merkleRoot }),
   }
 }
 

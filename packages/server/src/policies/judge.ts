@@ -10,10 +10,12 @@ import {
   type MissingApprovals,
   OWNER,
 } from "@lockkeeper/policy"
-import type { Change } from "../ports/store.ts"
+import type { Change, Versioned } from "../ports/store.ts"
 import { commitEvent } from "../request/commit.ts"
 import { markLogged } from "../request/refusal.ts"
 import type { OwnerStep } from "../request/step.ts"
+import { type Activity, activityAbout, putActivity } from "./activities.ts"
+import { backingOf, NO_BACKING } from "./approvals.ts"
 import { readSpending } from "./spending.ts"
 
 /** What a policy is asked. */
@@ -29,6 +31,8 @@ export interface Asked {
   readonly what: string
   /** 32 bytes: what counts no second time. */
   readonly once: Bytes
+  /** Names what people may have been asked to approve. */
+  readonly subject: Bytes
 }
 
 /** What is to be committed with what was allowed. */
@@ -57,28 +61,50 @@ export async function judge(
   const { action, key, intent, once } = asked
   const roles = charter.people.find(({ id }) => id === OWNER)?.roles ?? []
   const principal = { id: OWNER, kind: "owner", roles } as const
-  const request = { principal, action, key, intent, timeMs: clock.now(), approvals: [] }
+  const timeMs = clock.now()
+  const activity = await activityAbout(store, step.request.accountId, asked.subject)
+  const backing =
+    activity === null
+      ? NO_BACKING
+      : backingOf({ ...aboutOf(step), charter, activity: activity.value }, timeMs, step.digest)
+  const request = { principal, action, key, intent, timeMs, approvals: backing.facts }
   const account = toHex(step.request.accountId)
   const spending = await readSpending(store, account, { policy, facts: request, once })
   const decided = decide(policy, spending.facts)
-  const event = { ...about, decision: eventDecision(step, charter, asked, decided.rules) }
-  if (decided.allow) return { changes: spending.changes(), event }
+  const decision = {
+    ...eventDecision(step, charter, asked, decided.rules),
+    approvals: backing.logged,
+  }
+  const event = { ...about, decision }
+  if (decided.allow) return { changes: [...spending.changes(), ...used(step, activity)], event }
   const outcome = { outcome: "refused", reason: decided.reason } as const
   await commitEvent(step.deps, step.event({ ...event, ...outcome }))
   throw markLogged(denial(decided))
 }
 
+/** An activity serves one request, with all of its attempts. */
+function used(step: OwnerStep, activity: Versioned<Activity> | null): readonly Change[] {
+  if (activity === null || activity.value.state !== "open") return []
+  const done = { ...activity.value, state: "done", doneBy: step.digest } as const
+  return [putActivity(step.request.accountId, done, activity.version)]
+}
+
+function aboutOf({ account: { value } }: OwnerStep): { accountId: Bytes; digest: Bytes } {
+  const { accountId, charter: digest } = value
+  if (digest === null) throw new Error("a policy is in force that the account does not have")
+  return { accountId, digest }
+}
+
 function eventDecision(
-  { account }: OwnerStep,
+  step: OwnerStep,
   { policy: { version } }: Charter,
   { content, read, what }: Asked,
   rules: readonly string[],
-): EventDecision {
-  const charter = account.value.charter
-  if (charter === null) throw new Error("a policy is in force that the account does not have")
+): Omit<EventDecision, "approvals"> {
+  const { digest: charter } = aboutOf(step)
   return {
     ...{ content, intent: read, what: cut(what), person: OWNER, policyVersion: version, charter },
-    ...{ rules, approvals: [] },
+    rules,
   }
 }
 

@@ -20,6 +20,7 @@ export const TABLES = [
   "repair-runs",
   "charters",
   "spending",
+  "activities",
 ] as const
 
 export type Table = (typeof TABLES)[number]

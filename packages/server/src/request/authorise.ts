@@ -6,6 +6,7 @@ import {
   mayAsk,
   type OperatorOperation,
   type OwnerOperation,
+  type PersonOperation,
   type Request,
   requestDigest,
   type SignedRequest,
@@ -13,13 +14,15 @@ import {
 } from "@lockkeeper/api"
 import { type Bytes, equalBytes } from "@lockkeeper/encoding"
 import { isCurrent, type KnownAccount, readKnownAccount, wipeAccount } from "../accounts.ts"
+import { personOf, readCharter, roleOf } from "../policies/charters.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { Versioned } from "../ports/store.ts"
 import type { ServerSelf } from "../self.ts"
 import { decodeField } from "./decode.ts"
 import type { Operator } from "./operator.ts"
-import type { Authenticated } from "./sessions.ts"
+import type { Authenticated, SessionStage } from "./sessions.ts"
 import type { CallContext } from "./step.ts"
+import type { Visitor } from "./visitor.ts"
 
 /** What every authorised request has, whoever asks. */
 interface Authorised {
@@ -40,8 +43,20 @@ export interface OperatorRequest extends Authorised {
   readonly operator: Operator
 }
 
+export interface PersonRequest extends Authorised {
+  /** A person of the kind "owner" decides like any approver. */
+  readonly role: "approver" | "auditor"
+  readonly operation: PersonOperation
+  readonly account: Versioned<KnownAccount>
+  readonly visitor: Visitor
+}
+
 /** A request whose principal, role, address, roster and freshness this server has checked itself. */
-export type AuthorisedRequest = OwnerRequest | OperatorRequest
+export type AuthorisedRequest = OwnerRequest | OperatorRequest | PersonRequest
+
+const IN_SOMEBODYS_NAME: ReadonlySet<SessionStage["kind"]> = new Set([
+  ...["authenticated", "operator", "person"],
+] as const)
 
 /** Step 2 of the life of a request. @throws LockKeeperError naming the field that fails. */
 export async function authorise(
@@ -50,7 +65,7 @@ export async function authorise(
 ): Promise<AuthorisedRequest> {
   const { self, deps, session } = context
   const { stage } = session
-  if (stage.kind !== "authenticated" && stage.kind !== "operator") {
+  if (!IN_SOMEBODYS_NAME.has(stage.kind)) {
     throw new LockKeeperError("unauthenticated", "The session is not logged in.", {
       remedy: "Log in first.",
     })
@@ -65,6 +80,10 @@ export async function authorise(
     checkOperator(context, stage, request, signed)
     return { ...checked, role: "operator", operation, operator: stage }
   }
+  if (stage.kind === "person") {
+    return { ...checked, ...(await personsRequest(deps, stage, request, signed)) }
+  }
+  if (stage.kind !== "authenticated") throw new Error("a session in nobody's name")
   if (!mayAsk("owner", operation)) throw notForOwners(request)
   const account = await accountOf(deps, stage, request, signed)
   return { ...checked, role: "owner", operation, account }
@@ -98,6 +117,50 @@ function checkOperator(
   operatorRates.checkStep(server, deps.clock.now())
 }
 
+/**
+ * The request of a person, who is looked up as the charter has them now: whoever was taken out of it, or
+ * whose key was, is let in no more.
+ */
+async function personsRequest(
+  { store }: Dependencies,
+  visitor: Visitor,
+  request: Request,
+  signed: SignedRequest,
+): Promise<Omit<PersonRequest, keyof Authorised>> {
+  const { operation } = request
+  if (!equalBytes(request.accountId, visitor.accountId)) throw otherPrincipal("account")
+  if (!verifyRequest(signed, visitor.credential)) throw notSignedBy("person")
+  const account = await readKnownAccount(store, visitor.accountId)
+  if (account === null) throw otherPrincipal("account")
+  try {
+    const person = personOf(await readCharter(store, account.value), visitor.credential)
+    if (person === null || person.id !== visitor.person) throw noLongerThere()
+    const role = roleOf(person)
+    if (!mayAsk(role, operation)) throw notForPeople(request, role)
+    return { role, operation, account, visitor }
+  } catch (error) {
+    wipeAccount(account.value)
+    throw error
+  }
+}
+
+function noLongerThere(): LockKeeperError {
+  return new LockKeeperError("session-ended", "The account's charter does not have this key.", {
+    remedy: "Ask who keeps the account's policy.",
+  })
+}
+
+function notForPeople({ operation }: Request, role: string): LockKeeperError {
+  return new LockKeeperError(
+    "permission-denied",
+    `"${operation}" is not for a person who is ${role}.`,
+    {
+      field: "request.operation",
+      remedy: "Ask the owner of the account to do it.",
+    },
+  )
+}
+
 function otherPrincipal(who: "account" | "operator"): LockKeeperError {
   return new LockKeeperError(
     "permission-denied",
@@ -106,7 +169,7 @@ function otherPrincipal(who: "account" | "operator"): LockKeeperError {
   )
 }
 
-function notSignedBy(who: "account" | "operator"): LockKeeperError {
+function notSignedBy(who: "account" | "operator" | "person"): LockKeeperError {
   return new LockKeeperError("unauthenticated", `The request is not signed by the ${who}'s key.`, {
     field: "signature",
     remedy: "Sign the request's bytes as they are sent.",

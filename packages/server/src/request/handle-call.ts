@@ -20,6 +20,7 @@ import { operatorNote } from "./operator.ts"
 import { logRefusal, refusalOf } from "./refusal.ts"
 import type { Session, SessionStage } from "./sessions.ts"
 import type { CallContext } from "./step.ts"
+import { visitorNote } from "./visitor.ts"
 
 /** Opens one frame, does what it asks, seals the answer under the frame's counter. */
 export async function handleCall(
@@ -67,6 +68,10 @@ export async function handleCall(
 function refusalEventOf(stage: SessionStage): ((details: Partial<Event>) => Event) | null {
   if (stage.kind === "authenticated") {
     return (details) => sessionEvent("request", stage.accountId, details)
+  }
+  if (stage.kind === "person") {
+    const note = visitorNote(stage)
+    return (details) => sessionEvent("request", stage.accountId, { ...details, note })
   }
   if (stage.kind !== "operator") return null
   const note = operatorNote(stage)

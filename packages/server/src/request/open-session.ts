@@ -15,6 +15,7 @@ import {
 import { type Bytes, encode } from "@lockkeeper/encoding"
 import { startLogin } from "../operations/login.ts"
 import { openOperator } from "../operations/open-operator.ts"
+import { openVisit } from "../operations/open-visit.ts"
 import { startRegistration } from "../operations/register-account.ts"
 import { resumeSession } from "../operations/resume-session.ts"
 import { decodeAs, decodeField } from "./decode.ts"
@@ -117,6 +118,8 @@ function openFor(
       return resumeSession(context, transcript, payload)
     case "operate":
       return openOperator(context, transcript, payload)
+    case "visit":
+      return openVisit(context, transcript, payload)
   }
 }
 

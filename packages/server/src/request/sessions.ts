@@ -2,6 +2,7 @@ import { type Channel, ReplayWindow, wipeChannel } from "@lockkeeper/api"
 import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import type { opaque } from "@lockkeeper/protocols"
 import type { Operator } from "./operator.ts"
+import type { Visitor } from "./visitor.ts"
 
 /**
  * Most sessions one process keeps. The one idle for longest makes room: one that has not logged in if
@@ -14,6 +15,9 @@ export const MAX_ACCOUNT_SESSIONS = 64
 
 /** Most sessions of all operators of one server, likewise: it certifies as many keys as it likes. */
 export const MAX_OPERATOR_SESSIONS = 16
+
+/** Most sessions of all people in one account's charter, likewise. */
+export const MAX_PEOPLE_SESSIONS = 64
 
 /** Longest a session may stay unused, milliseconds. */
 export const SESSION_IDLE_MS = 30 * 60_000
@@ -30,6 +34,7 @@ export type SessionStage =
   | { readonly kind: "logging-in"; readonly state: opaque.LoginServerState }
   | Authenticated
   | ({ readonly kind: "operator" } & Operator)
+  | ({ readonly kind: "person" } & Visitor)
   | { readonly kind: "ended" }
 
 export interface Authenticated {
@@ -42,6 +47,9 @@ export interface Authenticated {
 function allowanceOf(stage: SessionStage): { readonly of: string; readonly most: number } | null {
   if (stage.kind === "authenticated") {
     return { of: `account ${toHex(stage.accountId)}`, most: MAX_ACCOUNT_SESSIONS }
+  }
+  if (stage.kind === "person") {
+    return { of: `people of ${toHex(stage.accountId)}`, most: MAX_PEOPLE_SESSIONS }
   }
   if (stage.kind !== "operator") return null
   return { of: `operators ${stage.server}`, most: MAX_OPERATOR_SESSIONS }

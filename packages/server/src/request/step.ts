@@ -10,7 +10,7 @@ import type { Dependencies } from "../ports/dependencies.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
 import type { ResharingRoom } from "../resharing/room.ts"
 import type { ServerSelf } from "../self.ts"
-import type { OperatorRequest, OwnerRequest } from "./authorise.ts"
+import type { OperatorRequest, OwnerRequest, PersonRequest } from "./authorise.ts"
 import type { StepOutcome } from "./commit.ts"
 import type { Session, Sessions } from "./sessions.ts"
 
@@ -44,13 +44,22 @@ export interface OwnerStep extends AnyStep, OwnerRequest {}
 /** A step in the name of an operator, who has no account. */
 export interface OperatorStep extends AnyStep, OperatorRequest {}
 
-export type Step = OwnerStep | OperatorStep
+/** A step in the name of a person in an account's charter. */
+export interface PersonStep extends AnyStep, PersonRequest {}
+
+/** A step about an account, whoever of its people asks. */
+export type AccountStep = OwnerStep | PersonStep
+
+export type Step = OwnerStep | OperatorStep | PersonStep
 
 /** One step of one operation. Writes nothing; throws LockKeeperError to refuse. */
 export type OperationStep = (step: Step) => Promise<StepOutcome>
 
 /** The same of an operation that only owners may ask for. */
 export type OwnerOperationStep = (step: OwnerStep) => Promise<StepOutcome>
+
+/** The same of an operation that owners and people in their charters may ask for. */
+export type AccountOperationStep = (step: AccountStep) => Promise<StepOutcome>
 
 /** The same of an operation that only operators may ask for. */
 export type OperatorOperationStep = (step: OperatorStep) => Promise<StepOutcome>
