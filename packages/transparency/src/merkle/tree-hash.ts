@@ -1,5 +1,5 @@
 import { sha256 } from "@lockkeeper/crypto"
-import { type Bytes, fromHex } from "@lockkeeper/encoding"
+import { type Bytes, concat, fromHex } from "@lockkeeper/encoding"
 
 /** Length of every hash of the tree, bytes. */
 export const HASH_LENGTH = 32
@@ -12,14 +12,16 @@ export const EMPTY_ROOT: Bytes = fromHex(
 const LEAF = new Uint8Array([0])
 const NODE = new Uint8Array([1])
 
+// One part is hashed in one call of the platform, which takes half the time of three.
+
 /** MTH({d}) = SHA-256(0x00 || d), RFC 6962 Section 2.1. */
 export function hashLeaf(entry: Uint8Array): Bytes {
-  return sha256(LEAF, entry)
+  return sha256(concat(LEAF, entry))
 }
 
 /** SHA-256(0x01 || left || right): the prefixes keep a leaf from passing as a node. */
 export function hashNode(left: Uint8Array, right: Uint8Array): Bytes {
-  return sha256(NODE, left, right)
+  return sha256(concat(NODE, left, right))
 }
 
 /** The largest power of two below `size`, which is at least 2: where RFC 6962 splits a tree. */
