@@ -59,6 +59,12 @@ function signedRosterOf(identifiers: readonly Identifier[], createdAt = 1): Byte
   return encode(signedRosterCodec, { roster, signatures })
 }
 
+/** Whether a file of this evidence proves anything to somebody who has these members' roster. */
+export function proves(evidence: Bytes, identifiers: readonly Identifier[]): boolean {
+  const trusted = signedRosterOf([...identifiers].sort((a, b) => a - b))
+  return verifyEvidenceFile(evidenceFile(trusted, evidence), trusted).valid
+}
+
 /** What altering one evidence file came to. */
 export interface AlteredFile {
   readonly altered: number

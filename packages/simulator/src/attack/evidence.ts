@@ -1,3 +1,4 @@
+import { FIRST_DEVICE } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import { type Bytes, equalBytes, toHex } from "@lockkeeper/encoding"
 import {
@@ -8,7 +9,7 @@ import {
   verifyEvidence,
 } from "@lockkeeper/protocols"
 import { evidenceCodec } from "@lockkeeper/protocols/payloads"
-import { alterFile } from "./evidence-files.ts"
+import { alterFile, proves } from "./evidence-files.ts"
 import type { CaseResult } from "./harness.ts"
 import { type Mutant, mutantsOf } from "./mutations.ts"
 import { identityOf, seeded } from "./seeded.ts"
@@ -68,7 +69,14 @@ export class EvidenceCollection {
           altered++
           if (verifyEvidence(encoded, verifyKeys).valid) acceptedAs.push(`${kind} ${i}: ${what}`)
         }
-        const file = alterFile(piece.encoded, [...piece.verifyKeys.keys()])
+        const members = [...piece.verifyKeys.keys()].filter((one) => one < FIRST_DEVICE)
+        // No roster lists a device: what shows its fault to who knows its key shows nothing to others.
+        if (members.length < piece.verifyKeys.size) {
+          altered++
+          if (proves(piece.encoded, members)) acceptedAs.push(`${kind} ${i}: a device's fault`)
+          continue
+        }
+        const file = alterFile(piece.encoded, members)
         altered += file.altered
         largestFile = Math.max(largestFile, file.length)
         acceptedAs.push(...file.accepted.map((what) => `${kind} ${i}: ${what}`))

@@ -1,4 +1,4 @@
-import { dkgTarget } from "./dkg/target.ts"
+import { dkgTarget, dkgWithDevice } from "./dkg/target.ts"
 import { DKLS_TARGETS } from "./dkls/targets.ts"
 import { frostTarget } from "./frost/target.ts"
 import type { Target } from "./harness.ts"
@@ -12,10 +12,14 @@ import { rosterTarget } from "./roster/target.ts"
 export const TARGETS: readonly (() => Target)[] = [
   () => dkgTarget("ed25519"),
   () => dkgTarget("bip340"),
+  () => dkgWithDevice("ed25519", "server"),
+  () => dkgWithDevice("ed25519", "device"),
   () => frostTarget({ keyType: "ed25519" }),
   () => frostTarget({ keyType: "ed25519", path: [0, 5] }),
   () => frostTarget({ keyType: "bip340" }),
   () => frostTarget({ keyType: "bip340", path: [7], tweak: { kind: "key-path" } }),
+  () => frostTarget({ keyType: "ed25519", path: [3], device: "honest" }),
+  () => frostTarget({ keyType: "bip340", device: "liar" }),
   opaqueTarget,
   ...DKLS_TARGETS,
   ...RESHARE_TARGETS,

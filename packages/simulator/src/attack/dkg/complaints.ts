@@ -26,7 +26,7 @@ function complaint(scene: DkgScene, dealers: readonly Identifier[]): Message {
   return signedAgain(message, identityOf(scene.sender), { broadcast })
 }
 
-function* falseAccusations(scene: DkgScene): Iterable<Attack> {
+export function* falseAccusations(scene: DkgScene): Iterable<Attack> {
   const { sender, honest } = scene
   const others = othersIn(scene)
   const told = { step: "verdict" as const, by: "sender" as const, mutation: "false accusation" }

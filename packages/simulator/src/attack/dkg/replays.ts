@@ -7,17 +7,20 @@ import { inward, outward } from "./relay.ts"
 import { messageOf, record, settingOf } from "./run.ts"
 import { attackAt, type DkgScene, othersIn } from "./scene.ts"
 
+const OTHER_KEY = new Uint8Array(32).fill(7)
+
 const STEPS = ["open", "reveal", "verdict"] as const
 
 /** Messages out of place: of other runs, steps, tries and rosters, and two for one place. */
 export function* replayAttacks(scene: DkgScene): Iterable<Attack> {
   const { params } = scene.setting
+  const { additive } = params
   const keyType = params.keyType as KeyType
   const others = {
     "another session's message": scene.elsewhere,
-    "an earlier attempt's message": record(settingOf(keyType, { attempt: 2 })),
-    "another epoch's message": record(settingOf(keyType, { rosterEpoch: 8 })),
-    "another key's message": record(settingOf(keyType, { keyId: new Uint8Array(32).fill(7) })),
+    "an earlier attempt's message": record(settingOf(keyType, { additive, attempt: 2 })),
+    "another epoch's message": record(settingOf(keyType, { additive, rosterEpoch: 8 })),
+    "another key's message": record(settingOf(keyType, { additive, keyId: OTHER_KEY })),
   }
   const [victim] = othersIn(scene) as [Identifier]
   for (const step of STEPS) {

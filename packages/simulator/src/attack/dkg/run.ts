@@ -69,6 +69,11 @@ interface Result extends Participants {
   readonly certificates: readonly KeyCertificate[]
 }
 
+/** Everyone in a run: servers, and devices with shares of their own. */
+export function everyoneIn({ participants, additive }: dkg.DkgParams): readonly Identifier[] {
+  return [...participants, ...additive.keys()]
+}
+
 const identityFor = (params: dkg.DkgParams, identifier: Identifier): dkg.DkgIdentity => ({
   signer: identityOf(identifier),
   verifyKeys: rosterOf(params.participants),
@@ -282,16 +287,23 @@ export function attacked(
   const watched = new Watched(meddling)
   const result = drive(setting, watched, recorded.checkpoints.get(step))
   if (!watched.changed) throw new Error("the attack was never carried out")
-  const honest = setting.params.participants.filter((i) => i !== meddling.dishonest)
+  const { params } = setting
+  const honest = everyoneIn(params).filter((i) => i !== meddling.dishonest)
   const { task, aborts, keys } = result
   const ended = honest.flatMap((i) => aborts.get(i) ?? [])
   const finished = honest.every((i) => keys.has(i))
   return {
-    verifyKeys: rosterOf(setting.params.participants),
+    verifyKeys: judgesOf(setting, meddling.dishonest),
     aborts: task.kind === "aborted" ? [task.abort, ...ended] : ended,
     finished,
     accepted: wrongResults(setting, result, honest),
   }
+}
+
+/** Who judges a device knows its key, as the key's certificate has it; servers are in the roster. */
+function judgesOf({ params }: Setting, dishonest: Identifier | null) {
+  const isDevice = dishonest !== null && params.additive.has(dishonest)
+  return rosterOf(isDevice ? everyoneIn(params) : params.participants)
 }
 
 /** Keys and certificates that somebody honest holds although they are not one right key. */
@@ -313,14 +325,18 @@ function wrongResults(
   }
   for (const { identifier, signingShare, public: pkg } of held) {
     const image = group.multiplyBase(signingShare.expose() as Scalar)
-    const expected = first?.public.verifyingShares.get(identifier)
+    const device = first?.public.additive.get(identifier)?.publicShare
+    const expected = device ?? first?.public.verifyingShares.get(identifier)
     if (!expected || !equalBytes(image, expected)) wrong.push(`a wrong share of ${identifier}`)
     if (pkg.minSigners !== params.minSigners) wrong.push("another threshold")
   }
-  if (first && held.length >= params.minSigners) {
-    const some = held.slice(0, params.minSigners)
+  const servers = held.filter(({ identifier }) => params.participants.includes(identifier))
+  if (first && servers.length >= params.minSigners) {
+    const some = servers.slice(0, params.minSigners)
     const shares = new Map(some.map((k) => [k.identifier, k.signingShare.expose() as Scalar]))
-    const image = group.multiplyBase(interpolate(group, shares))
+    const shared = group.multiplyBase(interpolate(group, shares))
+    const devices = [...first.public.additive.values()]
+    const image = devices.reduce((sum, one) => group.add(sum, one.publicShare), shared)
     if (!equalBytes(image, first.public.verifyingKey)) wrong.push("shares of another key")
   }
   return wrong

@@ -8,6 +8,7 @@ import { pooled } from "../pooled.ts"
 import { rosterOf } from "../seeded.ts"
 import {
   attacked,
+  everyoneIn,
   type Meddling,
   messageOf,
   type Recorded,
@@ -27,21 +28,33 @@ export interface DkgScene {
   readonly sender: Identifier
 }
 
-export function sceneOf(keyType: KeyType, sender: Identifier): DkgScene {
-  const setting = settingOf(keyType)
+/** @param devices - who takes part with a share of its own, beside the servers. */
+export function sceneOf(
+  keyType: KeyType,
+  sender: Identifier,
+  protocol = `dkg/${keyType}`,
+  devices: readonly Identifier[] = [],
+): DkgScene {
+  const additive = rosterOf(devices)
+  const setting = settingOf(keyType, { additive })
   const rows = payloadCodecs(keyType).filter(({ protocol }) => protocol === "dkg")
   return {
-    protocol: `dkg/${keyType}`,
+    protocol,
     setting,
     group: groupByName(groupOf(keyType)),
     codecs: new Map(rows.map((row) => [row.step as dkg.DkgStep, row])),
     honest: record(setting),
-    elsewhere: record(settingOf(keyType, {}, "another session")),
+    elsewhere: record(settingOf(keyType, { additive }, "another session")),
     sender,
   }
 }
 
 export function othersIn({ setting, sender }: DkgScene): readonly Identifier[] {
+  return everyoneIn(setting.params).filter((other) => other !== sender)
+}
+
+/** Those among them that get shares from each other. */
+export function serversBeside({ setting, sender }: DkgScene): readonly Identifier[] {
   return setting.params.participants.filter((other) => other !== sender)
 }
 
@@ -104,7 +117,7 @@ export function liesToOne(
       : message,
   ]
   const attack = attackAt(scene, told, { dishonest: sender, delivers }, recorded)
-  const verifyKeys = rosterOf(setting.params.participants)
+  const verifyKeys = rosterOf(everyoneIn(setting.params))
   return {
     ...attack,
     async run() {

@@ -15,14 +15,14 @@ import type { Attack } from "../harness.ts"
 import { mutantsOf, type Subject } from "../mutations.ts"
 import { identityOf } from "../seeded.ts"
 import { messageOf, type Recorded } from "./run.ts"
-import { attackAt, type DkgScene, liesToAll, othersIn } from "./scene.ts"
+import { attackAt, type DkgScene, liesToAll, serversBeside } from "./scene.ts"
 
 /** Everything a dealer can seal to one recipient instead of its share, and sign. */
 export function* sealedAttacks(scene: DkgScene): Iterable<Attack> {
   const { honest, sender, codecs, group, elsewhere, protocol } = scene
   const message = messageOf(honest, "reveal", sender)
-  const [first, second] = othersIn(scene) as [Identifier, Identifier]
-  for (const victim of othersIn(scene)) {
+  const [first, second] = serversBeside(scene) as [Identifier, Identifier]
+  for (const victim of serversBeside(scene)) {
     const told = { step: "reveal" as const, by: "sender" as const, victim }
     const sendTo = (part: Bytes): Attack["run"] => {
       const sealed = new Map(message.sealed).set(victim, part)

@@ -1,11 +1,12 @@
+import { OWNER_DEVICE } from "@lockkeeper/api"
 import type { Identifier } from "@lockkeeper/crypto"
 import type { dkg, KeyType } from "@lockkeeper/protocols"
 import { altered, headersSignedAgain, signedAgain } from "../forgery.ts"
 import type { Attack, Target } from "../harness.ts"
 import { mutantsOf } from "../mutations.ts"
 import { identityOf } from "../seeded.ts"
-import { complaintAttacks } from "./complaints.ts"
-import { HARMLESS, UNATTRIBUTABLE } from "./kinds.ts"
+import { complaintAttacks, falseAccusations } from "./complaints.ts"
+import { HARMLESS, HARMLESS_OF_DEVICES, UNATTRIBUTABLE } from "./kinds.ts"
 import { inward, outward } from "./relay.ts"
 import { replayAttacks } from "./replays.ts"
 import { messageOf } from "./run.ts"
@@ -34,12 +35,42 @@ export function dkgTarget(keyType: KeyType): Target {
   }
 }
 
-function* attacksOn(scene: DkgScene): Iterable<Attack> {
+/** Beside the servers, an owner's device takes part. */
+const DEVICE = OWNER_DEVICE
+
+/** The same with an owner's device among the victims, or as the one that deviates. */
+export function dkgWithDevice(keyType: KeyType, by: "server" | "device"): Target {
+  const protocol = `dkg/${keyType} ${by === "server" ? "beside" : "by"} a device`
+  const sender = by === "server" ? SENDER : DEVICE
+  return {
+    protocol,
+    steps: STEPS,
+    attacks: () => {
+      const scene = sceneOf(keyType, sender, protocol, [DEVICE])
+      return by === "server" ? messageAttacks(scene) : deviceAttacks(scene)
+    },
+    harmless: by === "server" ? HARMLESS : HARMLESS_OF_DEVICES,
+    unattributable: UNATTRIBUTABLE,
+  }
+}
+
+function* messageAttacks(scene: DkgScene): Iterable<Attack> {
   for (const step of STEPS) {
     yield* payloadAttacks(scene, step)
     yield* headerAttacks(scene, step)
     yield* relayAttacks(scene, step)
   }
+}
+
+/** It deals nothing, so that there is nothing to seal wrongly and nothing to answer for. */
+function* deviceAttacks(scene: DkgScene): Iterable<Attack> {
+  yield* messageAttacks(scene)
+  yield* falseAccusations(scene)
+  yield* replayAttacks(scene)
+}
+
+function* attacksOn(scene: DkgScene): Iterable<Attack> {
+  yield* messageAttacks(scene)
   yield* sealedAttacks(scene)
   yield* complaintAttacks(scene)
   yield* replayAttacks(scene)

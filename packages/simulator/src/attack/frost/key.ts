@@ -30,12 +30,18 @@ export function dealKey(
   holders: readonly Identifier[],
   minSigners: number,
   name = "key",
+  devices: readonly Identifier[] = [],
 ): DealtKey {
   const group = groupByName(groupOf(keyType))
   const coefficients = Array.from({ length: minSigners }, (_, i) =>
     group.scalarFromUniform(seeded(`${keyType}/${name}/${i}`, 64)),
   )
-  const share = (holder: Identifier): Scalar => evaluatePolynomial(group, coefficients, holder)
+  const share = (holder: Identifier): Scalar =>
+    devices.includes(holder)
+      ? group.scalarFromUniform(seeded(`${keyType}/${name}/device/${holder}`, 64))
+      : evaluatePolynomial(group, coefficients, holder)
+  const imageOf = (holder: Identifier) => group.multiplyBase(share(holder))
+  const shared = group.multiplyBase(coefficients[0] as Scalar)
   const pkg: PublicKeyPackage = {
     keyId: seeded(`${keyType}/${name}/id`),
     keyType,
@@ -43,17 +49,18 @@ export function dealKey(
     keyEpoch: 1,
     rosterEpoch: ROSTER_EPOCH,
     minSigners,
-    verifyingKey: group.multiplyBase(coefficients[0] as Scalar),
-    verifyingShares: new Map<Identifier, Element>(
-      holders.map((i) => [i, group.multiplyBase(share(i))]),
+    verifyingKey: devices.reduce((sum, one) => group.add(sum, imageOf(one)), shared),
+    verifyingShares: new Map<Identifier, Element>(holders.map((i) => [i, imageOf(i)])),
+    additive: new Map(
+      devices.map((i) => [i, { publicShare: imageOf(i), identityKey: identityOf(i).publicKey }]),
     ),
-    additive: new Map(),
   }
+  const everyone = [...holders, ...devices]
   const confirmations = new Map<Identifier, Bytes>(
-    holders.map((i) => [i, confirmKey(identityOf(i), pkg)]),
+    everyone.map((i) => [i, confirmKey(identityOf(i), pkg)]),
   )
   const keys = new Map<Identifier, KeyPackage>(
-    holders.map((identifier) => {
+    everyone.map((identifier) => {
       const signingShare = new Secret(share(identifier))
       return [identifier, { identifier, signingShare, public: pkg }]
     }),

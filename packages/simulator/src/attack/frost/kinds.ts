@@ -57,6 +57,14 @@ export const UNATTRIBUTABLE: readonly Kind[] = [
           attack.field === "header.previousDigest" &&
           every(verdicts, "echo-mismatch"))),
   },
+  {
+    why: "a package without a device that must sign: the coordinator may have left its commitment out",
+    covers: ({ step, field, mutation }, verdicts) =>
+      mutation === "missing" &&
+      ((step === "commitment" && field === "message") || step === "package") &&
+      verdicts.aborts.some(({ reason }) => reason === "missing-additive-signer") &&
+      every(verdicts, "missing-additive-signer", "missing-messages", "not-a-signer"),
+  },
   ...BY_RELAY,
   ...BY_SENDER,
   {

@@ -25,16 +25,34 @@ export interface Setting {
 
 export function settingOf(
   keyType: KeyType,
-  what: { readonly tweak?: frost.Tweak; readonly path?: ChildPath } = {},
+  what: {
+    readonly tweak?: frost.Tweak
+    readonly path?: ChildPath
+    readonly devices?: readonly Identifier[]
+  } = {},
   change: Partial<Setting> = {},
 ): Setting {
-  const signers = [1, 2, 3]
+  const servers = [1, 2, 3]
+  const { devices = [] } = what
+  const signers = [...servers, ...devices]
   const { tweak = frost.NO_TWEAK, path = [] } = what
   const message = utf8("pay the bearer")
   const approved = { requestDigest: seeded("request"), message, tweak, path }
-  const key = dealKey(keyType, signers, 2)
+  const key = dealKey(keyType, servers, 2, "key", devices)
   const base = { keyType, key, signers, approved, attempt: 1, rosterEpoch: ROSTER_EPOCH }
   return { ...base, seed: "run", ...change }
+}
+
+/** Those that a roster lists; devices are known from the key alone. */
+function serversOf({ key }: Setting): readonly Identifier[] {
+  return [...key.certificate.public.verifyingShares.keys()]
+}
+
+/** Who judges a device knows its key; whoever judges servers needs their roster alone. */
+function judgesOf(setting: Setting, { dishonest }: Meddling) {
+  const { additive } = setting.key.certificate.public
+  const isDevice = dishonest !== null && additive.has(dishonest)
+  return rosterOf(isDevice ? setting.signers : serversOf(setting))
 }
 
 /**
@@ -67,10 +85,10 @@ function signAs(
   pkg: frost.SigningPackage,
   sent: Message,
 ): ReturnType<typeof frost.sign> {
-  const { key, approved, rosterEpoch, signers } = setting
+  const { key, approved, rosterEpoch } = setting
   const state = { ...nonces(setting, signer).state, message: sent }
   const identity = identityOf(signer)
-  const verifyKeys = rosterOf(signers)
+  const verifyKeys = rosterOf(serversOf(setting))
   const own = key.keys.get(signer)!
   return frost.sign({ state, key: own, package: pkg, approved, verifyKeys, rosterEpoch, identity })
 }
@@ -96,7 +114,7 @@ interface Run {
 function drive(setting: Setting, meddling: Meddling): Run {
   const { key, signers, approved, attempt, rosterEpoch } = setting
   const { certificate } = key
-  const verifyKeys = rosterOf(signers)
+  const verifyKeys = rosterOf(serversOf(setting))
   const context = { public: certificate.public, verifyKeys }
   const aborts: Abort[] = []
   const stopped: Run = {
@@ -172,7 +190,7 @@ export function attacked(setting: Setting, meddling: Meddling): Verdicts {
   for (const shown of signed) {
     if (!isApproved(shown, approved)) accepted.push("a share for what was not approved")
   }
-  const verifyKeys = rosterOf(setting.signers)
+  const verifyKeys = judgesOf(setting, meddling)
   return { verifyKeys, aborts, finished: signature !== null, accepted }
 }
 
@@ -181,7 +199,7 @@ export function attackedAlone(setting: Setting, meddling: Meddling, signer: Iden
   const judged = drive(setting, meddling).judgeAlone(signer)
   const silence = { reason: "missing-messages", culprits: [], pair: null, evidence: [] } as const
   const aborts = judged === null ? [silence] : judged.ok ? [] : [judged.abort]
-  const verifyKeys = rosterOf(setting.signers)
+  const verifyKeys = judgesOf(setting, meddling)
   // A share that is wrong passes nowhere; that a right one passes is checked where it is honest.
   return { verifyKeys, aborts, finished: false, accepted: judged?.ok ? ["a wrong share"] : [] }
 }

@@ -1,3 +1,4 @@
+import { OWNER_DEVICE } from "@lockkeeper/api"
 import { type Group, groupByName, type Identifier } from "@lockkeeper/crypto"
 import { type Bytes, type Codec, encode } from "@lockkeeper/encoding"
 import { type ChildPath, frost, groupOf, type KeyType, type Message } from "@lockkeeper/protocols"
@@ -20,17 +21,18 @@ import {
   settingOf,
 } from "./run.ts"
 
-const SENDER = 2
-
-/** What is signed with: a type of key, a child of it, a tweak. */
+/** What is signed with: a type of key, a child of it, a tweak; and who deviates. */
 export interface Signing {
   readonly keyType: KeyType
+  /** Whether an owner's device signs beside the servers, and whether it is the one that deviates. */
+  readonly device?: "honest" | "liar"
   readonly path?: ChildPath
   readonly tweak?: frost.Tweak
 }
 
 interface Scene {
   readonly protocol: string
+  readonly sender: Identifier
   readonly setting: Setting
   readonly group: Group
   readonly honest: Recorded
@@ -39,23 +41,33 @@ interface Scene {
 }
 
 /** FROST with one type of key, attacked in every field of every message and of the package. */
-export function frostTarget({ keyType, ...what }: Signing): Target {
+export function frostTarget({ keyType, device, ...what }: Signing): Target {
   const child = what.path ? " child" : ""
-  const protocol = `frost/${keyType}${child}`
+  const beside = device === undefined ? "" : device === "liar" ? " by a device" : " beside a device"
+  const protocol = `frost/${keyType}${child}${beside}`
+  const sender = device === "liar" ? OWNER_DEVICE : 2
+  const devices = device === undefined ? [] : [OWNER_DEVICE]
   return {
     protocol,
     steps: ["commitment", "package", "share", "single share"],
-    attacks: () => withSingleShares(attacksOn(sceneOf(protocol, keyType, what))),
+    attacks: () =>
+      withSingleShares(attacksOn(sceneOf(protocol, sender, keyType, { ...what, devices }))),
     harmless: HARMLESS,
     unattributable: UNATTRIBUTABLE,
   }
 }
 
-function sceneOf(protocol: string, keyType: KeyType, what: Omit<Signing, "keyType">): Scene {
+function sceneOf(
+  protocol: string,
+  sender: Identifier,
+  keyType: KeyType,
+  what: Omit<Signing, "keyType" | "device"> & { readonly devices: readonly Identifier[] },
+): Scene {
   const setting = settingOf(keyType, what)
   const rows = payloadCodecs(keyType).filter((row) => row.protocol === "frost")
   return {
     protocol,
+    sender,
     setting,
     group: groupByName(groupOf(keyType)),
     honest: record(setting),
@@ -88,49 +100,61 @@ function* attacksOn(scene: Scene): Iterable<FrostAttack> {
 
 type Step = "commitment" | "share"
 
-const said = (recorded: Recorded, step: Step, signer = SENDER): Message =>
+const said = (recorded: Recorded, step: Step, signer: Identifier): Message =>
   (step === "commitment" ? recorded.commitments : recorded.shares).get(signer) as Message
 
-function subjectOf({ codecs, group, honest, elsewhere, protocol }: Scene, step: Step): Subject {
+function subjectOf(
+  { codecs, group, honest, elsewhere, protocol, sender }: Scene,
+  step: Step,
+): Subject {
   return {
     name: `${protocol}/${step}`,
     codec: codecs.get(step) as Codec<unknown>,
-    encoded: said(honest, step).broadcast,
+    encoded: said(honest, step, sender).broadcast,
     group,
     participants: said(honest, step, 1).broadcast,
-    sessions: said(elsewhere, step).broadcast,
-    ...(step === "share" && { earlier: said(honest, "commitment").broadcast }),
+    sessions: said(elsewhere, step, sender).broadcast,
+    ...(step === "share" && { earlier: said(honest, "commitment", sender).broadcast }),
   }
 }
 
 type Told = Omit<Case, "protocol" | "sender">
 
-function attack({ protocol, setting }: Scene, told: Told, meddling: Meddling): FrostAttack {
+function attack({ protocol, sender, setting }: Scene, told: Told, meddling: Meddling): FrostAttack {
   const run = () => attacked(setting, meddling)
-  const alone = () => attackedAlone(setting, meddling, SENDER)
-  return { protocol, sender: SENDER, ...told, run, alone }
+  const alone = () => attackedAlone(setting, meddling, sender)
+  return { protocol, sender, ...told, run, alone }
 }
 
 /** What the coordinator gets from the sender is `lie`. */
-function lies(step: Step, lie: Message | null, dishonest: Identifier | null): Meddling {
-  const instead = (signer: Identifier, message: Message) => (signer === SENDER ? lie : message)
+function lies(
+  { sender }: Scene,
+  step: Step,
+  lie: Message | null,
+  dishonest: Identifier | null,
+): Meddling {
+  const instead = (signer: Identifier, message: Message) => (signer === sender ? lie : message)
   return step === "commitment" ? { dishonest, commits: instead } : { dishonest, shares: instead }
 }
 
 /** A coordinator shows one signer another commitment of the sender than the others. */
-function showsTo(victim: Identifier, lie: Message, dishonest: Identifier | null): Meddling {
+function showsTo(
+  { sender, setting }: Scene,
+  victim: Identifier,
+  lie: Message,
+  dishonest: Identifier | null,
+): Meddling {
+  const place = setting.signers.indexOf(sender)
   return {
     dishonest,
     shows: (signer, pkg) =>
-      signer === victim
-        ? { ...pkg, commitments: pkg.commitments.map((m, i) => (i === SENDER - 1 ? lie : m)) }
-        : pkg,
+      signer === victim ? { ...pkg, commitments: pkg.commitments.with(place, lie) } : pkg,
   }
 }
 
 function splitView(scene: Scene, told: Told, victim: Identifier, lie: Message): FrostAttack {
-  const made = attack(scene, { ...told, victim }, showsTo(victim, lie, SENDER))
-  const truth = said(scene.honest, "commitment")
+  const made = attack(scene, { ...told, victim }, showsTo(scene, victim, lie, scene.sender))
+  const truth = said(scene.honest, "commitment", scene.sender)
   return {
     ...made,
     async run() {
@@ -144,9 +168,10 @@ function splitView(scene: Scene, told: Told, victim: Identifier, lie: Message): 
 }
 
 function* payloadAttacks(scene: Scene, step: Step): Iterable<FrostAttack> {
-  const message = said(scene.honest, step)
+  const { sender } = scene
+  const message = said(scene.honest, step, sender)
   for (const { field: path, mutation, encoded } of mutantsOf(subjectOf(scene, step))) {
-    const lie = signedAgain(message, identityOf(SENDER), { broadcast: encoded })
+    const lie = signedAgain(message, identityOf(sender), { broadcast: encoded })
     const told = {
       step,
       field: `broadcast.${path}`,
@@ -154,23 +179,24 @@ function* payloadAttacks(scene: Scene, step: Step): Iterable<FrostAttack> {
       by: "sender",
       victim: "all",
     } as const
-    yield attack(scene, told, lies(step, lie, SENDER))
+    yield attack(scene, told, lies(scene, step, lie, sender))
     if (step === "share") continue
-    for (const victim of [1, 3]) yield splitView(scene, told, victim, lie)
+    const others = scene.setting.signers.filter((one) => one !== sender)
+    for (const victim of others) yield splitView(scene, told, victim, lie)
   }
 }
 
 function* headerAttacks(scene: Scene, step: Step): Iterable<FrostAttack> {
-  const { honest, elsewhere, protocol } = scene
-  const message = said(honest, step)
-  const forged = headersSignedAgain(message, identityOf(SENDER), {
+  const { honest, elsewhere, protocol, sender } = scene
+  const message = said(honest, step, sender)
+  const forged = headersSignedAgain(message, identityOf(sender), {
     name: `${protocol}/${step}/header`,
     participants: said(honest, step, 1).header.bytes,
-    sessions: said(elsewhere, step).header.bytes,
+    sessions: said(elsewhere, step, sender).header.bytes,
   })
   for (const { field, mutation, message: lie } of forged) {
     const told = { step, field, mutation, by: "sender", victim: "all" } as const
-    yield attack(scene, told, lies(step, lie, SENDER))
+    yield attack(scene, told, lies(scene, step, lie, sender))
     if (step === "commitment") yield splitView(scene, told, 1, lie)
   }
   const sealed = new Map([[1, new Uint8Array(40)]])
@@ -181,45 +207,47 @@ function* headerAttacks(scene: Scene, step: Step): Iterable<FrostAttack> {
     by: "sender",
     victim: "all",
   } as const
-  const extra = signedAgain(message, identityOf(SENDER), { sealed })
-  yield attack(scene, told, lies(step, extra, SENDER))
+  const extra = signedAgain(message, identityOf(sender), { sealed })
+  yield attack(scene, told, lies(scene, step, extra, sender))
 }
 
 function* relayAttacks(scene: Scene, step: Step): Iterable<FrostAttack> {
-  const { honest, elsewhere, protocol } = scene
-  const forged = altered(said(honest, step), subjectOf(scene, step), {
+  const { honest, elsewhere, protocol, sender } = scene
+  const forged = altered(said(honest, step, sender), subjectOf(scene, step), {
     name: `${protocol}/${step}/relay`,
     participants: said(honest, step, 1).header.bytes,
-    sessions: said(elsewhere, step).header.bytes,
+    sessions: said(elsewhere, step, sender).header.bytes,
   })
   for (const { field, mutation, message } of forged) {
     const told = { step, field, mutation, by: "relay", victim: "all" } as const
-    yield attack(scene, told, lies(step, message, null))
+    yield attack(scene, told, lies(scene, step, message, null))
     if (step === "commitment")
-      yield attack(scene, { ...told, victim: 1 }, showsTo(1, message, null))
+      yield attack(scene, { ...told, victim: 1 }, showsTo(scene, 1, message, null))
   }
 }
 
 /** Messages out of place: of other sessions, tries, rosters and generations, and none at all. */
 function* replayAttacks(scene: Scene, step: Step): Iterable<FrostAttack> {
-  const { setting, honest, elsewhere } = scene
+  const { setting, honest, elsewhere, sender } = scene
   const { keyType, approved } = setting
-  const key = dealKey(keyType, setting.signers, 2, "another key")
+  const { verifyingShares, additive } = setting.key.certificate.public
+  const servers = [...verifyingShares.keys()]
+  const key = dealKey(keyType, servers, 2, "another key", [...additive.keys()])
   const other = (change: Partial<Setting>, seed: string) => record({ ...setting, ...change, seed })
   const message = { ...approved, message: seeded("another message") }
   const replayed: Record<string, Message | null> = {
-    "another session's message": said(elsewhere, step),
-    "an earlier attempt's message": said(other({ attempt: 2 }, "attempt"), step),
-    "another key's message": said(other({ key }, "key"), step),
-    "the message of another order": said(other({ approved: message }, "order"), step),
-    "the other step's message": said(honest, step === "share" ? "commitment" : "share"),
+    "another session's message": said(elsewhere, step, sender),
+    "an earlier attempt's message": said(other({ attempt: 2 }, "attempt"), step, sender),
+    "another key's message": said(other({ key }, "key"), step, sender),
+    "the message of another order": said(other({ approved: message }, "order"), step, sender),
+    "the other step's message": said(honest, step === "share" ? "commitment" : "share", sender),
     "another participant's message": said(honest, step, 1),
     missing: null,
   }
   for (const [mutation, instead] of Object.entries(replayed)) {
     const told = { step, field: "message", mutation, victim: "all" } as const
-    yield attack(scene, { ...told, by: "relay" }, lies(step, instead, null))
-    yield attack(scene, { ...told, by: "sender" }, lies(step, instead, SENDER))
+    yield attack(scene, { ...told, by: "relay" }, lies(scene, step, instead, null))
+    yield attack(scene, { ...told, by: "sender" }, lies(scene, step, instead, sender))
   }
 }
 
