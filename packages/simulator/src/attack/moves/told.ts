@@ -26,6 +26,7 @@ import {
   encode,
   fixedBytes,
   list,
+  nullable,
   oneOf,
   safeInteger,
   struct,
@@ -51,6 +52,7 @@ const accountRecord = struct({
   ...{ name: text(MAX_NAME), createdAt: safeInteger, registration: opaque.registrationCodec },
   ...{ confirmations: opaque.confirmationsCodec, home: identifierCodec },
   ...{ record: opaque.registrationRecordCodec, guessesTaken: u32, unknownNames: bytes(32_768) },
+  charter: nullable(fixedBytes(32)),
 })
 
 const MOST = 131_072
