@@ -9,8 +9,15 @@ export type {
   Roster,
   RosterDifference,
   SignContent,
+  Subject,
 } from "@lockkeeper/api"
 export { LockKeeperError } from "@lockkeeper/api"
+export type {
+  AccountRequest,
+  ShownAccountRequest,
+  ToldServers,
+  VerdictInfo,
+} from "./account-requests.ts"
 export { type ChildKeyInfo, extendedPublicKey } from "./child-keys.ts"
 export type {
   Clock,
@@ -28,6 +35,7 @@ export {
   MAX_EVIDENCE_FILE,
   verifyEvidenceFile,
 } from "./evidence.ts"
+export type { OpenedRequest, OpenRequestOptions, Policies, Requests } from "./governance.ts"
 export type { Incident } from "./incidents.ts"
 export type { KeyInfo } from "./key-info.ts"
 export { DEFAULT_PATIENCE, type Patience } from "./limits.ts"
@@ -56,6 +64,7 @@ export type {
   WhichKey,
   WithIncidents,
 } from "./options.ts"
+export { type DecideOptions, type PersonOptions, PersonSession } from "./person-session.ts"
 export type { PairInfo, PoolSet } from "./pool-news.ts"
 export type {
   FillOptions,

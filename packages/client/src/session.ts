@@ -15,6 +15,7 @@ import { createKey, type GeneratedKey } from "./create-key.ts"
 import type { Piece } from "./evidence-outbox.ts"
 import { askAll } from "./gather.ts"
 import { inOneGeneration } from "./generations.ts"
+import { type Policies, policiesOf, type Requests, requestsOf } from "./governance.ts"
 import { type Incident, IncidentLog } from "./incidents.ts"
 import { bytesOf, type KeyInfo, openListing } from "./key-info.ts"
 import { changeKeyState, type KeyStateChange } from "./key-state.ts"
@@ -76,6 +77,10 @@ export class Session {
   readonly keys: Keys
   /** Presignatures of ECDSA keys, kept ready at the servers. */
   readonly pools: Pools
+  /** Who may use the account's keys, for what. */
+  readonly policy: Policies
+  /** What waits for the people of the account's charter. */
+  readonly requests: Requests
   readonly #principal: Principal
   readonly #commitments = new CommitmentPool()
   readonly #supply: Supply
@@ -107,6 +112,8 @@ export class Session {
       deactivate: (keyId, options) => this.#told(this.#changeState(keyId, "deactivate", options)),
       childKey,
     }
+    this.policy = policiesOf(this.#principal)
+    this.requests = requestsOf(this.#principal)
     servers.outbox.attach(this.#report)
     this.#supply = new Supply(this.#principal, new DeadPairs())
     this.#ownerShares = new OwnerShares(this.#principal)
