@@ -6,7 +6,7 @@ import { confirmKey, type PublicKeyPackage } from "@lockkeeper/protocols"
 import { openListing } from "../src/key-info.ts"
 import { trustRoster } from "../src/trust.ts"
 import type { TestCluster } from "./cluster.ts"
-import { goOnTo, type Shape, startMoving } from "./moving-cluster.ts"
+import { goOnTo, logIn, type Shape, startMoving } from "./moving-cluster.ts"
 
 const TWO_OF_THREE: Shape = { holders: [1, 2, 3], minSigners: 2 }
 const THREE_OF_FIVE: Shape = { holders: [1, 2, 3, 4, 5], minSigners: 3 }
@@ -76,4 +76,24 @@ test("a key of a roster that the chain does not reach back to is believed no mor
   const rosterChain = encodeRosterChain([signed])
   assert.equal(reasonOf(cluster, key.certificate), null)
   assert.equal(reasonOf({ rosterChain, pin }, key.certificate), "wrong-roster-epoch")
+})
+
+test("a key that is said to be in another custody than its certificate has it is not believed", async () => {
+  const { cluster } = await startMoving(TWO_OF_THREE, [])
+  const session = await logIn(cluster)
+  const trust = trustRoster(cluster.rosterChain, cluster.pin)
+  const custodies = {
+    custodial: { kind: "custodial" },
+    self: { kind: "self", sealedShare: new Uint8Array(99) },
+  } as const
+  for (const custody of ["custodial", "self"] as const) {
+    const { key } = await session.keys.create({ type: "ed25519", custody })
+    const { keyId, certificate } = key
+    for (const said of ["custodial", "self"] as const) {
+      const facts = { keyId, ...FACTS, custody: custodies[said] }
+      const opened = openListing(trust, facts, certificate)
+      const reason = "reason" in opened ? opened.reason : null
+      assert.equal(reason, said === custody ? null : "wrong-custody", `${said} for ${custody}`)
+    }
+  }
 })

@@ -2,10 +2,11 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { groupByName, type Identifier, interpolate, type Scalar } from "@lockkeeper/crypto"
 import { decode, encode } from "@lockkeeper/encoding"
-import { checkParams } from "../src/dkg/index.ts"
+import { checkParams, dkgOpen, openRandomnessLength } from "../src/dkg/index.ts"
 import { revealPayloadCodec, verdictPayloadCodec } from "../src/dkg/payloads.ts"
 import { encodeEvidence, verifyEvidence, verifyKeyCertificate } from "../src/index.ts"
 import type { KeyType } from "../src/key-types.ts"
+import { LIMITS } from "../src/messages/limits.ts"
 import {
   DishonestParticipant,
   drive,
@@ -174,4 +175,21 @@ test("a number is a server's or a device's", () => {
   const outcome = checkParams(both)
   assert.ok(!outcome.ok)
   assert.deepEqual([outcome.abort.reason, outcome.abort.field], ["wrong-participants", "additive"])
+})
+
+test("a run has room for a device, and the device a key of its own", () => {
+  const most = Array.from({ length: LIMITS.participants }, (_, i) => i + 1)
+  assert.ok(checkParams(paramsFor(2, most)).ok)
+  assert.ok(checkParams(paramsFor(2, most.slice(1), "ed25519", 1, [DEVICE])).ok)
+  const full = checkParams(paramsFor(2, most, "ed25519", 1, [DEVICE]))
+  assert.ok(!full.ok)
+  assert.deepEqual([full.abort.reason, full.abort.field], ["wrong-participants", "participants"])
+
+  const shared = { ...params, additive: new Map([[DEVICE, identity(2).publicKey]]) }
+  const self = { signer: identity(1), verifyKeys: rosterOf(SERVERS) }
+  const randomness = new Uint8Array(openRandomnessLength(shared, 1)).fill(1)
+  const opened = dkgOpen(shared, 1, self, randomness)
+  assert.ok(!opened.ok)
+  const { reason, field } = opened.abort
+  assert.deepEqual([reason, field], ["wrong-participants", `participants.${DEVICE}`])
 })

@@ -181,3 +181,19 @@ test("no server gives its part of a signature in which the device has none", asy
   assert.match(await asks(1, [commit(stranger, key)]), /aborted: wrong-signature; nobody/)
   assert.equal(await asks(2, [commit(owner.key as SigningKey, key)]), "act")
 })
+
+test("a key whose type signs with no device is refused to who asks for one", async () => {
+  const { owner, sessions } = await ownerWithSessions()
+  const [session] = sessions as [TestSession]
+  const holders = sessions.map(({ to }) => to.identifier)
+  const { minSigners } = owner.cluster.roster
+  const body = encode(createKeyBody, {
+    ...{ keyId: owner.randomness.bytes(32), keyType: "ecdsa-secp256k1", label: "", minSigners },
+    ...{ holders, attempt: 1, custody: { kind: "self", sealedShare: SEALED } },
+  })
+  const request = owner.sign(owner.request("keys.create", body, { servers: holders }))
+  const input = encode(protocolStepInput, { messages: [] })
+  const answer = await session.call({ kind: "act", request, step: 1, input })
+  assert.equal(answer.kind, "refused")
+  assert.deepEqual([answer.error.code, answer.error.field], ["invalid-request", "body.custody"])
+})
