@@ -39,20 +39,17 @@ interface Labelled extends LogBody {
   readonly label: null
 }
 
-function fieldsOf(label: string): Codec<Labelled> {
-  return struct<Labelled>({
-    label: constant(utf8(label)),
-    salt: fixedBytes(32),
-    time: safeInteger,
-    event: bytes(MAX_EVENT),
-  })
-}
+const FIELDS = { salt: fixedBytes(32), time: safeInteger, event: bytes(MAX_EVENT) }
+
+const V1 = "lockkeeper/log-body/v1"
 
 /** Bodies of servers that did not pad them yet. */
-const V1 = "lockkeeper/log-body/v1"
-const unpaddedBody = fieldsOf(V1)
+const unpaddedBody = struct<Labelled>({ label: constant(utf8(V1)), ...FIELDS })
 
-const bodyFields = fieldsOf("lockkeeper/log-body/v2")
+const bodyFields = struct<Labelled>({
+  label: constant(utf8("lockkeeper/log-body/v2")),
+  ...FIELDS,
+})
 
 /** The size that a body of `length` bytes is padded to, so that sealed ones tell little of it. */
 function paddedLength(length: number): number {
