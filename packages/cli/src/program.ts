@@ -19,6 +19,7 @@ import { addLogin } from "./commands/login.ts"
 import { addLogout } from "./commands/logout.ts"
 import { addMaintain } from "./commands/maintain.ts"
 import { addPasswd } from "./commands/passwd.ts"
+import { addPolicyTest } from "./commands/policy-test.ts"
 import { addPoolStatus } from "./commands/pool-status.ts"
 import { addRefresh } from "./commands/refresh.ts"
 import { addRegister } from "./commands/register.ts"
@@ -145,6 +146,7 @@ export function buildProgram(
   addServerRetire(server)
   addDrillCompromise(group("drill", "What to do when a server is lost to somebody else"))
   addEvidenceVerify(group("evidence", "Proofs that a key server broke the protocol"))
+  addPolicyTest(group("policy", "Who may use an account's keys, for what"))
   const incidents = group("incidents", "Servers that were proven to have broken the protocol")
   addIncidentsList(incidents)
   addIncidentsShow(incidents)
