@@ -1,5 +1,5 @@
 import { keyListing, LockKeeperError, OWNER_DEVICE, showKeyBody } from "@lockkeeper/api"
-import { groupByName, type Identifier, type Scalar, type Secret } from "@lockkeeper/crypto"
+import { groupByName, type Identifier, type Scalar, Secret } from "@lockkeeper/crypto"
 import { encode, equalBytes, toHex } from "@lockkeeper/encoding"
 import { readAnswer } from "./answers.ts"
 import { gather, notEnough } from "./gather.ts"
@@ -44,14 +44,16 @@ export class OwnerShares {
    * The owner's share of a key. Every holder keeps a copy, and the first that opens to the share which
    * the key's certificate speaks of is taken, whatever the others show.
    *
+   * @returns a copy, the caller's to wipe: what is kept is overwritten whenever room is made, also
+   * while somebody signs.
    * @throws LockKeeperError `not-found`, field `deviceSecret`, where this device cannot open it.
    */
   async of(key: KeyInfo, context: Context): Promise<Secret> {
     const known = this.#open.get(toHex(key.keyId))
-    if (known !== undefined) return known
+    if (known !== undefined) return Secret.copyOf(known.expose())
     const share = await this.#fetch(key, context)
     this.keep(key, share)
-    return share
+    return Secret.copyOf(share.expose())
   }
 
   /** Overwrites them all. */

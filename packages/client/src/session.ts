@@ -164,7 +164,7 @@ export class Session {
     const signable = frostSignable(key.keyType, { content, digest })
     const merkleRoot = merkleRootOf(key, options.taproot)
     const order = { path, ...signable, merkleRoot, signal, incidents }
-    const share =
+    using share =
       key.custody === "self" ? await this.#ownerShares.of(key, { signal, incidents }) : null
     const signed = await this.#inOneGeneration(key, { signal, incidents }, (current) => {
       const device = share === null ? null : new OwnerDevice(this.#principal, current, share)

@@ -71,7 +71,7 @@ describe("a sealed owner's share", () => {
 })
 
 /** Keys' owner, towards servers that each list a key with this sealed share. */
-async function fetched(copies: (server: number) => Bytes | null) {
+async function ownerOf(copies: (server: number) => Bytes | null) {
   const cluster = await TestCluster.start()
   const key = keyOf()
   const scripted = scriptedPrincipal(cluster, (server) => {
@@ -86,7 +86,11 @@ async function fetched(copies: (server: number) => Bytes | null) {
   const own = { accountId, keys: { storageKey: secret(3), signingSeed: secret(8) } }
   const principal = Object.assign(scripted, own) as Principal
   const { signal } = new AbortController()
-  const incidents = new IncidentLog(principal.servers)
+  return { principal, key, signal, incidents: new IncidentLog(principal.servers) }
+}
+
+async function fetched(copies: (server: number) => Bytes | null) {
+  const { principal, key, signal, incidents } = await ownerOf(copies)
   try {
     const share = await new OwnerShares(principal).of(key, { signal, incidents })
     assert.deepEqual(share.expose(), SHARE)
@@ -131,6 +135,17 @@ describe("an owner's share from the servers", () => {
     const { incidents, error } = await fetched((server) => (server === 3 ? right : wrong))
     assert.equal(error, null)
     for (const one of incidents) assert.match(one, /^[12] wrong-share owner's share$/)
+  })
+
+  it("is each caller's own: two that sign at once leave each other's as they are", async () => {
+    const right = await another(12_345)
+    const { principal, key, ...context } = await ownerOf(() => right)
+    const shares = new OwnerShares(principal)
+    const first = await Promise.all([shares.of(key, context), shares.of(key, context)])
+    const later = await shares.of(key, context)
+    for (const share of [...first, later]) assert.deepEqual(share.expose(), SHARE)
+    shares.clear()
+    for (const share of [...first, later]) assert.deepEqual(share.expose(), SHARE)
   })
 
   it("is not found where no server answers", async () => {
