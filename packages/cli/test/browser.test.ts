@@ -58,6 +58,13 @@ describe("the SDK in headless Chromium, against a local cluster", { skip }, () =
     assert.equal(verifies(visited.publicKey, visited.signature), true)
   })
 
+  test("keeps the secret of a key in self custody, which no script can read", async () => {
+    const visited = await page.call<Visited>("visit", { ...account, self: true })
+    assert.ok("signature" in visited, JSON.stringify(visited))
+    assert.equal(verifies(visited.publicKey, visited.signature), true)
+    assert.deepEqual(await page.call("secrets", null), [{ extractable: false, usages: ["sign"] }])
+  })
+
   test("a wrong password is refused with the guesses that remain", async () => {
     const visited = await page.call<Visited>("visit", { ...account, password: "wrong" })
     assert.ok("code" in visited, JSON.stringify(visited))
