@@ -29,8 +29,11 @@ import {
 import { FIRST_DEVICE } from "./custody.ts"
 import { LockKeeperError } from "./errors.ts"
 
-/** Most servers a roster may list: as many as one run of a protocol takes. */
-export const MAX_MEMBERS = 24
+/**
+ * Most servers a roster may list: as many as one run of a protocol takes beside an owner's device. With
+ * one more, no server could read a key again that moved to all of them with a device's share beside it.
+ */
+export const MAX_MEMBERS = 23
 
 /** Most hours between refreshes, and days of a cryptoperiod. */
 const MAX_SCHEDULE = 0xffff

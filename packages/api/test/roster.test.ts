@@ -5,15 +5,19 @@ import {
   decodeRoster,
   encodeRoster,
   identityKeys,
+  MAX_MEMBERS,
   type Member,
   memberOf,
+  OWNER_DEVICE,
   openPinnedRoster,
   openRoster,
   type Roster,
   rosterDigest,
   signedRosterCodec,
 } from "@lockkeeper/api"
+import { edwards25519 } from "@lockkeeper/crypto"
 import { decode, encode, fromUtf8, toHex } from "@lockkeeper/encoding"
+import { type PublicKeyPackage, publicKeyPackageCodec } from "@lockkeeper/protocols"
 import { flipped, signedBy, testRoster, testServer } from "./fixtures.ts"
 import { refusal } from "./refusal.ts"
 
@@ -32,6 +36,19 @@ function withMember(index: number, changes: Partial<Member>): Roster {
 }
 
 describe("a roster's bytes", () => {
+  it("lists no more servers than leave room for an owner's device", () => {
+    const one = edwards25519.generator
+    const holders = Array.from({ length: MAX_MEMBERS }, (_, i) => [i + 1, one] as const)
+    const device = { publicShare: one, identityKey: new Uint8Array(32) }
+    const pkg: PublicKeyPackage = {
+      ...{ keyId: new Uint8Array(32), keyType: "ed25519", group: "edwards25519" },
+      ...{ keyEpoch: 2, rosterEpoch: 2, minSigners: 12, verifyingKey: one },
+      ...{ verifyingShares: new Map(holders), additive: new Map([[OWNER_DEVICE, device]]) },
+    }
+    const encoded = encode(publicKeyPackageCodec, pkg)
+    assert.deepEqual(decode(publicKeyPackageCodec, encoded), pkg)
+  })
+
   it("decode to what was encoded, and encode again to the same bytes", () => {
     const encoded = encodeRoster(roster)
     assert.deepEqual(decodeRoster(encoded), roster)

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { createKeyBody, protocolStepInput } from "@lockkeeper/api"
+import { createKeyBody, MAX_MEMBERS, protocolStepInput } from "@lockkeeper/api"
 import { sha256 } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
 import { encodeEvidence, equivocationOf, messageCodec } from "@lockkeeper/protocols"
@@ -38,11 +38,11 @@ test("a culprit whose incidents were all cleared is quarantined again, whatever 
 })
 
 test("an operator can list all that may be recorded, with the longest notes", async () => {
-  const cluster = await startCluster({ servers: 24, minSigners: 12 })
+  const cluster = await startCluster({ servers: MAX_MEMBERS, minSigners: 12 })
   const one = cluster.servers.get(1)!
-  for (let a = 1; a <= 24; a++)
-    for (let b = a + 1; b <= 24; b++) await record(one, proofOf([a, b], "pairwise-fault"))
-  for (let a = 1; a <= 24; a++)
+  for (let a = 1; a <= MAX_MEMBERS; a++)
+    for (let b = a + 1; b <= MAX_MEMBERS; b++) await record(one, proofOf([a, b], "pairwise-fault"))
+  for (let a = 1; a <= MAX_MEMBERS; a++)
     for (let i = 0; i < MAX_REASONS; i++) await record(one, proofOf([a], `reason-${i}`))
   const { incidents } = one.server
   for (const { number } of incidents.all())
