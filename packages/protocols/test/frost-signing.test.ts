@@ -46,8 +46,8 @@ function opensslVerifies(
 const GOLDENS: readonly (readonly [string, number, string])[] = [
   ["state", 430, "ab05c41761004bb1a17b6b795094552b6ce1bbe33cd7d35cec87e174f7ca65f2"],
   ["pkg", 1127, "0d13405b5cd1d5fa17d5a80c7a793b55f5095f92266f6d2f6a731c26aa84cbd5"],
-  ["share", 261, "fe305f23ca934690477f433114b1eaf838a86e55543fef50db4a4cd1e76605a9"],
-  ["file", 1883, "f668182f09e832be2f4230904a6609ebe2b38509f88a774def580405655f72ce"],
+  ["share", 261, "964b665e6d2cb636b6403808f31054d817ba0b8ec1cae605f5923cfda81801f1"],
+  ["file", 1915, "987e9d0887e1ac190ce7edf9ae520d28e559a1cbada3575e549b491e1640c7b5"],
 ]
 
 test("every signer set of every size signs for every key type", () => {
