@@ -75,6 +75,7 @@ export async function generationInForce(
 ): Promise<KeyInfo> {
   const { servers } = principal
   const { all, trust } = servers
+  const reader = { trust, owner: principal.signer.publicKey }
   const fewest = fewestSigners(trust.roster)
   const body = encode(showKeyBody, { keyId: key.keyId })
   const request = principal.request("keys.show", all, body)
@@ -88,7 +89,7 @@ export async function generationInForce(
     ask: async (server, limited) => {
       const { output } = await principal.act(server, request, 1, new Uint8Array(0), limited)
       const listing = readAnswer(server, keyListing, output)
-      const opened = openListing(trust, listing, listing.certificate)
+      const opened = openListing(reader, listing, listing.certificate)
       if ("key" in opened && isSameKey(opened.key, key)) return opened.key
       incidents.suspected(server, "reason" in opened ? opened.reason : "wrong-key")
       return null

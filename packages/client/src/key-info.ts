@@ -61,12 +61,19 @@ export interface KeyInfo {
 /** A listing without its certificate. */
 export type KeyFacts = Omit<KeyListing, "certificate">
 
+/** By whom listings are read. */
+interface ListingReader {
+  readonly trust: Trust
+  /** The account's own public key, which its device signs with. */
+  readonly owner: Bytes
+}
+
 /**
  * A listed key, if everyone who holds a share of it has signed the same public outcome, and the roster in
  * force lets such shares be used. Otherwise the reason: the listing is worth nothing then.
  */
 export function openListing(
-  trust: Trust,
+  { trust, owner }: ListingReader,
   facts: KeyFacts,
   certificate: KeyCertificate | Bytes,
 ): { readonly key: KeyInfo } | { readonly reason: string } {
@@ -85,7 +92,7 @@ export function openListing(
   if (!asksFor(then, shape)) return { reason: "wrong-participants" }
   if (placeOfShares(roster, shape) === "stranded") return { reason: "wrong-participants" }
   if (!equalBytes(keyId, facts.keyId)) return { reason: "wrong-key" }
-  if (!fitsCustody(verified.value, facts)) return { reason: "wrong-custody" }
+  if (!fitsCustody(verified.value, facts, owner)) return { reason: "wrong-custody" }
   const publicKey = frost.publicKeyOf(verified.value)
   if (publicKey === null || !isKeyType(keyType)) return { reason: "wrong-key-type" }
   const { label, state, createdAt } = facts
@@ -100,9 +107,10 @@ export function openListing(
 }
 
 /** Whether exactly those hold shares who are to, by the custody that a server names. */
-function fitsCustody({ additive }: PublicKeyPackage, { custody }: KeyFacts): boolean {
-  const devices = custody.kind === "self" ? [OWNER_DEVICE] : []
-  return additive.size === devices.length && devices.every((one) => additive.has(one))
+function fitsCustody({ additive }: PublicKeyPackage, { custody }: KeyFacts, owner: Bytes): boolean {
+  if (custody.kind === "custodial") return additive.size === 0
+  const device = additive.get(OWNER_DEVICE)
+  return additive.size === 1 && device !== undefined && equalBytes(device.identityKey, owner)
 }
 
 function membersOf({ members }: Roster): readonly Identifier[] {

@@ -121,13 +121,13 @@ async function agree(
   expected = 0,
 ): Promise<Agreed> {
   const { servers } = principal
-  const { trust } = servers
+  const reader = { trust: servers.trust, owner: principal.signer.publicKey }
   const groups = listersOf(servers)
   const opened = new Map<KeyListing, KeyInfo | null>()
   const open = (server: Identifier, listing: KeyListing): KeyInfo | null => {
     const known = opened.get(listing)
     if (known !== undefined) return known
-    const result = openListing(trust, listing, listing.certificate)
+    const result = openListing(reader, listing, listing.certificate)
     const key = "key" in result ? result.key : null
     if ("reason" in result) incidents.suspected(server, result.reason)
     opened.set(listing, key)

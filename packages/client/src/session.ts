@@ -342,11 +342,12 @@ export class Session {
   }
 
   #opened({ certificate, custody }: GeneratedKey, label: string): KeyInfo {
-    const { servers } = this.#principal
+    const { servers, signer } = this.#principal
     const { keyId } = certificate.public
     const createdAt = servers.deps.clock.now()
     const facts = { keyId, label, custody, state: "active", createdAt } as const
-    const opened = openListing(servers.trust, facts, certificate)
+    const reader = { trust: servers.trust, owner: signer.publicKey }
+    const opened = openListing(reader, facts, certificate)
     if ("reason" in opened) throw new LockKeeperError("internal", `The key is ${opened.reason}.`)
     return opened.key
   }

@@ -1,8 +1,16 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { encodeRosterChain } from "@lockkeeper/api"
-import { groupByName, type Identifier } from "@lockkeeper/crypto"
-import { confirmKey, type PublicKeyPackage } from "@lockkeeper/protocols"
+import { encodeRosterChain, OWNER_DEVICE } from "@lockkeeper/api"
+import { groupByName, type Identifier, Secret, signingKeyFromSeed } from "@lockkeeper/crypto"
+import type { Bytes } from "@lockkeeper/encoding"
+import {
+  confirmAddition,
+  confirmKey,
+  type KeyCertificate,
+  type PublicKeyPackage,
+  sharing,
+} from "@lockkeeper/protocols"
+import { confirmOutcome } from "../../protocols/src/reshare/certificate.ts"
 import { openListing } from "../src/key-info.ts"
 import { trustRoster } from "../src/trust.ts"
 import type { TestCluster } from "./cluster.ts"
@@ -10,6 +18,8 @@ import { goOnTo, logIn, type Shape, startMoving } from "./moving-cluster.ts"
 
 const TWO_OF_THREE: Shape = { holders: [1, 2, 3], minSigners: 2 }
 const THREE_OF_FIVE: Shape = { holders: [1, 2, 3, 4, 5], minSigners: 3 }
+/** Custodial keys do not depend on it. */
+const OWNER = new Uint8Array(32)
 const FACTS = {
   label: "mine",
   custody: { kind: "custodial" },
@@ -33,12 +43,17 @@ function reasonFor(
   return reasonOf(cluster, { public: pkg, confirmations })
 }
 
+function ownerOf({ public: { additive } }: KeyCertificate): Bytes {
+  return additive.get(OWNER_DEVICE)?.identityKey ?? OWNER
+}
+
 function reasonOf(
   { rosterChain, pin }: Pick<TestCluster, "rosterChain" | "pin">,
   certificate: Parameters<typeof openListing>[2] & { readonly public: PublicKeyPackage },
 ): string | null {
   const facts = { keyId: certificate.public.keyId, ...FACTS }
-  const opened = openListing(trustRoster(rosterChain, pin), facts, certificate)
+  const reader = { trust: trustRoster(rosterChain, pin), owner: OWNER }
+  const opened = openListing(reader, facts, certificate)
   return "reason" in opened ? opened.reason : null
 }
 
@@ -89,11 +104,57 @@ test("a key that is said to be in another custody than its certificate has it is
   for (const custody of ["custodial", "self"] as const) {
     const { key } = await session.keys.create({ type: "ed25519", custody })
     const { keyId, certificate } = key
+    const owner = ownerOf(certificate)
     for (const said of ["custodial", "self"] as const) {
       const facts = { keyId, ...FACTS, custody: custodies[said] }
-      const opened = openListing(trust, facts, certificate)
+      const opened = openListing({ trust, owner }, facts, certificate)
       const reason = "reason" in opened ? opened.reason : null
       assert.equal(reason, said === custody ? null : "wrong-custody", `${said} for ${custody}`)
     }
   }
+})
+
+test("all servers together show no key of theirs as one that the owner's device has a share of", async () => {
+  const { cluster } = await startMoving(TWO_OF_THREE, [])
+  const session = await logIn(cluster)
+  const { key } = await session.keys.create({ type: "ed25519", custody: "self" })
+  const { public: before, confirmations: made } = key.certificate
+  const group = groupByName(before.group)
+  const { generator } = group
+  const said = (
+    change: Partial<PublicKeyPackage>,
+    confirmations: KeyCertificate["confirmations"],
+  ) => {
+    const verifyingShares = new Map(key.holders.map((id) => [id, generator]))
+    // They know its secret: what the device has is subtracted from the sharing.
+    const theirs = { keyEpoch: 2, verifyingKey: group.multiplyBase(group.scalarFromInteger(77)) }
+    const pkg: PublicKeyPackage = { ...before, ...theirs, verifyingShares, ...change }
+    const root = sharing.sharingDigest(sharing.sharingOfKey(pkg))
+    const outcome = { rosterEpoch: pkg.rosterEpoch, size: 1, root }
+    const sign = (id: Identifier) => confirmOutcome(cluster.server(id).self.identity, outcome)
+    const signed = key.holders.map((id) => [id, sign(id)] as const)
+    const certificate: KeyCertificate = {
+      public: pkg,
+      confirmations: new Map([...signed, ...confirmations]),
+      batch: { index: 0, size: 1, path: [] },
+    }
+    const custody = { kind: "self", sealedShare: new Uint8Array(99) } as const
+    const trust = trustRoster(cluster.rosterChain, cluster.pin)
+    const reader = { trust, owner: ownerOf(key.certificate) }
+    const opened = openListing(reader, { keyId: key.keyId, ...FACTS, custody }, certificate)
+    return "reason" in opened ? opened.reason : null
+  }
+  const own = new Map([[OWNER_DEVICE, made.get(OWNER_DEVICE) as Bytes]])
+  const { verifyingKey } = before
+  assert.equal(said({ verifyingKey }, own), null)
+  assert.equal(said({ verifyingKey }, new Map()), "missing-confirmation")
+  assert.equal(said({}, new Map()), "missing-confirmation")
+  assert.equal(said({}, own), "wrong-confirmation")
+  const five = group.multiplyBase(group.scalarFromInteger(5))
+  const stranger = signingKeyFromSeed(new Secret(new Uint8Array(32).fill(1)))
+  const device = { publicShare: generator, identityKey: stranger.publicKey }
+  const additive = new Map([[OWNER_DEVICE, device]])
+  const pkg = { ...before, verifyingKey: five, additive }
+  const theirs = new Map([[OWNER_DEVICE, confirmAddition(stranger, pkg)]])
+  assert.equal(said({ verifyingKey: five, additive }, theirs), "wrong-custody")
 })

@@ -36,6 +36,8 @@ export * as frost from "./frost/index.ts"
 export { groupOf, KEY_TYPES, type KeyType, keyTypeCodec } from "./key-types.ts"
 export {
   type AdditiveShare,
+  confirmAddition,
+  confirmationsOfHolders,
   confirmKey,
   holdersOf,
   type KeyCertificate,

@@ -209,6 +209,14 @@ export function verifyKeysFor(
   return new Map<Identifier, Uint8Array>([...keys, ...servers])
 }
 
+/** Those of the servers, without what additive participants have signed. */
+export function confirmationsOfHolders({
+  public: { additive },
+  confirmations,
+}: KeyCertificate): ReadonlyMap<Identifier, Bytes> {
+  return new Map([...confirmations].filter(([identifier]) => !additive.has(identifier)))
+}
+
 /** A holder's signature that it holds its share of exactly this public package. */
 export function confirmKey(
   signingKey: { sign(message: Uint8Array): Bytes },
@@ -217,19 +225,46 @@ export function confirmKey(
   return signLabelled(signingKey, "key-confirmation", publicKeyPackageCodec, pkg)
 }
 
+type AddedTo = Pick<PublicKeyPackage, "keyId" | "keyType" | "verifyingKey" | "additive">
+
+function addedToCodec(group: GroupName): Codec<AddedTo> {
+  return struct<AddedTo>({
+    keyId: fixedBytes(32),
+    keyType: keyTypeCodec,
+    verifyingKey: groupByName(group).element,
+    additive: additiveOf(group),
+  })
+}
+
+/**
+ * An additive participant's signature that its share is part of this key. It covers what no refresh
+ * or reshare changes, and goes along with every later certificate: servers that made up a sharing
+ * among themselves could otherwise show a key of their own as one that the participant has a share of.
+ */
+export function confirmAddition(
+  signingKey: { sign(message: Uint8Array): Bytes },
+  pkg: PublicKeyPackage,
+): Bytes {
+  return signLabelled(signingKey, "key-addition", addedToCodec(pkg.group), pkg)
+}
+
+/** What a holder or additive participant confirms a key with. */
 export function verifyConfirmation(
+  identifier: Identifier,
   verifyKey: Uint8Array,
   pkg: PublicKeyPackage,
   signature: Uint8Array,
 ): boolean {
-  return verifyLabelled(verifyKey, "key-confirmation", publicKeyPackageCodec, pkg, signature)
+  return pkg.additive.has(identifier)
+    ? verifyLabelled(verifyKey, "key-addition", addedToCodec(pkg.group), pkg, signature)
+    : verifyLabelled(verifyKey, "key-confirmation", publicKeyPackageCodec, pkg, signature)
 }
 
 /**
  * Accepts a key only when everyone who holds a share of it has signed the same public package: one
  * honest signature among them means the shares, the threshold and the verifying key belong together.
- * After a refresh or reshare a quorum of the holders suffices, and nobody is to be blamed by such a
- * certificate who has not confirmed it. Names nobody: whoever passes it on can have altered it.
+ * After a refresh or reshare a quorum of the holders suffices, with every additive participant, and
+ * nobody is to be blamed by such a certificate who has not confirmed it. Names nobody: whoever passes it on can have altered it.
  *
  * @param servers - identity keys of the roster `rosterEpoch`.
  */
@@ -248,7 +283,7 @@ export function verifyKeyCertificate(
     const verifyKey = verifyKeys.get(identifier)
     if (!verifyKey) return abort("unknown-sender", { field: `confirmations.${identifier}` })
     const signature = confirmations.get(identifier) as Bytes
-    if (!verifyConfirmation(verifyKey, pkg, signature)) {
+    if (!verifyConfirmation(identifier, verifyKey, pkg, signature)) {
       return abort("wrong-confirmation", { field: `confirmations.${identifier}` })
     }
   }
@@ -261,11 +296,21 @@ function verifyInBatch(
   confirmations: ReadonlyMap<Identifier, Bytes>,
   verifyKeys: ReadonlyMap<Identifier, Uint8Array>,
 ): Outcome<PublicKeyPackage> {
-  const { rosterEpoch, minSigners, verifyingShares } = pkg
+  const { rosterEpoch, minSigners, verifyingShares, additive } = pkg
   const root = rootFrom(sharingDigest(sharingOfKey(pkg)), batch)
   if (!root) return abort("wrong-batch", { field: "batch" })
   const statement = { rosterEpoch, size: batch.size, root }
+  const silent = [...additive.keys()].filter((identifier) => !confirmations.has(identifier))
+  if (silent.length > 0) return abort("missing-confirmation", { silent })
+  for (const identifier of additive.keys()) {
+    const verifyKey = verifyKeys.get(identifier) as Uint8Array
+    const signature = confirmations.get(identifier) as Bytes
+    if (!verifyConfirmation(identifier, verifyKey, pkg, signature)) {
+      return abort("wrong-confirmation", { field: `confirmations.${identifier}` })
+    }
+  }
   const holders = { minSigners, identifiers: [...verifyingShares.keys()] }
-  const confirmed = checkConfirmed(statement, confirmations, holders, verifyKeys)
+  const ofHolders = confirmationsOfHolders({ public: pkg, confirmations })
+  const confirmed = checkConfirmed(statement, ofHolders, holders, verifyKeys)
   return confirmed.ok ? done(pkg) : confirmed
 }

@@ -3,6 +3,7 @@ import { test } from "node:test"
 import { DecodeError, decode, encode } from "@lockkeeper/encoding"
 import {
   type AdditiveShare,
+  confirmAddition,
   confirmKey,
   type KeyCertificate,
   type KeyPackage,
@@ -69,13 +70,14 @@ test("an additive participant confirms like a holder", () => {
   const pkg = { ...certificate.public, additive: new Map([[device, deviceOf(device)]]) }
   const signers = [1, 2, 3, device]
   const confirmations = new Map(signers.map((i) => [i, confirmKey(identity(i), pkg)]))
+  confirmations.set(device, confirmAddition(identity(device), pkg))
   assert.ok(verifyKeyCertificate({ public: pkg, confirmations }, rosterOf([1, 2, 3])).ok)
 })
 
 test("an additive participant under a server's number confirms with the server's key alone", () => {
   const pkg = { ...certificate.public, additive: new Map([[4, deviceOf(50_000)]]) }
   const confirmations = new Map([1, 2, 3].map((i) => [i, confirmKey(identity(i), pkg)]))
-  confirmations.set(4, confirmKey(identity(50_000), pkg))
+  confirmations.set(4, confirmAddition(identity(50_000), pkg))
   const outcome = verifyKeyCertificate({ public: pkg, confirmations }, rosterOf([1, 2, 3, 4]))
   assert.ok(!outcome.ok)
   assert.deepEqual(

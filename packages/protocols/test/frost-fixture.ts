@@ -20,6 +20,7 @@ import { NO_TWEAK, type Tweak } from "../src/frost/taproot.ts"
 import { groupOf, type KeyType } from "../src/key-types.ts"
 import {
   type AdditiveShare,
+  confirmAddition,
   confirmKey,
   type KeyCertificate,
   type KeyPackage,
@@ -95,7 +96,10 @@ export function makeCluster(options: ClusterOptions = {}): Cluster {
     const identity = identityOf(identifier)
     const key = { identifier, signingShare: Secret.copyOf(share), public: pkg }
     participants.set(identifier, { key, identity })
-    confirmations.set(identifier, confirmKey(identity, pkg))
+    confirmations.set(
+      identifier,
+      (pkg.additive.has(identifier) ? confirmAddition : confirmKey)(identity, pkg),
+    )
   }
   const verifyKeys = new Map([...participants].map(([id, p]) => [id, p.identity.publicKey]))
   return {

@@ -47,7 +47,7 @@ const GOLDENS: readonly (readonly [string, number, string])[] = [
   ["state", 430, "ab05c41761004bb1a17b6b795094552b6ce1bbe33cd7d35cec87e174f7ca65f2"],
   ["pkg", 1127, "0d13405b5cd1d5fa17d5a80c7a793b55f5095f92266f6d2f6a731c26aa84cbd5"],
   ["share", 261, "964b665e6d2cb636b6403808f31054d817ba0b8ec1cae605f5923cfda81801f1"],
-  ["file", 1915, "987e9d0887e1ac190ce7edf9ae520d28e559a1cbada3575e549b491e1640c7b5"],
+  ["file", 1915, "cbff033deeeada8279dd49d2639a88083d9918d988ecd61b333a46559348828c"],
 ]
 
 test("every signer set of every size signs for every key type", () => {

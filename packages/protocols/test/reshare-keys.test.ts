@@ -149,7 +149,7 @@ test("a reshared key has a certificate like any other, which blames nobody who h
   const { task, members } = drive(attempt, batch, { 3: { verdict: () => null } })
   assert.ok(task.kind === "confirmed")
   const active = value(members.get(1)!.activate(task.certificate))
-  const certificate = value(sharing.certificateOfKey(cluster.public, active[0]!.certificate))
+  const certificate = value(sharing.certificateOfKey(cluster.certificate, active[0]!.certificate))
   const encoded = encode(keyCertificateCodec, certificate)
   assert.deepEqual(decode(keyCertificateCodec, encoded), certificate)
   const pkg = value(verifyKeyCertificate(certificate, verifyKeys))

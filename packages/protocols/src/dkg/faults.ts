@@ -98,7 +98,7 @@ export function checkConfirmations(
       const verdict = verdicts.get(sender)!
       if (verdict.kind === "complain") throw new Error("complaints are answered before this")
       const { confirmation } = verdict
-      return verifyConfirmation(verifyKeys.get(sender)!, result, confirmation)
+      return verifyConfirmation(sender, verifyKeys.get(sender)!, result, confirmation)
         ? { ok: true, payload: confirmation }
         : { ok: false, reason: "wrong-confirmation", field: "confirmation" }
     },

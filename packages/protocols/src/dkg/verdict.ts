@@ -1,6 +1,6 @@
 import { type Element, type Identifier, type Scalar, Secret } from "@lockkeeper/crypto"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
-import { confirmKey, type PublicKeyPackage } from "../keys.ts"
+import { confirmAddition, confirmKey, type PublicKeyPackage } from "../keys.ts"
 import { digestsOf, echoDigest } from "../messages/echo.ts"
 import { type Message, type Received, signMessage } from "../messages/message.ts"
 import { collectRound } from "../messages/round.ts"
@@ -66,11 +66,12 @@ export function dkgVerdict(
   const vectors = vectorsOf(new Map([...checked.value, [identifier, own]]))
   const result = publicResult(params, vectors)
   if (!result.ok) return result
+  const confirm = params.additive.has(identifier) ? confirmAddition : confirmKey
   const dealt = receiveShares(state, collected.value, checked.value, result.value)
   const pending: DkgPending | null = dealt.signingShare && {
     signingShare: dealt.signingShare,
     public: result.value,
-    confirmation: confirmKey(signer, result.value),
+    confirmation: confirm(signer, result.value),
   }
   const payload: VerdictPayload = pending
     ? { kind: "confirm", confirmation: pending.confirmation }

@@ -73,7 +73,7 @@ export function verifyDkgConfirmation(
   const result = publicResult(run.params, vectors)
   if (!result.ok) return worthless(result.abort.reason)
   const verifyKey = verifyKeys.get(header.sender)!
-  if (verifyConfirmation(verifyKey, result.value, checked.payload.confirmation)) {
+  if (verifyConfirmation(header.sender, verifyKey, result.value, checked.payload.confirmation)) {
     return worthless("the confirmation is right")
   }
   return culprit(header.sender, "wrong-confirmation")

@@ -73,14 +73,20 @@ export function keyWithSharing(pkg: PublicKeyPackage, sharing: Sharing): Outcome
   return done({ ...pkg, keyEpoch, rosterEpoch, minSigners, verifyingShares })
 }
 
-/** What proves a key after a refresh or reshare, from what proves its sharing. */
+/**
+ * What proves a key after a refresh or reshare, from what proved it before and what proves its sharing:
+ * what additive participants signed at key generation stays.
+ */
 export function certificateOfKey(
-  before: PublicKeyPackage,
-  { sharing, index, size, path, confirmations }: ReshareCertificate,
+  before: KeyCertificate,
+  { sharing, index, size, path, confirmations: ofHolders }: ReshareCertificate,
 ): Outcome<KeyCertificate> {
-  const pkg = keyWithSharing(before, sharing)
+  const { additive } = before.public
+  const pkg = keyWithSharing(before.public, sharing)
   if (!pkg.ok) return pkg
-  return done({ public: pkg.value, confirmations, batch: { index, size, path } })
+  const kept = [...before.confirmations].filter(([identifier]) => additive.has(identifier))
+  const sorted = [...ofHolders, ...kept].sort(([a], [b]) => a - b)
+  return done({ public: pkg.value, confirmations: new Map(sorted), batch: { index, size, path } })
 }
 
 /** The generation that a registration deals. */

@@ -1,6 +1,6 @@
 import { keyListing } from "@lockkeeper/api"
 import { decode, encode, toHex } from "@lockkeeper/encoding"
-import { keyCertificateCodec, sharing } from "@lockkeeper/protocols"
+import { confirmationsOfHolders, keyCertificateCodec, sharing } from "@lockkeeper/protocols"
 import { keyRow, readHeldKey, readListing } from "../keys.ts"
 import type { Dependencies } from "../ports/dependencies.ts"
 import type { PresigningRoom } from "../presigning/room.ts"
@@ -45,12 +45,14 @@ export function heldKeys(
       const listed = await store.read("account-keys", listingId)
       if (listed === null) throw new Error("a key that is held is not listed")
       const pkg = sharing.keyWithSharing(keyPackage.public, next)
-      const proven = sharing.certificateOfKey(keyPackage.public, certificate)
+      const listing = decode(keyListing, listed.value)
+      const { confirmations } = decode(keyCertificateCodec, listing.certificate)
+      const before = { public: keyPackage.public, confirmations }
+      const proven = sharing.certificateOfKey(before, certificate)
       if (!pkg.ok || !proven.ok) throw new Error("a sharing that was checked is of another key")
       const { identifier } = keyPackage
       const replaced = { identifier, signingShare: share, public: pkg.value }
       const value = encode(keyRow, { accountId, state, keyPackage: replaced })
-      const listing = decode(keyListing, listed.value)
       const certified = { ...listing, certificate: encode(keyCertificateCodec, proven.value) }
       return [
         { kind: "put", table: "keys", id: toHex(id), ifVersion: row.version, value },
@@ -69,8 +71,10 @@ export function heldKeys(
       if (row === null) return null
       row.value.keyPackage.signingShare.wipe()
       const { certificate } = await readListing(store, row.value.accountId, id)
-      const { public: pkg, confirmations, batch } = decode(keyCertificateCodec, certificate)
+      const decoded = decode(keyCertificateCodec, certificate)
+      const { public: pkg, batch } = decoded
       if (batch === undefined) return null
+      const confirmations = confirmationsOfHolders(decoded)
       return { sharing: sharing.sharingOfKey(pkg), confirmations, ...batch }
     },
 

@@ -24,7 +24,7 @@ export async function joinKey(
   room: number,
 ): Promise<readonly Change[]> {
   const record = decode(keyRecord, encoded)
-  const { public: before } = decode(keyCertificateCodec, record.certificate)
+  const before = decode(keyCertificateCodec, record.certificate)
   const proven = checked(sharing.certificateOfKey(before, certificate))
   const repaired = { sharing: next, share }
   const isThere = (await readVersion(store, next.id)) !== "absent"
@@ -57,9 +57,12 @@ export async function leaveKey(
   if (row === null) return []
   const { accountId, keyPackage } = row.value
   keyPackage.signingShare.wipe()
-  const proven = sharing.certificateOfKey(keyPackage.public, certificate)
   const listed = await readListed(store, accountId, keyId)
-  if (!proven.ok || listed === null) return []
+  if (listed === null) return []
+  const { confirmations } = decode(keyCertificateCodec, listed.value.certificate)
+  const before = { public: keyPackage.public, confirmations }
+  const proven = sharing.certificateOfKey(before, certificate)
+  if (!proven.ok) return []
   const shown = { ...listed.value, certificate: encode(keyCertificateCodec, proven.value) }
   return [
     { kind: "take", table: "keys", id: toHex(keyId), version: row.version },

@@ -8,6 +8,7 @@ import {
 } from "@lockkeeper/crypto"
 import type { Bytes } from "@lockkeeper/encoding"
 import {
+  confirmAddition,
   confirmKey,
   groupOf,
   type KeyCertificate,
@@ -57,7 +58,10 @@ export function dealKey(
   }
   const everyone = [...holders, ...devices]
   const confirmations = new Map<Identifier, Bytes>(
-    everyone.map((i) => [i, confirmKey(identityOf(i), pkg)]),
+    everyone.map((i) => {
+      const confirm = devices.includes(i) ? confirmAddition : confirmKey
+      return [i, confirm(identityOf(i), pkg)]
+    }),
   )
   const keys = new Map<Identifier, KeyPackage>(
     everyone.map((identifier) => {
