@@ -67,8 +67,13 @@ export class OwnerInKeyGeneration {
     const place = { accountId, keyId: params.keyId }
     const devices = deviceSecret ? deviceSecrets : null
     const sealing = { place, storageKey: keys.storageKey, devices }
-    const sealed = await sealOwnerShare(sealing, shareOf(state), randomness.bytes(32))
-    return new OwnerInKeyGeneration(identity, randomness, opened.value, sealed)
+    try {
+      const sealed = await sealOwnerShare(sealing, shareOf(state), randomness.bytes(32))
+      return new OwnerInKeyGeneration(identity, randomness, opened.value, sealed)
+    } catch (error) {
+      for (const secret of [...state.coefficients, state.sealingSeed]) secret.wipe()
+      throw error
+    }
   }
 
   /** The next step's message; the device is never accused, so that it has none to answer. */
@@ -79,6 +84,8 @@ export class OwnerInKeyGeneration {
     if (step === "verdict" && current.kind === "revealed") {
       const judged = dkg.dkgVerdict(current.state, messages, this.#identity)
       if (!judged.ok) return judged
+      current.state.ownShare.wipe()
+      current.state.sealingSeed.wipe()
       this.#state = { kind: "judged", state: judged.value.state }
       return { ok: true, value: judged.value.message }
     }

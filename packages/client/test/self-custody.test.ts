@@ -7,6 +7,7 @@ import {
   groupByName,
   interpolate,
   type Scalar,
+  Secret,
   sha256,
   verifySignature,
 } from "@lockkeeper/crypto"
@@ -45,6 +46,23 @@ async function alterCopies(
 
 function flipped(sealed: Bytes): Bytes {
   return sealed.map((byte, i) => (i === sealed.length - 1 ? byte ^ 1 : byte))
+}
+
+function isWiped(secret: Secret): boolean {
+  try {
+    secret.expose()
+    return false
+  } catch {
+    return true
+  }
+}
+
+function isReduced(bytes: Bytes): boolean {
+  try {
+    return !edwards25519.isZeroScalar(edwards25519.decodeScalar(bytes))
+  } catch {
+    return false
+  }
 }
 
 describe("keys in self custody", () => {
@@ -103,6 +121,23 @@ describe("keys in self custody", () => {
     const device = additive.get(OWNER_DEVICE)
     assert.ok(device)
     assert.deepEqual(edwards25519.add(shared, device.publicShare), verifyingKey)
+  })
+
+  it("leave no copy of the owner's share in memory after logout", async (t) => {
+    const wiped: Scalar[] = []
+    const mine = await (await cluster.connect(QUICK)).login(OWNER)
+    const { wipe } = Secret.prototype
+    t.mock.method(Secret.prototype, "wipe", function (this: Secret) {
+      if (this.length === 32 && !isWiped(this)) wiped.push(this.expose().slice() as Scalar)
+      wipe.call(this)
+    })
+    const { key } = await mine.keys.create({ type: "ed25519", custody: "self" })
+    await mine.logout()
+    const known = key.certificate.public.additive.get(OWNER_DEVICE)?.publicShare
+    const isShare = (scalar: Scalar) =>
+      isReduced(scalar) && toHex(edwards25519.multiplyBase(scalar)) === toHex(known as Bytes)
+    // Its polynomial's constant, its own share of that, the share it confirmed, and what signs.
+    assert.equal(wiped.filter(isShare).length, 4)
   })
 
   it("sign in a later session on the device, which fetches its share from one server", async () => {
