@@ -8,9 +8,9 @@ import {
   confirmKey,
   type KeyCertificate,
   type PublicKeyPackage,
+  reshare,
   sharing,
 } from "@lockkeeper/protocols"
-import { confirmOutcome } from "../../protocols/src/reshare/certificate.ts"
 import { openListing } from "../src/key-info.ts"
 import { trustRoster } from "../src/trust.ts"
 import type { TestCluster } from "./cluster.ts"
@@ -131,7 +131,8 @@ test("all servers together show no key of theirs as one that the owner's device 
     const pkg: PublicKeyPackage = { ...before, ...theirs, verifyingShares, ...change }
     const root = sharing.sharingDigest(sharing.sharingOfKey(pkg))
     const outcome = { rosterEpoch: pkg.rosterEpoch, size: 1, root }
-    const sign = (id: Identifier) => confirmOutcome(cluster.server(id).self.identity, outcome)
+    const sign = (id: Identifier) =>
+      reshare.confirmOutcome(cluster.server(id).self.identity, outcome)
     const signed = key.holders.map((id) => [id, sign(id)] as const)
     const certificate: KeyCertificate = {
       public: pkg,

@@ -5,6 +5,7 @@ export {
   batchCertificateCodec,
   batchOf,
   certificatesOf,
+  confirmOutcome,
   mayErase,
   type ReshareCertificate,
   type RosterView,
