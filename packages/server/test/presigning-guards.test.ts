@@ -13,6 +13,7 @@ import {
   showKeyBody,
 } from "@lockkeeper/api"
 import { type Bytes, decode, encode } from "@lockkeeper/encoding"
+import { readKnownAccount } from "../src/accounts.ts"
 import { MemoryRowStore } from "../src/adapters/memory-row-store.ts"
 import { Incidents } from "../src/incidents/incidents.ts"
 import { putKey, readKey, readListing } from "../src/keys.ts"
@@ -118,9 +119,11 @@ async function stepOf(
   await presigning.start("orderly", server.poolDigest())
   const request: Request = world.owner.request(operation, body, { rosterEpoch: 2 })
   const event = () => sessionEvent(operation, null)
+  const account = await readKnownAccount(deps.store, request.accountId)
+  if (account === null) throw new Error("an owner without an account")
   return {
     ...{ self: next, deps, counters, presigning, request, input, step: 1, event },
-    incidents: new Incidents(next, deps, counters),
+    ...{ account, incidents: new Incidents(next, deps, counters) },
     digest: new Uint8Array(32),
   } as Partial<OwnerStep> as OwnerStep
 }
