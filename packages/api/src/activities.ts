@@ -16,7 +16,7 @@ import { type SignedApproval, type Subject, signedApproval, subjectCodec } from 
 /** Longest an activity may wait, milliseconds. */
 export const MAX_ACTIVITY_MS = 7 * 24 * 3_600_000
 
-/** Most activities of one account that a server keeps, those that ended included. */
+/** Most activities of one account that a server keeps: each until it expires, whatever became of it. */
 export const MAX_ACTIVITIES = 64
 
 /** Most verdicts on one activity: an approval and a veto of everybody. */

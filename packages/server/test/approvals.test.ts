@@ -330,7 +330,8 @@ test("requests are named by their client's key, and an account has so many of th
   }
   assert.equal(await open(200, new Uint8Array(16).fill(200)), "rate-limited ")
   await ask(owner, at(1), "requests.cancel", encode(activityBody, { activityId: first.activityId }))
-  assert.equal(await open(200, new Uint8Array(16).fill(200)), null)
+  // Its name would be free, and its verdicts could be chosen from.
+  assert.equal(await open(200, new Uint8Array(16).fill(200)), "rate-limited ")
   const page = await ask(
     owner,
     at(1),
@@ -338,6 +339,9 @@ test("requests are named by their client's key, and an account has so many of th
     encode(listActivitiesBody, { after: null, limit: 16 }),
   )
   assert.equal(decode(activityListings, page[0] as Bytes).length, 16)
+  cluster.clock.time = expiresAt
+  const later = { clientKey: new Uint8Array(16).fill(200), expiresAt: expiresAt + 60_000 }
+  assert.equal(await refusalOf(openRequest(owner, at(1), toSign(large(200)), later)), null)
   const late = openRequest(owner, sessions, toSign(large()), { expiresAt: cluster.clock.time })
   assert.equal(await refusalOf(late), "invalid-request body.expiresAt")
 })

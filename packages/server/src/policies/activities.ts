@@ -136,9 +136,9 @@ export function withVerdict(activity: Activity, verdict: SignedApproval): Activi
 }
 
 /**
- * What keeps a new activity and its subject, and drops those that have ended where there are too many.
+ * What keeps a new activity and its subject, and drops one that has expired where there are too many.
  *
- * @throws LockKeeperError `rate-limited` when as many wait as a server keeps.
+ * @throws LockKeeperError `rate-limited` when as many are kept, none of which has expired.
  */
 export async function openActivity(
   store: Store,
@@ -149,7 +149,7 @@ export async function openActivity(
   const last = await store.read(TABLE, lastRowId(accountId, activity.subject))
   const kept = await scanActivities(store, accountId, null, MAX_ACTIVITIES + 1)
   const dropped =
-    kept.length < MAX_ACTIVITIES ? [] : await dropEnded(store, accountId, activity.openedAt, kept)
+    kept.length < MAX_ACTIVITIES ? [] : await dropExpired(store, accountId, activity.openedAt, kept)
   return [
     ...dropped.filter(
       (change) => change.kind !== "take" || change.id !== lastRowId(accountId, activity.subject),
@@ -166,18 +166,22 @@ export async function openActivity(
   ]
 }
 
-async function dropEnded(
+async function dropExpired(
   store: Store,
   accountId: Bytes,
   now: number,
   kept: readonly Versioned<Activity>[],
 ): Promise<readonly Change[]> {
-  const ended = kept.filter(({ value }) => stateAt(value, now) !== "waiting")
-  const [oldest] = ended.sort((a, b) => a.value.openedAt - b.value.openedAt)
+  // One that was cancelled, vetoed or used could be opened anew under its name until its end, and be
+  // backed by those of its verdicts that suit: it is kept for as long as they are worth anything.
+  const over = kept.filter(({ value }) => now >= value.expiresAt)
+  const [oldest] = over.sort((a, b) => a.value.openedAt - b.value.openedAt)
   if (oldest === undefined) {
-    throw new LockKeeperError("rate-limited", `${MAX_ACTIVITIES} requests of the account wait.`, {
-      remedy: "Have some decided, or cancel them.",
-    })
+    throw new LockKeeperError(
+      "rate-limited",
+      `${MAX_ACTIVITIES} requests of the account are kept until their end.`,
+      { remedy: "Wait until one of them has expired; have the next ones wait for less long." },
+    )
   }
   const { activityId, subject } = oldest.value
   const last = await store.read(TABLE, lastRowId(accountId, subject))
